@@ -1,0 +1,1 @@
+"""The fluent Python API, another builder of the same plan."""

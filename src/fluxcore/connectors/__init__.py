@@ -1,0 +1,1 @@
+"""Outside systems, each source beside its sink."""

@@ -1,0 +1,335 @@
+"""What an extension implements: sources, sinks, connectors, formats, operators and the state that they ask for.
+
+All of them work on batches. A source hands out splits; a split is read in two steps so that one file can be decoded by
+several threads and still be delivered in order: ``take`` cuts the next raw unit (sequential, cheap) and ``decode`` turns
+it into a batch (pure, called from any thread).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from fluxcore.core.batch import Batch
+    from fluxcore.core.schema import Schema
+    from fluxcore.core.time import Clock
+    from fluxcore.core.types import DataType
+    from fluxcore.errors import Span
+
+
+class Signal(Enum):
+    """What ``take`` says when there is no unit to hand out."""
+
+    NOTHING_NOW = "nothing now"
+    END = "end"
+
+
+class RowPolicy(Enum):
+    """What happens to a row that can't be read: the job fails, the row is skipped, or it goes to a file."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+    DEAD_LETTER = "dead-letter"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option of a connector or format, as written in ``WITH (...)``.
+
+    ``kind`` is one of string, integer, boolean, duration, memory, enum. ``extension`` marks what Flink doesn't have.
+    """
+
+    name: str
+    kind: str = "string"
+    default: str | None = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    help: str = ""
+    extension: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A simple comparison ``column OP value`` that a reader may use to skip whole blocks (op: = < <= > >=)."""
+
+    column: int
+    op: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Pushdown:
+    """A predicate that the reader applies itself.
+
+    ``mask`` maps a batch of the *requested* columns to a boolean array (null counts as false); ``bounds`` are those of
+    its conjuncts that statistics can judge, with positions in the requested columns; ``columns`` the positions that the
+    mask reads, so that a reader can decode those first.
+    """
+
+    mask: Callable[[pa.RecordBatch], pa.BooleanArray]
+    bounds: tuple[Bound, ...] = ()
+    columns: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TableDescription:
+    """A table as declared: the name, the physical columns, the WITH options, and where it was declared.
+
+    ``spans`` maps an option's name to its place in the script, for error messages. ``metadata`` maps the position of
+    a metadata column in ``schema`` to the connector's metadata key.
+    """
+
+    name: str
+    schema: Schema
+    options: Mapping[str, str]
+    primary_key: tuple[int, ...] = ()
+    partitioned_by: tuple[int, ...] = ()
+    metadata: Mapping[int, str] = field(default_factory=dict)
+    span: Span | None = None
+    spans: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRequest:
+    """What a plan wants of a source: which columns of the table's schema, in which order, and a predicate."""
+
+    table: TableDescription
+    columns: tuple[int, ...]
+    pushdown: Pushdown | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SinkRequest:
+    """What a plan hands to a sink: the table, and the schema of the rows (types equal, names may differ)."""
+
+    table: TableDescription
+    schema: Schema
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class SplitReader(ABC):
+    """Reads one split. ``take`` is called by one thread at a time; ``decode`` by any number."""
+
+    @abstractmethod
+    def take(self) -> Any:
+        """Return the next raw unit in order, or a :class:`Signal`."""
+
+    @abstractmethod
+    def decode(self, unit: Any) -> Batch:
+        """Return the rows of a unit that ``take`` returned: the requested columns, no watermark steps."""
+
+    def position(self) -> Mapping[str, Any]:
+        """Return where the next ``take`` starts, as plain JSON values."""
+        return {}
+
+    def close(self) -> None:
+        """Give resources back; called once, after the last ``take`` and ``decode``."""
+
+
+class Split(ABC):
+    """A part of a source that is read in order: a file, a partition, a range."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Return a name for messages and metrics, such as the file's path."""
+
+    @abstractmethod
+    def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:
+        """Return a reader from the start, or from a position that a reader gave."""
+
+
+class Source(ABC):
+    """Where a scan's rows come from."""
+
+    bounded: bool = True
+    replayable: bool = True
+
+    @abstractmethod
+    def splits(self) -> Sequence[Split]:
+        """Return the splits in the order in which they should be read."""
+
+    def statistics(self) -> Mapping[str, int]:
+        """Return counts such as ``skipped_rows`` and ``dead_letter_rows`` so far."""
+        return {}
+
+
+class ChangeMode(Enum):
+    """Which changelog a sink takes."""
+
+    APPEND = "append"
+    UPSERT = "upsert"
+    RETRACT = "retract"
+
+
+class Sink(ABC):
+    """Where rows go. One thread at a time calls it, in the order open, write*, then commit or abort, close."""
+
+    modes: ClassVar[frozenset[ChangeMode]] = frozenset({ChangeMode.APPEND})
+    guarantee: ClassVar[str] = "at-least-once"
+
+    def open(self) -> None:  # noqa: B027  (a sink without resources needs none)
+        """Take resources; called before the first write."""
+
+    @abstractmethod
+    def write(self, batch: Batch) -> None:
+        """Take a batch of rows, weights included."""
+
+    def flush(self) -> None:  # noqa: B027
+        """Make everything written so far visible, for sinks that show live results."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make all rows visible for good: the input ended, or an unbounded job was stopped."""
+
+    def abort(self) -> None:  # noqa: B027
+        """Undo what can be undone: the job failed or a bounded job was cancelled."""
+
+    def close(self) -> None:  # noqa: B027
+        """Give resources back; called once, also after a failure."""
+
+
+class Connector(ABC):
+    """A connector as the entry-point group ``fluxcore.connectors`` names it: makes sources and sinks from options."""
+
+    name: ClassVar[str]
+    options: ClassVar[Sequence[Option]] = ()
+
+    def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:
+        """Return all options that count with these given ones (a format's options included)."""
+        return self.options
+
+    def validate(self, table: TableDescription) -> None:  # noqa: B027
+        """Raise a ``ScriptError`` for options that don't fit each other or the schema. Names are checked by the caller."""
+
+    def source(self, request: ScanRequest) -> Source:
+        """Return the source for a scan. Raises a ``ScriptError`` when the connector can't be read."""
+        raise NotImplementedError
+
+    def sink(self, request: SinkRequest) -> Sink:
+        """Return the sink for an insert. Raises a ``ScriptError`` when the connector can't be written."""
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        """Return whether the connector has a source."""
+        return type(self).source is not Connector.source
+
+    def writable(self) -> bool:
+        """Return whether the connector has a sink."""
+        return type(self).sink is not Connector.sink
+
+
+class KeyedTable(Protocol):
+    """A columnar table with one slot per key (see ``fluxcore.state``).
+
+    Keys are given as columns: Arrow arrays of the declared key types, or int64 NumPy arrays for BIGINT NOT NULL keys. NULL
+    equals NULL, NaN equals NaN and -0.0 equals 0.0. ``columns`` are NumPy views by slot over reserved memory: they stay
+    valid when the table grows, and a new slot holds zeros.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+
+    def upsert(self, keys: Sequence[pa.Array | NDArray[Any]]) -> NDArray[Any]:
+        """Return the slot (int64) of each key row, making slots for new keys."""
+        ...
+
+    def lookup(self, keys: Sequence[pa.Array | NDArray[Any]]) -> NDArray[Any]:
+        """Return the slot of each key row, -1 where there is none."""
+        ...
+
+    def delete(self, slots: NDArray[Any]) -> None:
+        """Remove the keys at these distinct slots and give the slots back."""
+        ...
+
+    def key_columns(self, slots: NDArray[Any]) -> list[pa.Array]:
+        """Return the keys at these slots as Arrow columns."""
+        ...
+
+    def live_slots(self) -> NDArray[Any]:
+        """Return the slots in use, in the order of the slots."""
+        ...
+
+    def clear(self) -> None:
+        """Remove all keys, keeping the memory."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Return the number of live keys."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use."""
+        ...
+
+
+class StateBackend(Protocol):
+    """Makes the tables in which operators keep all of their keyed state."""
+
+    def table(self, name: str, keys: Sequence[DataType], columns: Mapping[str, str]) -> KeyedTable:
+        """Return the keyed table ``name`` with these key types and value columns (name -> NumPy dtype)."""
+        ...
+
+
+@dataclass(slots=True)
+class OperatorContext:
+    """What the runtime gives an operator: state, a clock, a place for late rows, counters."""
+
+    name: str
+    state: StateBackend
+    clock: Clock
+    late: Callable[[Batch], None]
+    counters: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, amount: int) -> None:
+        """Add to one of the operator's counters, such as ``late_rows``."""
+        self.counters[name] = self.counters.get(name, 0) + amount
+
+
+class Operator(ABC):
+    """A stateful operator. One thread calls it.
+
+    The runtime hands ``process`` a batch whose steps are the operator's *combined* watermark over all inputs, then calls
+    ``advance`` with the watermark after the batch, then passes that watermark on. Rows that ``process`` returns carry
+    steps for their source rows (``Batch.steps_for``) when they are passed through as of those rows; rows fired by
+    ``advance`` carry none.
+    """
+
+    def open(self, context: OperatorContext) -> None:
+        """Make state; called once before the first batch."""
+        self.context = context
+
+    @abstractmethod
+    def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
+        """Take a batch of input ``port`` and return the rows that it causes at once."""
+
+    def advance(self, watermark: int) -> Sequence[Batch]:
+        """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""
+        return ()
+
+    def finish(self) -> Sequence[Batch]:
+        """Return the last rows; called once, after all inputs ended and after the last ``advance``."""
+        return ()
+
+    def close(self) -> None:  # noqa: B027
+        """Give resources back."""
+
+    @property
+    def state_rows(self) -> int:
+        """Return the number of keys and rows kept."""
+        return 0
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes kept."""
+        return 0

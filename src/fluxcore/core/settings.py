@@ -1,0 +1,143 @@
+"""Settings of a job: Flink's configuration keys where one exists, ours under ``fluxcore.``.
+
+They come, later ones winning, from the defaults here, a ``fluxcore.toml`` in the working folder, environment variables
+(``FLUXCORE_SET_`` + the key in upper case with ``.`` and ``-`` as ``_``), ``SET`` in a script and ``--set`` on the command line.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from fluxcore.errors import ScriptError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fluxcore.errors import Span
+
+CONFIG_FILE = "fluxcore.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key: its default as text, its kind (string, integer, boolean, zone, enum) and what it does."""
+
+    key: str
+    default: str
+    kind: str
+    help: str
+    choices: tuple[str, ...] = ()
+
+
+SETTINGS: dict[str, Setting] = {
+    each.key: each
+    for each in (
+        Setting("parallelism.default", "0", "integer", "Worker threads per stage; 0 takes the number of processors."),
+        Setting("table.local-time-zone", "UTC", "zone", "The session time zone of TIMESTAMP_LTZ values."),
+        Setting(
+            "execution.runtime-mode",
+            "streaming",
+            "enum",
+            "How a bounded script is executed; 'batch' is not supported yet.",
+            ("streaming", "batch"),
+        ),
+        Setting(
+            "pipeline.auto-watermark-interval",
+            "0",
+            "string",
+            "Accepted for Flink's sake; FluxCore always judges lateness row by row, as Flink does with 0.",
+        ),
+        Setting("pipeline.name", "", "string", "A name for the job in metrics and messages."),
+        Setting(
+            "fluxcore.late-rows.path",
+            "",
+            "string",
+            "A folder that receives the rows that came too late for a window, one JSON lines file per operator.",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one session or job: only keys that were set; the rest have their defaults."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def load(folder: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings of the configuration file in ``folder`` and of the environment.
+
+        Raises: ``ScriptError`` FX-SET-0001 to 0003 for an unknown key, a wrong value or a file that is not TOML.
+        """
+        settings = Settings()
+        path = (folder or Path.cwd()) / CONFIG_FILE
+        if path.is_file():
+            try:
+                content = tomllib.loads(path.read_text("utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise ScriptError("FX-SET-0003", f"{path} is not valid TOML: {error}") from error
+            for key, value in _flatten(content.get("set", content)).items():
+                settings = settings.with_value(key, value)
+        variables = {"FLUXCORE_SET_" + key.upper().replace(".", "_").replace("-", "_"): key for key in SETTINGS}
+        for variable, value in (os.environ if environment is None else environment).items():
+            if variable in variables:
+                settings = settings.with_value(variables[variable], value)
+        return settings
+
+    def with_value(self, key: str, value: str, *, span: Span | None = None) -> Settings:
+        """Return these settings with one more value, checked."""
+        setting = SETTINGS.get(key)
+        if setting is None:
+            hint = nearest(key, SETTINGS) or "`fluxcore doctor --settings` lists the keys"
+            raise ScriptError("FX-SET-0001", f"there is no setting '{key}'", span=span, hint=hint)
+        problem = _problem(setting, value)
+        if problem:
+            raise ScriptError("FX-SET-0002", f"'{value}' is no value for '{key}': {problem}", span=span)
+        return Settings({**self.values, key: value})
+
+    def without(self, key: str | None) -> Settings:
+        """Return these settings with one key, or all, back at the default."""
+        return Settings({} if key is None else {k: v for k, v in self.values.items() if k != key})
+
+    def text(self, key: str) -> str:
+        """Return the value of a key as text."""
+        return self.values.get(key, SETTINGS[key].default)
+
+    @property
+    def parallelism(self) -> int:
+        """Return the number of worker threads per stage."""
+        return int(self.text("parallelism.default")) or os.cpu_count() or 1
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the session time zone."""
+        return ZoneInfo(self.text("table.local-time-zone"))
+
+
+def _problem(setting: Setting, value: str) -> str | None:
+    if setting.kind == "integer" and not value.isdecimal():
+        return "it must be a whole number that is not negative"
+    if setting.kind == "enum" and value.lower() not in setting.choices:
+        return f"it must be one of {', '.join(setting.choices)}"
+    if setting.kind == "zone":
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            return "there is no such time zone; use a name such as Europe/Berlin"
+    return None
+
+
+def _flatten(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = str(value).lower() if isinstance(value, bool) else str(value)
+    return flat

@@ -1,0 +1,1 @@
+"""Between bytes and batches: CSV, JSON lines, Parquet."""

@@ -1,0 +1,1 @@
+"""Vectorised stream operators and their kernels."""

@@ -1,0 +1,487 @@
+"""Logical plan nodes.
+
+Every node is an immutable value that states its schema and its inputs; equal nodes compute the same rows, so a plan is a
+graph in which equal sub-plans are one. SQL, the Python API and other builders make these nodes, the optimiser's rules
+rewrite them, and targets execute or print them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fluxcore.core.schema import Column, Schema, TimeKind
+from fluxcore.core.types import BIGINT, TimestampType
+from fluxcore.expr.nodes import ColumnRef
+from fluxcore.expr.show import show_expr
+
+if TYPE_CHECKING:
+    from fluxcore.core.ports import TableDescription
+    from fluxcore.core.types import DataType
+    from fluxcore.errors import Span
+    from fluxcore.expr.nodes import AggCall, Expr, Literal
+
+
+class Node:
+    """The root of all plan nodes."""
+
+    @property
+    def schema(self) -> Schema:
+        """Return the columns of the rows that the node gives."""
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """Return the nodes whose rows the node takes."""
+        return ()
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        """Return the same node over other inputs (of equal schemas but for nullability)."""
+        return self
+
+    def describe(self) -> str:
+        """Return the node in one line for EXPLAIN, without its inputs."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class OneInput(Node):
+    """A node with a single input."""
+
+    input: Node
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        return replace(self, input=inputs[0])
+
+    @property
+    def schema(self) -> Schema:
+        return self.input.schema
+
+
+@dataclass(frozen=True)
+class Scan(Node):
+    """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down."""
+
+    table: TableDescription
+    columns: tuple[int, ...]
+    predicate: Expr | None = None
+
+    @cached_property
+    def schema(self) -> Schema:
+        return self.table.schema.select(self.columns)
+
+    def describe(self) -> str:
+        where = f", where={show(self.predicate, self.schema)}" if self.predicate is not None else ""
+        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{where})"
+
+
+@dataclass(frozen=True)
+class Values(Node):
+    """Constant rows."""
+
+    columns: Schema
+    rows: tuple[tuple[Literal, ...], ...]
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        return f"Values({len(self.rows)} rows)"
+
+
+@dataclass(frozen=True)
+class Project(OneInput):
+    """Computes columns. A plain reference to a time attribute stays one."""
+
+    exprs: tuple[Expr, ...]
+    names: tuple[str, ...]
+
+    @cached_property
+    def schema(self) -> Schema:
+        source = self.input.schema
+        return Schema.of(
+            Column(name, expr.type, source[expr.index].time if isinstance(expr, ColumnRef) else None)
+            for name, expr in zip(self.names, self.exprs, strict=True)
+        )
+
+    def describe(self) -> str:
+        shown = (
+            show(expr, self.input.schema) + ("" if show(expr, self.input.schema) == name else f" AS {name}")
+            for name, expr in zip(self.names, self.exprs, strict=True)
+        )
+        return f"Project({', '.join(shown)})"
+
+
+@dataclass(frozen=True)
+class Filter(OneInput):
+    """Keeps the rows for which ``condition`` is true."""
+
+    condition: Expr
+
+    def describe(self) -> str:
+        return f"Filter({show(self.condition, self.input.schema)})"
+
+
+@dataclass(frozen=True)
+class AssignWatermark(OneInput):
+    """Makes column ``column`` the event-time attribute; each row's watermark candidate is ``expr`` (a timestamp)."""
+
+    column: int
+    expr: Expr
+
+    @cached_property
+    def schema(self) -> Schema:
+        columns = list(self.input.schema.columns)
+        columns[self.column] = replace(columns[self.column], time=TimeKind.EVENT)
+        return Schema.of(columns)
+
+    def describe(self) -> str:
+        return f"AssignWatermark({self.input.schema[self.column].name}, {show(self.expr, self.input.schema)})"
+
+
+class WindowKind(Enum):
+    """The window table functions."""
+
+    TUMBLE = "TUMBLE"
+    HOP = "HOP"
+    CUMULATE = "CUMULATE"
+    SESSION = "SESSION"
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """How rows fall into windows: all lengths in ms.
+
+    ``time`` the position of the time attribute; ``size`` the window's length (the gap of a session, the longest window of
+    CUMULATE); ``slide`` the distance of two windows (equal to size for TUMBLE; the step of CUMULATE).
+    """
+
+    kind: WindowKind
+    time: int
+    size: int
+    slide: int
+    offset: int = 0
+    partition: tuple[int, ...] = ()
+
+    def describe(self) -> str:
+        """Return the window in one piece for EXPLAIN."""
+        parts = [f"size={self.size} ms"]
+        if self.kind in (WindowKind.HOP, WindowKind.CUMULATE):
+            parts.append(f"{'slide' if self.kind is WindowKind.HOP else 'step'}={self.slide} ms")
+        if self.offset:
+            parts.append(f"offset={self.offset} ms")
+        return f"{self.kind.value}({', '.join(parts)})"
+
+
+@dataclass(frozen=True)
+class WindowColumns:
+    """Where a node's rows carry their window: positions of start, end and time; None for one projected away."""
+
+    start: int | None
+    end: int | None
+    time: int | None
+    spec: WindowSpec
+
+
+WINDOW_TYPE = TimestampType(precision=3, nullable=False)
+
+
+def _window_columns(time_type: DataType) -> tuple[Column, ...]:
+    time_type = time_type.with_nullable(False)
+    return (
+        Column("window_start", WINDOW_TYPE),
+        Column("window_end", WINDOW_TYPE),
+        Column("window_time", time_type, TimeKind.EVENT),
+    )
+
+
+@dataclass(frozen=True)
+class AssignWindow(OneInput):
+    """Gives each row once for every window that it falls in, with window_start, window_end and window_time appended."""
+
+    window: WindowSpec
+
+    @cached_property
+    def schema(self) -> Schema:
+        columns = self.input.schema.columns
+        time_type = columns[self.window.time].type
+        columns = tuple(replace(c, time=None) if c.time is TimeKind.EVENT else c for c in columns)
+        return Schema.of(columns + _window_columns(time_type))
+
+    def describe(self) -> str:
+        return f"AssignWindow({self.input.schema[self.window.time].name}, {self.window.describe()})"
+
+
+@dataclass(frozen=True)
+class Attached:
+    """The window that rows already carry: positions of its start and end in the input, and where it came from."""
+
+    start: int
+    end: int
+    spec: WindowSpec
+
+
+@dataclass(frozen=True)
+class WindowAggregate(OneInput):
+    """Aggregates per key and window; gives keys, aggregates, window_start, window_end, window_time.
+
+    With a ``WindowSpec`` it assigns windows itself and shares slices; with ``Attached`` the rows carry their window.
+    """
+
+    window: WindowSpec | Attached
+    keys: tuple[int, ...]
+    calls: tuple[AggCall, ...]
+    names: tuple[str, ...]
+
+    @property
+    def spec(self) -> WindowSpec:
+        """Return the window's shape, wherever the windows were assigned."""
+        return self.window.spec if isinstance(self.window, Attached) else self.window
+
+    @cached_property
+    def schema(self) -> Schema:
+        source = self.input.schema
+        keys = tuple(replace(source[index], time=None) for index in self.keys)
+        results = tuple(Column(name, call.type) for name, call in zip(self.names, self.calls, strict=True))
+        return Schema.of(keys + results + _window_columns(WINDOW_TYPE))
+
+    def describe(self) -> str:
+        attached = ", attached" if isinstance(self.window, Attached) else ""
+        source = self.input.schema
+        keys = ", ".join(source[index].name for index in self.keys)
+        calls = ", ".join(show_call(call, source) for call in self.calls)
+        return f"WindowAggregate({self.spec.describe()}{attached}, by=[{keys}], calls=[{calls}])"
+
+
+@dataclass(frozen=True)
+class Aggregate(OneInput):
+    """Aggregates per key without a window; its rows are updated as the input goes on. DISTINCT has no calls."""
+
+    keys: tuple[int, ...]
+    calls: tuple[AggCall, ...]
+    names: tuple[str, ...]
+
+    @cached_property
+    def schema(self) -> Schema:
+        source = self.input.schema
+        keys = tuple(replace(source[index], time=None) for index in self.keys)
+        results = tuple(Column(name, call.type) for name, call in zip(self.names, self.calls, strict=True))
+        return Schema.of(keys + results)
+
+    def describe(self) -> str:
+        source = self.input.schema
+        keys = ", ".join(source[index].name for index in self.keys)
+        calls = ", ".join(show_call(call, source) for call in self.calls)
+        return f"Aggregate(by=[{keys}], calls=[{calls}])"
+
+
+class JoinKind(Enum):
+    """Which rows without a partner come out too."""
+
+    INNER = "INNER"
+    LEFT = "LEFT"
+    RIGHT = "RIGHT"
+    FULL = "FULL"
+    SEMI = "SEMI"
+    ANTI = "ANTI"
+
+
+@dataclass(frozen=True)
+class Join(Node):
+    """Joins on equal keys and a condition over both sides' columns (left's first).
+
+    ``left_window`` and ``right_window`` (positions of start and end) make it a window join: rows meet only within the
+    same window, and a window's rows come out when it fires. Otherwise it is a regular join over changelogs.
+    """
+
+    left: Node
+    right: Node
+    kind: JoinKind
+    left_keys: tuple[int, ...]
+    right_keys: tuple[int, ...]
+    condition: Expr | None = None
+    left_window: Attached | None = None
+    right_window: Attached | None = None
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        return replace(self, left=inputs[0], right=inputs[1])
+
+    @cached_property
+    def schema(self) -> Schema:
+        left, right = self.left.schema.columns, self.right.schema.columns
+        if self.kind in (JoinKind.SEMI, JoinKind.ANTI):
+            return Schema.of(left)
+        if self.kind in (JoinKind.RIGHT, JoinKind.FULL):
+            left = tuple(replace(column, type=column.type.with_nullable(True)) for column in left)
+        if self.kind in (JoinKind.LEFT, JoinKind.FULL):
+            right = tuple(replace(column, type=column.type.with_nullable(True)) for column in right)
+        if self.left_window is None:
+            left = tuple(replace(column, time=None) for column in left)
+            right = tuple(replace(column, time=None) for column in right)
+        return Schema.of(left + right)
+
+    def describe(self) -> str:
+        left, right = self.left.schema, self.right.schema
+        keys = ", ".join(
+            f"{left[a].name} = {right[b].name}" for a, b in zip(self.left_keys, self.right_keys, strict=True)
+        )
+        both = Schema.of(left.columns + right.columns)
+        rest = f", where={show(self.condition, both)}" if self.condition is not None else ""
+        return f"{'Window' if self.left_window else ''}Join({self.kind.value}, on=[{keys}]{rest})"
+
+
+@dataclass(frozen=True)
+class SortKey:
+    """One key of an order. Flink's default: NULLs first when ascending, last when descending."""
+
+    column: int
+    descending: bool = False
+    nulls_first: bool = True
+
+    def describe(self, schema: Schema) -> str:
+        """Return the key as in ORDER BY."""
+        nulls = "" if self.nulls_first != self.descending else f" NULLS {'FIRST' if self.nulls_first else 'LAST'}"
+        return f"{schema[self.column].name}{' DESC' if self.descending else ''}{nulls}"
+
+
+@dataclass(frozen=True)
+class Rank(OneInput):
+    """Keeps rows ``first..last`` (from 1) of each partition in an order; ``number`` names an appended row-number column.
+
+    With ``window`` the ranking is within each window and comes out when it fires; otherwise it is updated for ever.
+    """
+
+    partition: tuple[int, ...]
+    order: tuple[SortKey, ...]
+    last: int
+    first: int = 1
+    number: str | None = None
+    window: Attached | None = None
+
+    @cached_property
+    def schema(self) -> Schema:
+        columns = self.input.schema.columns
+        if self.number is not None:
+            columns = (*columns, Column(self.number, BIGINT.with_nullable(False)))
+        return Schema.of(columns)
+
+    def describe(self) -> str:
+        source = self.input.schema
+        partition = ", ".join(source[index].name for index in self.partition)
+        order = ", ".join(key.describe(source) for key in self.order)
+        where = "Window" if self.window else ""
+        return f"{where}Rank(by=[{partition}], order=[{order}], rows={self.first}..{self.last})"
+
+
+@dataclass(frozen=True)
+class OverCall:
+    """One function over an ordered partition: LAG and LEAD by ``offset`` rows, or an aggregate over preceding rows.
+
+    ``call.parameters`` holds LAG's offset and default. ``preceding`` is how many rows (ROWS frames) or milliseconds (RANGE
+    frames) before the current row the frame starts; None is unbounded. The frame ends at the current row (for RANGE: at
+    its last peer).
+    """
+
+    call: AggCall
+    rows: bool = True
+    preceding: int | None = None
+
+
+@dataclass(frozen=True)
+class Over(OneInput):
+    """Appends functions over each partition in event-time order; rows come out when the watermark passes them."""
+
+    partition: tuple[int, ...]
+    time: int
+    calls: tuple[OverCall, ...]
+    names: tuple[str, ...]
+
+    @cached_property
+    def schema(self) -> Schema:
+        results = tuple(Column(name, over.call.type) for name, over in zip(self.names, self.calls, strict=True))
+        return Schema.of(self.input.schema.columns + results)
+
+    def describe(self) -> str:
+        source = self.input.schema
+        partition = ", ".join(source[index].name for index in self.partition)
+        calls = ", ".join(show_call(over.call, source) for over in self.calls)
+        return f"Over(by=[{partition}], order=[{source[self.time].name}], calls=[{calls}])"
+
+
+@dataclass(frozen=True)
+class Union(Node):
+    """All rows of all inputs (UNION ALL)."""
+
+    branches: tuple[Node, ...]
+    columns: Schema
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self.branches
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        return replace(self, branches=inputs)
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        return f"Union({len(self.branches)} inputs)"
+
+
+@dataclass(frozen=True)
+class Sort(OneInput):
+    """Orders bounded input at its end; ``limit`` and ``offset`` keep a part of it (limit None keeps all)."""
+
+    keys: tuple[SortKey, ...]
+    limit: int | None = None
+    offset: int = 0
+
+    def describe(self) -> str:
+        order = ", ".join(key.describe(self.input.schema) for key in self.keys)
+        limit = f", limit={self.limit}" if self.limit is not None else ""
+        offset = f", offset={self.offset}" if self.offset else ""
+        return f"Sort([{order}]{limit}{offset})"
+
+
+@dataclass(frozen=True)
+class Insert(OneInput):
+    """Writes rows into a table's sink."""
+
+    table: TableDescription
+    span: Span | None = field(default=None, compare=False)
+
+    def describe(self) -> str:
+        return f"Insert({self.table.name})"
+
+
+def show(expr: Expr, schema: Schema) -> str:
+    """Return an expression as readable SQL with column names."""
+    return show_expr(expr, schema.names)
+
+
+def show_call(call: AggCall, schema: Schema) -> str:
+    """Return an aggregate call as readable SQL."""
+    args = [schema[index].name for index in call.args] + [str(value) for value in call.parameters]
+    inside = ("DISTINCT " if call.distinct else "") + (", ".join(args) or "*")
+    where = f" FILTER (WHERE {schema[call.where].name})" if call.where is not None else ""
+    return f"{call.function}({inside}){where}"
+
+
+def explain(node: Node, depth: int = 0) -> str:
+    """Return the plan as an indented tree, the root first."""
+    lines = ["  " * depth + node.describe()]
+    lines += [explain(each, depth + 1) for each in node.inputs]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Runs a plan: stages, tasks, channels, watermarks, end of input, cancellation."""

@@ -1,0 +1,1 @@
+"""Keyed columnar tables that hold every operator's state."""
