@@ -1,5 +1,73 @@
-"""FluxCore: the streaming platform you can pip install."""
+"""FluxCore: the streaming platform you can pip install.
+
+    import fluxcore as fx
+
+    session = fx.Session()
+    flights = session.read("flights.csv", schema=..., watermark=("event_time", "2 hours"))
+    hourly = flights.window(fx.tumble("event_time", "1 hour")).group_by("origin").agg(n=fx.count())
+    print(hourly.to_pandas())
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fluxcore.api.expressions import (  # noqa: F401
+        Aggregate,
+        Term,
+        call,
+        col,
+        count,
+        lag,
+        lit,
+        percentile,
+    )
+    from fluxcore.api.expressions import largest as max  # noqa: A004
+    from fluxcore.api.expressions import mean as avg
+    from fluxcore.api.expressions import smallest as min  # noqa: A004
+    from fluxcore.api.expressions import total as sum  # noqa: A004
+    from fluxcore.api.session import Session
+    from fluxcore.api.shared import from_arrow, read, sql
+    from fluxcore.api.stream import Stream
+    from fluxcore.api.windows import hop, tumble
+    from fluxcore.errors import DataError, FluxError, JobError, ScriptError
+
 __version__ = "0.1.0"
+
+_PLACES = {
+    "Aggregate": ("api.expressions", "Aggregate"),
+    "Term": ("api.expressions", "Term"),
+    "call": ("api.expressions", "call"),
+    "col": ("api.expressions", "col"),
+    "lit": ("api.expressions", "lit"),
+    "count": ("api.expressions", "count"),
+    "sum": ("api.expressions", "total"),
+    "min": ("api.expressions", "smallest"),
+    "max": ("api.expressions", "largest"),
+    "avg": ("api.expressions", "mean"),
+    "percentile": ("api.expressions", "percentile"),
+    "lag": ("api.expressions", "lag"),
+    "Session": ("api.session", "Session"),
+    "Stream": ("api.stream", "Stream"),
+    "sql": ("api.shared", "sql"),
+    "read": ("api.shared", "read"),
+    "from_arrow": ("api.shared", "from_arrow"),
+    "hop": ("api.windows", "hop"),
+    "tumble": ("api.windows", "tumble"),
+    "FluxError": ("errors", "FluxError"),
+    "ScriptError": ("errors", "ScriptError"),
+    "JobError": ("errors", "JobError"),
+    "DataError": ("errors", "DataError"),
+}
+
+__all__ = ["__version__", *_PLACES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that ``import fluxcore`` stays quick."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'fluxcore' has no attribute {name!r}")
+    module, attribute = _PLACES[name]
+    return getattr(import_module(f"fluxcore.{module}"), attribute)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 CONNECTORS = "fluxcore.connectors"
 FORMATS = "fluxcore.formats"
+TARGETS = "fluxcore.targets"
+_KINDS = {CONNECTORS: "connector", FORMATS: "format", TARGETS: "target"}
 
 
 @cache
@@ -36,7 +38,7 @@ def find(group: str, name: str, *, span: Span | None = None) -> Any:
 
     Raises: ``ScriptError`` FX-CON-0001 for an unknown name, FX-CON-0002 when its optional libraries are missing.
     """
-    kind = "connector" if group == CONNECTORS else "format"
+    kind = _KINDS.get(group, "extension")
     if name not in _entries(group):
         hint = nearest(name, names(group)) or f"known {kind}s: {', '.join(names(group))}"
         raise ScriptError("FX-CON-0001", f"there is no {kind} '{name}'", span=span, hint=hint)

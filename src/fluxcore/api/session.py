@@ -1,0 +1,257 @@
+"""A session: settings, the catalog of tables, and what runs in it. SQL and Python share both."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.api.stream import Stream
+from fluxcore.api.target import find_target
+from fluxcore.core import registry
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.ports import TableDescription
+from fluxcore.core.schema import Schema
+from fluxcore.core.settings import Settings
+from fluxcore.core.types import IntervalType, TimestampType
+from fluxcore.errors import ScriptError, nearest
+from fluxcore.expr import build
+from fluxcore.expr.nodes import ColumnRef, Literal
+from fluxcore.plan import nodes
+from fluxcore.sql.catalog import Catalog
+from fluxcore.sql.script import (
+    BoundScript,
+    CommandReply,
+    ExplainStatement,
+    InsertStatement,
+    SelectStatement,
+    StatementSet,
+    bind_query,
+    bind_script,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from fluxcore.api.target import RunningJob, Target
+    from fluxcore.core.ports import Sink
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a script does next: one job of inserts, one query, or one reply to a command."""
+
+    inserts: tuple[nodes.Insert, ...] = ()
+    select: SelectStatement | None = None
+    reply: CommandReply | None = None
+    settings: Settings = Settings()
+
+
+class Session:
+    """Tables and settings that belong together.
+
+    In: ``settings`` Flink's configuration keys, such as ``{"parallelism.default": "2"}``; they win over the configuration
+    file ``fluxcore.toml`` and the environment. ``target`` where plans run.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None, *, target: str = "embedded") -> None:
+        loaded = Settings.load()
+        for key, value in {**_from_command_line(), **(settings or {})}.items():
+            loaded = loaded.with_value(key, str(value))
+        self.settings = loaded
+        self.catalog = Catalog()
+        self.target: Target = find_target(target)
+        self._memory: list[object] = []
+
+    def sql(self, query: str) -> Stream:
+        """Return the stream of a SQL query over the session's tables. Raises ``ScriptError``."""
+        return Stream(self, bind_query(query, catalog=self.catalog, settings=self.settings))
+
+    def table(self, name: str) -> Stream:
+        """Return the stream of a table or view of the session."""
+        return self.sql(f"SELECT * FROM `{name.replace('`', '``')}`")
+
+    def execute(self, script: str) -> None:
+        """Run a script of CREATE, SET and INSERT statements to the end of its inserts."""
+        self.execute_script(script)
+
+    def bind(self, text: str, *, file: str | None = None) -> BoundScript:
+        """Parse and bind a whole script against the session's tables; its DDL and SET take effect."""
+        bound = bind_script(text, file=file, catalog=self.catalog, settings=self.settings)
+        self.settings = bound.settings
+        return bound
+
+    def steps(self, bound: BoundScript, *, text: str = "", file: str | None = None) -> list[Step]:
+        """Return what a script does, in order: consecutive inserts are one job.
+
+        Raises: ``ScriptError`` FX-SQL-0901 for a SELECT after an insert that never ends.
+        """
+        steps: list[Step] = []
+        pending: list[nodes.Insert] = []
+        settings = self.settings
+        unbounded = False
+
+        def flush() -> None:
+            nonlocal unbounded
+            if pending:
+                unbounded = unbounded or not all(self.is_bounded(insert, settings) for insert in pending)
+                steps.append(Step(inserts=tuple(pending), settings=settings))
+                pending.clear()
+
+        for statement in bound.statements:
+            if isinstance(statement, InsertStatement | StatementSet):
+                several = statement.inserts if isinstance(statement, StatementSet) else (statement,)
+                settings = several[0].settings if several else settings
+                pending += [each.plan for each in several]
+                continue
+            if isinstance(statement, CommandReply):
+                steps.append(Step(reply=statement))
+                continue
+            if isinstance(statement, ExplainStatement):
+                plans = statement.plan if isinstance(statement.plan, tuple) else (statement.plan,)
+                steps.append(Step(reply=CommandReply(None, ("result",), ((self.explain(*plans),),))))
+                continue
+            flush()
+            if unbounded:
+                message = "a SELECT can't follow an INSERT that never ends"
+                error = ScriptError("FX-SQL-0901", message, span=statement.span, hint="put them into two scripts")
+                raise error.located(text, file)
+            steps.append(Step(select=statement, settings=statement.settings))
+        flush()
+        return steps
+
+    def execute_script(
+        self,
+        text: str,
+        *,
+        file: str | None = None,
+        output: Callable[[SelectStatement], Sink] | None = None,
+    ) -> None:
+        """Run a whole script: nothing runs unless all of it can be bound.
+
+        ``output`` makes the sink of a SELECT; without it a SELECT is an error.
+        """
+        for step in self.steps(self.bind(text, file=file), text=text, file=file):
+            if step.inserts or step.select:
+                self.start_step(step, output).result()
+
+    def start_script(self, text: str, *, file: str | None = None) -> RunningJob:
+        """Start a script whose statements, but for DDL and SET, are inserts that run together; return the job."""
+        steps = [step for step in self.steps(self.bind(text, file=file), text=text, file=file) if not step.reply]
+        if len(steps) != 1 or not steps[0].inserts:
+            raise ScriptError("FX-API-0007", "the script must hold inserts that run together, and no SELECT")
+        return self.start_step(steps[0])
+
+    def start_step(
+        self, step: Step, output: Callable[[SelectStatement], Sink] | None = None, *, changelog: bool = False
+    ) -> RunningJob:
+        """Start one step of a script and return its job."""
+        if step.select is not None:
+            if output is None:
+                raise ScriptError("FX-API-0008", "there is nowhere to put the rows of a SELECT here")
+            return self.target.start([(step.select.plan, output(step.select))], step.settings, changelog=changelog)
+        return self.target.start([(insert, None) for insert in step.inserts], step.settings)
+
+    def insert(self, table: str, node: nodes.Node) -> None:
+        """Run a plan to its end, writing its rows into a table of the session; columns are taken in order."""
+        description = self.catalog.table(table)
+        self.target.start([(nodes.Insert(node, description), None)], self.settings).result()
+
+    def iterate(self, node: nodes.Node, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
+        """Run a query and return its rows batch by batch."""
+        return self.target.iterate(node, self.settings, changelog=changelog)
+
+    def is_bounded(self, node: nodes.Node, settings: Settings | None = None) -> bool:
+        """Return whether a plan ends by itself."""
+        return self.target.is_bounded(node, settings or self.settings)
+
+    def explain(self, *plans: nodes.Node) -> str:
+        """Return plans as they would run."""
+        return self.target.explain(list(plans), self.settings)
+
+    def from_arrow(
+        self,
+        data: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch],
+        *,
+        name: str = "data",
+        watermark: tuple[str, str] | None = None,
+    ) -> Stream:
+        """Return the stream of Arrow data in memory, also as a table ``name`` for SQL. Nothing is copied.
+
+        ``watermark``: the event-time column and how far out of order its rows may come, such as ``("ts", "5 s")``.
+        """
+        if isinstance(data, pa.Table):
+            batches, schema = data.to_batches(), data.schema
+        else:
+            batches = [data] if isinstance(data, pa.RecordBatch) else list(data)
+            schema = batches[0].schema
+        memory = registry.find(registry.CONNECTORS, "memory").hold(batches)
+        self._memory.append(memory)
+        options = {"connector": "memory", "memory.key": memory.key}
+        return self._register(name, Schema.from_arrow(schema), options, watermark)
+
+    def read(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        schema: pa.Schema | Schema,
+        format: str | None = None,
+        name: str | None = None,
+        watermark: tuple[str, str] | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Stream:
+        """Return the stream of a file or folder, also as a table for SQL (named after the file unless ``name`` is given).
+
+        ``format`` csv, json or parquet, by the suffix when left out; ``options`` as in ``WITH (...)``.
+        """
+        place = Path(path)
+        suffixes = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
+        chosen = format or suffixes.get(place.suffix.lower())
+        if chosen is None:
+            raise ScriptError("FX-API-0009", f"the format of '{place}' is not clear", hint="give format='csv'")
+        found = schema if isinstance(schema, Schema) else Schema.from_arrow(schema)
+        given = {"connector": "filesystem", "path": str(place), "format": chosen, **(options or {})}
+        return self._register(name or place.stem, found, given, watermark)
+
+    def _register(
+        self, name: str, schema: Schema, options: Mapping[str, str], watermark: tuple[str, str] | None
+    ) -> Stream:
+        description = TableDescription(name, schema, options)
+        connector = registry.connector(options["connector"])
+        known = {option.name for option in connector.options_for(options)} | {"connector"}
+        for key in options:
+            if key not in known:
+                hint = nearest(key, known)
+                raise ScriptError("FX-SQL-0511", f"the connector has no option '{key}'", hint=hint)
+        connector.validate(description)
+        node: nodes.Node = nodes.Scan(description, tuple(range(len(schema))))
+        if watermark is not None:
+            node = _watermark(node, *watermark)
+        self.catalog.register(name, node)
+        return Stream(self, node)
+
+
+def _watermark(node: nodes.Node, column: str, delay: str) -> nodes.Node:
+    index = node.schema.find(column)
+    if index is None:
+        hint = nearest(column, node.schema.names)
+        raise ScriptError("FX-API-0001", f"there is no column '{column}'", hint=hint)
+    type_ = node.schema[index].type
+    if not isinstance(type_, TimestampType):
+        raise ScriptError("FX-API-0010", f"column '{column}' is {type_.name()}, an event time must be a TIMESTAMP")
+    try:
+        milliseconds = duration_ms(delay)
+    except ValueError as error:
+        raise ScriptError("FX-API-0003", str(error)) from error
+    here = ColumnRef(index=index, name=column, type=type_)
+    lag = Literal(type=IntervalType(months=False, nullable=False), value=milliseconds)
+    return nodes.AssignWatermark(node, index, build.call("-", [here, lag]))
+
+
+def _from_command_line() -> dict[str, str]:
+    """Return the settings that ``fluxcore run JOB.py --set …`` hands to the sessions that the job makes."""
+    given = os.environ.get("FLUXCORE_JOB_SETTINGS", "")
+    return dict(pair.split("=", 1) for pair in given.split("\n") if pair)

@@ -1,0 +1,32 @@
+"""The session that ``fx.sql``, ``fx.read`` and ``fx.from_arrow`` share, made on first use."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from fluxcore.api.session import Session
+
+if TYPE_CHECKING:
+    from fluxcore.api.stream import Stream
+
+
+@cache
+def shared_session() -> Session:
+    """Return the session of the module-level functions."""
+    return Session()
+
+
+def sql(query: str) -> Stream:
+    """Return the stream of a SQL query over the tables that ``read`` and ``from_arrow`` made."""
+    return shared_session().sql(query)
+
+
+def read(path: str, **options: Any) -> Stream:
+    """Return the stream of a file or folder; see :meth:`fluxcore.api.session.Session.read`."""
+    return shared_session().read(path, **options)
+
+
+def from_arrow(data: Any, **options: Any) -> Stream:
+    """Return the stream of Arrow data; see :meth:`fluxcore.api.session.Session.from_arrow`."""
+    return shared_session().from_arrow(data, **options)

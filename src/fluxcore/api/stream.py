@@ -1,0 +1,303 @@
+"""The fluent Python API: each verb gives a new stream over one more node of the plan.
+
+Nothing runs until a result is asked for (``to_arrow``, ``batches``, ``write``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from fluxcore.api.expressions import Aggregate, Term, col, named, term
+from fluxcore.core.schema import Column, Schema, TimeKind
+from fluxcore.core.types import BOOLEAN, same
+from fluxcore.errors import ScriptError, nearest
+from fluxcore.expr import aggregates, build
+from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
+from fluxcore.plan import nodes
+from fluxcore.plan.windows import window_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pandas as pd
+    import polars as pl
+
+    from fluxcore.api.session import Session
+    from fluxcore.api.windows import Window
+
+Columns = str | Term
+
+
+class Stream:
+    """Rows that a plan gives: a table that changes, or the answer of a query. Immutable."""
+
+    def __init__(self, session: Session, node: nodes.Node) -> None:
+        self._session = session
+        self.node = node
+
+    @property
+    def schema(self) -> Schema:
+        """Return names and types of the columns."""
+        return self.node.schema
+
+    def filter(self, *conditions: Term) -> Stream:
+        """Keep the rows for which all conditions hold."""
+        node = self.node
+        for each in conditions:
+            node = nodes.Filter(node, _boolean(each.bind(node.schema)))
+        return self._with(node)
+
+    def select(self, *columns: Columns, **computed: Any) -> Stream:
+        """Take columns by name or term, and ``computed`` ones under their keyword's name."""
+        terms = [named(each) for each in columns] + [term(value).alias(name) for name, value in computed.items()]
+        exprs = tuple(each.bind(self.schema) for each in terms)
+        names = tuple(each.output_name() or f"EXPR${index}" for index, each in enumerate(terms))
+        return self._with(nodes.Project(self.node, exprs, names))
+
+    def with_columns(self, **computed: Any) -> Stream:
+        """Append computed columns, or replace those of the same name."""
+        values = {name: term(value) for name, value in computed.items()}
+        kept = [values.pop(name).alias(name) if name in values else col(name) for name in self.schema.names]
+        return self.select(*kept, **values)
+
+    def window(self, window: Window) -> Stream:
+        """Put each row into its windows: the columns window_start, window_end and window_time are appended."""
+        return self._with(nodes.AssignWindow(self.node, window.bind(self.schema)))
+
+    def group_by(self, *columns: Columns) -> Grouped:
+        """Group by columns, per window if the rows are in windows; :meth:`Grouped.agg` follows."""
+        return Grouped(self, tuple(named(each) for each in columns))
+
+    def union(self, *others: Stream) -> Stream:
+        """Return the rows of this stream and of others with the same columns, duplicates kept."""
+        for other in others:
+            if len(other.schema) != len(self.schema) or not all(
+                same(a, b) for a, b in zip(self.schema.types, other.schema.types, strict=True)
+            ):
+                raise ScriptError("FX-API-0004", "a union needs the same column types in all its streams")
+        branches = (self.node, *(other.node for other in others))
+        columns = (
+            Column(
+                column.name,
+                column.type.with_nullable(any(branch.schema[i].type.nullable for branch in branches)),
+                column.time if all(branch.schema[i].time == column.time for branch in branches) else None,
+            )
+            for i, column in enumerate(self.schema)
+        )
+        return self._with(nodes.Union(branches, Schema.of(columns)))
+
+    def join(self, other: Stream, on: Sequence[str], how: str = "inner") -> Stream:
+        """Join on equal columns; two windowed streams are joined window by window.
+
+        The other side's key and window columns are dropped. ``how``: inner, left, right, full, semi or anti.
+        """
+        kinds = {kind.value.lower(): kind for kind in nodes.JoinKind}
+        if how not in kinds:
+            raise ScriptError("FX-API-0005", f"there is no join '{how}'", hint=nearest(how, kinds))
+        left, right = self._positions(on), other._positions(on)
+        sides = [_attached(side.node) for side in (self, other)]
+        windows = sides if all(sides) else [None, None]
+        node = nodes.Join(
+            self.node, other.node, kinds[how], left, right, left_window=windows[0], right_window=windows[1]
+        )
+        return self._with(_without_doubles(node, other.node, set(right)))
+
+    def top(
+        self, rows: int, *, by: str | Sequence[str], per: Sequence[str] = (), ascending: bool = False, rank: str = ""
+    ) -> Stream:
+        """Keep the first ``rows`` rows in an order, largest first unless ``ascending``; per window and per ``per``.
+
+        ``rank`` names an appended column with the place, from 1.
+        """
+        keys = self._positions([by] if isinstance(by, str) else by)
+        order = tuple(nodes.SortKey(index, not ascending, ascending) for index in keys)
+        window = _attached(self.node)
+        node = nodes.Rank(self.node, self._positions(per), order, rows, number=rank or None, window=window)
+        return self._with(node)
+
+    def over(self, *, partition_by: str | Sequence[str], order_by: str, **functions: Aggregate) -> Stream:
+        """Append functions over each partition in event-time order, such as ``previous=fx.lag("delay")``."""
+        names = [partition_by] if isinstance(partition_by, str) else list(partition_by)
+        (time,) = self._positions([order_by])
+        if self.schema[time].time is not TimeKind.EVENT:
+            raise ScriptError("FX-API-0002", f"column '{order_by}' is no event time")
+        base, calls = _calls(self.node, functions)
+        overs = tuple(nodes.OverCall(call, rows=False) for call in calls)
+        node = nodes.Over(base, self._positions(names), time, overs, tuple(functions))
+        width, extra = len(self.schema), len(base.schema) - len(self.schema)
+        kept = [*range(width), *range(width + extra, width + extra + len(functions))]
+        return self._with(_project(node, kept))
+
+    def sort(self, *columns: str, ascending: bool = True) -> Stream:
+        """Order the final rows of bounded input."""
+        keys = tuple(nodes.SortKey(index, not ascending, ascending) for index in self._positions(columns))
+        return self._with(nodes.Sort(self.node, keys))
+
+    def limit(self, rows: int) -> Stream:
+        """Keep the first rows of bounded input."""
+        if isinstance(self.node, nodes.Sort) and self.node.limit is None:
+            return self._with(replace(self.node, limit=rows))
+        return self._with(nodes.Sort(self.node, (), rows))
+
+    def batches(self, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
+        """Run and return the rows batch by batch, as they come; closing the iterator stops the job.
+
+        With ``changelog`` a first column ``op`` says +I, -U, +U or -D.
+        """
+        return self._session.iterate(self.node, changelog=changelog)
+
+    def to_arrow(self) -> pa.Table:
+        """Run to the end and return the rows."""
+        schema = self.schema.arrow()
+        plain = pa.schema([pa.field(field.name, field.type) for field in schema])
+        return pa.Table.from_batches(list(self.batches()), schema=plain)
+
+    def to_polars(self) -> pl.DataFrame:
+        """Run to the end and return the rows as a Polars frame over the same memory. Needs ``polars``."""
+        import polars  # an optional library
+
+        frame = polars.from_arrow(self.to_arrow())
+        assert isinstance(frame, polars.DataFrame)
+        return frame
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Run to the end and return the rows as a pandas frame with Arrow-backed columns, not copied. Needs ``pandas``."""
+        import pandas  # an optional library
+
+        return self.to_arrow().to_pandas(types_mapper=pandas.ArrowDtype)
+
+    def write(self, table: str) -> None:
+        """Run to the end, writing the rows into a table of the session."""
+        self._session.insert(table, self.node)
+
+    def explain(self) -> str:
+        """Return the plan as it would run."""
+        return self._session.explain(self.node)
+
+    def _with(self, node: nodes.Node) -> Stream:
+        return Stream(self._session, node)
+
+    def _positions(self, columns: Sequence[str]) -> tuple[int, ...]:
+        found = (col(name).bind(self.schema) for name in columns)
+        return tuple(expr.index for expr in found if isinstance(expr, ColumnRef))
+
+    def __repr__(self) -> str:
+        return "Stream(" + ", ".join(column.describe() for column in self.schema) + ")"
+
+
+class Grouped:
+    """A stream grouped by columns."""
+
+    def __init__(self, stream: Stream, keys: tuple[Term, ...]) -> None:
+        self._stream = stream
+        self._keys = keys
+
+    def agg(self, **functions: Aggregate) -> Stream:
+        """Return one row per group: the keys, and each function under its keyword's name.
+
+        Of rows in windows it gives one per group and window, when the window is complete, with its start, end and time.
+        """
+        stream = self._stream
+        schema = stream.schema
+        keys = [key.bind(schema) for key in self._keys]
+        names = [key.output_name() or f"EXPR${index}" for index, key in enumerate(self._keys)]
+        base, calls = _calls(stream.node, functions, keys)
+        width = len(schema)
+        positions = tuple(
+            key.index if isinstance(key, ColumnRef) else width + computed
+            for key, computed in zip(keys, _computed_before(keys), strict=True)
+        )
+        window = _attached(stream.node)
+        node: nodes.Node
+        if window is None:
+            node = nodes.Aggregate(base, positions, calls, tuple(functions))
+        else:
+            node = nodes.WindowAggregate(base, window, positions, calls, tuple(functions))
+        output = [*names, *functions, *(["window_start", "window_end", "window_time"] if window else [])]
+        refs = tuple(ColumnRef(index=i, name=c.name, type=c.type) for i, c in enumerate(node.schema))
+        return Stream(stream._session, nodes.Project(node, refs, tuple(output)))
+
+
+def _computed_before(keys: Sequence[Expr]) -> list[int]:
+    """Return for each key how many keys before it are computed rather than plain columns."""
+    counts, seen = [], 0
+    for key in keys:
+        counts.append(seen)
+        seen += not isinstance(key, ColumnRef)
+    return counts
+
+
+def _calls(
+    node: nodes.Node, functions: dict[str, Aggregate], keys: Sequence[Expr] = ()
+) -> tuple[nodes.Node, tuple[AggCall, ...]]:
+    """Return the node with computed keys and arguments appended as columns, and the calls over it."""
+    schema = node.schema
+    extra: list[Expr] = [key for key in keys if not isinstance(key, ColumnRef)]
+
+    def place(expr: Expr) -> int:
+        if isinstance(expr, ColumnRef):
+            return expr.index
+        extra.append(expr)
+        return len(schema) + len(extra) - 1
+
+    calls = []
+    for function in functions.values():
+        args = [arg.bind(schema) for arg in function.args]
+        given = [arg.type for arg in args] + [build.literal(value).type for value in function.parameters]
+        type_ = aggregates.aggregate_type(function.function, given, distinct=function.is_distinct)
+        where = None if function.condition is None else place(_boolean(function.condition.bind(schema)))
+        calls.append(
+            AggCall(
+                function=function.function,
+                type=type_,
+                args=tuple(place(arg) for arg in args),
+                parameters=function.parameters,
+                distinct=function.is_distinct,
+                where=where,
+            )
+        )
+    if not extra:
+        return node, tuple(calls)
+    refs = [ColumnRef(index=i, name=column.name, type=column.type) for i, column in enumerate(schema)]
+    names = schema.names + [f"$arg{index}" for index in range(len(extra))]
+    return nodes.Project(node, (*refs, *extra), tuple(names)), tuple(calls)
+
+
+def _boolean(expr: Expr) -> Expr:
+    if not same(expr.type, BOOLEAN) and not (isinstance(expr, Literal) and expr.value is None):
+        raise ScriptError("FX-API-0006", f"a condition must be BOOLEAN, not {expr.type.name()}")
+    return expr
+
+
+def _attached(node: nodes.Node) -> nodes.Attached | None:
+    found = window_of(node)
+    if found is None or found.start is None or found.end is None:
+        return None
+    return nodes.Attached(found.start, found.end, found.spec)
+
+
+def _project(node: nodes.Node, kept: Sequence[int]) -> nodes.Node:
+    schema = node.schema
+    refs = tuple(ColumnRef(index=i, name=schema[i].name, type=schema[i].type) for i in kept)
+    return nodes.Project(node, refs, tuple(schema[i].name for i in kept))
+
+
+def _without_doubles(node: nodes.Join, right: nodes.Node, keys: set[int]) -> nodes.Node:
+    """Drop the right side's keys and window; a name that both sides have gets a 0 behind the right one's."""
+    width = len(node.left.schema)
+    if len(node.schema) == width:
+        return node
+    found = window_of(right) if node.left_window else None
+    dropped = keys | ({found.start, found.end, found.time} if found else set())
+    kept = [*range(width), *(width + index for index in range(len(right.schema)) if index not in dropped)]
+    projected = _project(node, kept)
+    assert isinstance(projected, nodes.Project)
+    seen: set[str] = set()
+    names = []
+    for name in projected.names:
+        names.append(f"{name}0" if name in seen else name)
+        seen.add(name)
+    return replace(projected, names=tuple(names))

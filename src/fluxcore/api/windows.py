@@ -1,0 +1,61 @@
+"""Windows in Python: ``fx.tumble("ts", "1 hour")``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.schema import TimeKind
+from fluxcore.errors import ScriptError, nearest
+from fluxcore.plan.nodes import WindowKind, WindowSpec
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from fluxcore.core.schema import Schema
+
+    Duration = str | int | dt.timedelta
+
+
+@dataclass(frozen=True)
+class Window:
+    """A kind of window over a time column; lengths in ms."""
+
+    kind: WindowKind
+    time: str
+    size: int
+    slide: int
+    offset: int = 0
+
+    def bind(self, schema: Schema) -> WindowSpec:
+        """Return the window over a schema's column. Raises ``ScriptError`` when it is not an event-time column."""
+        index = schema.find(self.time)
+        if index is None:
+            hint = nearest(self.time, schema.names)
+            raise ScriptError("FX-API-0001", f"there is no column '{self.time}'", hint=hint)
+        if schema[index].time is not TimeKind.EVENT:
+            hint = "give the source a watermark on it: watermark=('" + self.time + "', '5 seconds')"
+            raise ScriptError("FX-API-0002", f"column '{self.time}' is no event time", hint=hint)
+        return WindowSpec(self.kind, index, self.size, self.slide, self.offset)
+
+
+def tumble(time: str, size: Duration, *, offset: Duration = 0) -> Window:
+    """Return windows of ``size``, one after the other."""
+    length = _length(size)
+    return Window(WindowKind.TUMBLE, time, length, length, duration_ms(offset))
+
+
+def hop(time: str, *, size: Duration, slide: Duration, offset: Duration = 0) -> Window:
+    """Return windows of ``size`` that start every ``slide``; a row falls into several of them."""
+    return Window(WindowKind.HOP, time, _length(size), _length(slide), duration_ms(offset))
+
+
+def _length(value: Duration) -> int:
+    try:
+        length = duration_ms(value)
+    except ValueError as error:
+        raise ScriptError("FX-API-0003", str(error)) from error
+    if length == 0:
+        raise ScriptError("FX-API-0003", "the length of a window must be more than 0")
+    return length

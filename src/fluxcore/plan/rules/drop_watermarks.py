@@ -1,0 +1,37 @@
+"""Removes watermarks that no operator downstream looks at, so that their column need not be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.plan.graph import in_order, rewrite
+from fluxcore.plan.nodes import AssignWatermark, Join, Over, Rank, WindowAggregate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.plan.nodes import Node
+
+
+def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
+    """Return the plans without the watermarks above which no node in any of them works in event time.
+
+    A watermark that one consumer of a shared scan needs stays for all, so that the scan stays shared.
+    """
+    needed: set[Node] = set()
+    for node in in_order(roots):
+        if _works_in_event_time(node):
+            needed.update(each for each in in_order([node]) if isinstance(each, AssignWatermark))
+
+    def change(node: Node) -> Node:
+        return node.input if isinstance(node, AssignWatermark) and node not in needed else node
+
+    return rewrite(roots, change)
+
+
+def _works_in_event_time(node: Node) -> bool:
+    if isinstance(node, WindowAggregate | Over):
+        return True
+    if isinstance(node, Rank):
+        return node.window is not None
+    return isinstance(node, Join) and node.left_window is not None

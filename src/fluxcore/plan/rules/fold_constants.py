@@ -1,0 +1,38 @@
+"""Computes constant expressions once, and drops filters that are always true."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fluxcore.expr.fold import fold
+from fluxcore.expr.nodes import Literal
+from fluxcore.plan.graph import rewrite
+from fluxcore.plan.nodes import AssignWatermark, Filter, Join, Project
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.plan.nodes import Node
+
+
+def fold_constants(roots: Sequence[Node]) -> list[Node]:
+    """Return the plans with all constant sub-expressions replaced by their values."""
+    return rewrite(roots, _change)
+
+
+def _change(node: Node) -> Node:
+    if isinstance(node, Project):
+        return replace(node, exprs=tuple(fold(expr) for expr in node.exprs))
+    if isinstance(node, Filter):
+        condition = fold(node.condition)
+        if isinstance(condition, Literal) and condition.value is True:
+            return node.input
+        return replace(node, condition=condition)
+    if isinstance(node, AssignWatermark):
+        return replace(node, expr=fold(node.expr))
+    if isinstance(node, Join) and node.condition is not None:
+        condition = fold(node.condition)
+        always = isinstance(condition, Literal) and condition.value is True
+        return replace(node, condition=None if always else condition)
+    return node

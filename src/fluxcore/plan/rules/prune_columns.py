@@ -1,0 +1,276 @@
+"""Reads, computes and carries only the columns that somebody downstream looks at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fluxcore.core.schema import Schema
+from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
+from fluxcore.expr.nodes import AggCall, ColumnRef, columns_of, moved
+from fluxcore.plan.graph import in_order
+from fluxcore.plan.nodes import (
+    Aggregate,
+    AssignWatermark,
+    AssignWindow,
+    Attached,
+    Filter,
+    Insert,
+    Join,
+    Over,
+    Project,
+    Rank,
+    Scan,
+    Sort,
+    Union,
+    Values,
+    WindowAggregate,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fluxcore.plan.nodes import Node, SortKey
+
+Places = dict[int, int]
+"""Old positions of kept columns to their new positions."""
+
+
+def prune_columns(roots: Sequence[Node]) -> list[Node]:
+    """Return the plans without unused columns. What one consumer of a shared node needs is kept for all of them."""
+    needed = _needed(roots)
+    done: dict[Node, tuple[Node, Places]] = {}
+    for node in in_order(roots):
+        done[node] = _prune(node, needed[node], [done[each] for each in node.inputs])
+    return [done[root][0] for root in roots]
+
+
+def _needed(roots: Sequence[Node]) -> dict[Node, set[int]]:
+    needed: dict[Node, set[int]] = {node: set() for node in in_order(roots)}
+    for root in roots:
+        needed[root] = set(range(len(root.schema)))
+    for node in reversed(in_order(roots)):
+        if not needed[node] and not isinstance(node, Insert):
+            needed[node].add(_cheapest(node.schema))
+        for each, wanted in zip(node.inputs, _wanted(node, needed[node]), strict=True):
+            needed[each] |= wanted
+    return needed
+
+
+def _cheapest(schema: Schema) -> int:
+    """Return the position of a column that stands for the row when none is wanted."""
+    wide = (StringType, BytesType, ArrayType, MapType, RowType)
+    return next((i for i, column in enumerate(schema) if not isinstance(column.type, wide)), 0)
+
+
+def _wanted(node: Node, out: set[int]) -> list[set[int]]:
+    """Return for each input the columns that the node needs to give its columns ``out``."""
+    if isinstance(node, Join):
+        return _wanted_by_join(node, out)
+    if isinstance(node, Union):
+        return [set(out) for _ in node.branches]
+    if not node.inputs:
+        return []
+    width = len(node.inputs[0].schema)
+    below = {index for index in out if index < width}
+    if isinstance(node, Project):
+        return [{column for index in out for column in columns_of(node.exprs[index])}]
+    if isinstance(node, Filter):
+        return [below | columns_of(node.condition)]
+    if isinstance(node, AssignWatermark):
+        return [below | {node.column} | columns_of(node.expr)]
+    if isinstance(node, AssignWindow):
+        return [below | {node.window.time}]
+    if isinstance(node, WindowAggregate):
+        window = node.window
+        time = {window.start, window.end} if isinstance(window, Attached) else {window.time}
+        return [set(node.keys) | time | _of_calls(_kept_calls(node, out))]
+    if isinstance(node, Aggregate):
+        return [set(node.keys) | _of_calls(_kept_calls(node, out))]
+    if isinstance(node, Rank):
+        window = {node.window.start, node.window.end} if node.window else set()
+        return [below | set(node.partition) | _of_keys(node.order) | window]
+    if isinstance(node, Over):
+        kept = [over.call for index, over in enumerate(node.calls) if width + index in out]
+        return [below | set(node.partition) | {node.time} | _of_calls(kept)]
+    if isinstance(node, Sort):
+        return [below | _of_keys(node.keys)]
+    return [set(range(width))]
+
+
+def _wanted_by_join(node: Join, out: set[int]) -> list[set[int]]:
+    width = len(node.left.schema)
+    condition = set() if node.condition is None else columns_of(node.condition)
+    both = out | condition
+    left = {index for index in both if index < width} | set(node.left_keys)
+    right = {index - width for index in both if index >= width} | set(node.right_keys)
+    for side, window in ((left, node.left_window), (right, node.right_window)):
+        if window is not None:
+            side |= {window.start, window.end}
+    return [left, right]
+
+
+def _of_calls(calls: Iterable[AggCall]) -> set[int]:
+    return {index for call in calls for index in (*call.args, *(() if call.where is None else (call.where,)))}
+
+
+def _of_keys(keys: Iterable[SortKey]) -> set[int]:
+    return {key.column for key in keys}
+
+
+def _kept_calls(node: WindowAggregate | Aggregate, out: set[int]) -> list[AggCall]:
+    return [call for index, call in enumerate(node.calls) if len(node.keys) + index in out]
+
+
+def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
+    """Return the node without the columns that nobody wants, and where the others are now."""
+    if isinstance(node, Scan):
+        return _prune_scan(node, out)
+    if isinstance(node, Values):
+        kept = sorted(out)
+        rows = tuple(tuple(row[index] for index in kept) for row in node.rows)
+        return Values(node.columns.select(kept), rows), _places(kept)
+    if isinstance(node, Project):
+        kept = sorted(out)
+        exprs = tuple(moved(node.exprs[index], inputs[0][1]) for index in kept)
+        return Project(inputs[0][0], exprs, tuple(node.names[index] for index in kept)), _places(kept)
+    if isinstance(node, Join):
+        return _prune_join(node, inputs)
+    if isinstance(node, Union):
+        return _prune_union(node, out, inputs)
+    below, places = inputs[0]
+    if isinstance(node, Filter):
+        return Filter(below, moved(node.condition, places)), places
+    if isinstance(node, AssignWatermark):
+        return replace(node, input=below, column=places[node.column], expr=moved(node.expr, places)), places
+    if isinstance(node, AssignWindow):
+        window = replace(node.window, time=places[node.window.time])
+        return replace(node, input=below, window=window), _appended(places, node.input, below, range(3))
+    if isinstance(node, WindowAggregate | Aggregate):
+        return _prune_aggregate(node, out, below, places)
+    if isinstance(node, Rank):
+        ranked = replace(
+            node,
+            input=below,
+            partition=tuple(places[index] for index in node.partition),
+            order=_moved_keys(node.order, places),
+            window=_moved_window(node.window, places),
+        )
+        return ranked, _appended(places, node.input, below, range(1 if node.number else 0))
+    if isinstance(node, Over):
+        return _prune_over(node, out, below, places)
+    if isinstance(node, Sort):
+        return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
+    assert isinstance(node, Insert), node
+    return replace(node, input=below), places
+
+
+def _places(kept: Iterable[int]) -> Places:
+    return {old: new for new, old in enumerate(kept)}
+
+
+def _appended(places: Places, old: Node, new: Node, kept: Iterable[int]) -> Places:
+    """Return ``places`` with the kept ones of the columns that the node appends to its input's."""
+    before, after = len(old.schema), len(new.schema)
+    return places | {before + index: after + position for position, index in enumerate(kept)}
+
+
+def _moved_keys(keys: Iterable[SortKey], places: Places) -> tuple[SortKey, ...]:
+    return tuple(replace(key, column=places[key.column]) for key in keys)
+
+
+def _moved_window(window: Attached | None, places: Places) -> Attached | None:
+    return window and replace(window, start=places[window.start], end=places[window.end])
+
+
+def _moved_call(call: AggCall, places: Places) -> AggCall:
+    where = None if call.where is None else places[call.where]
+    return replace(call, args=tuple(places[index] for index in call.args), where=where)
+
+
+def _prune_scan(node: Scan, out: set[int]) -> tuple[Node, Places]:
+    wanted = out | (columns_of(node.predicate) if node.predicate is not None else set())
+    kept = sorted(wanted)
+    places = _places(kept)
+    predicate = None if node.predicate is None else moved(node.predicate, places)
+    return Scan(node.table, tuple(node.columns[index] for index in kept), predicate), places
+
+
+def _prune_aggregate(
+    node: WindowAggregate | Aggregate, out: set[int], below: Node, places: Places
+) -> tuple[Node, Places]:
+    first = len(node.keys)
+    kept = [index for index in range(len(node.calls)) if first + index in out]
+    changes: dict[str, object] = {}
+    tail = 0
+    if isinstance(node, WindowAggregate):
+        window = node.window
+        tail = 3
+        moved_window = _moved_window(window, places) if isinstance(window, Attached) else None
+        changes["window"] = moved_window or replace(window, time=places[window.time])  # type: ignore[union-attr]
+    pruned = replace(
+        node,
+        input=below,
+        keys=tuple(places[index] for index in node.keys),
+        calls=tuple(_moved_call(node.calls[index], places) for index in kept),
+        names=tuple(node.names[index] for index in kept),
+        **changes,  # type: ignore[arg-type]
+    )
+    where = {index: index for index in range(first)}
+    where |= {first + old: first + new for new, old in enumerate(kept)}
+    where |= {first + len(node.calls) + index: first + len(kept) + index for index in range(tail)}
+    return pruned, where
+
+
+def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
+    width = len(node.input.schema)
+    kept = [index for index in range(len(node.calls)) if width + index in out]
+    calls = tuple(
+        replace(node.calls[index], call=_moved_call(node.calls[index].call, places)) for index in kept
+    )
+    pruned = replace(
+        node,
+        input=below,
+        partition=tuple(places[index] for index in node.partition),
+        time=places[node.time],
+        calls=calls,
+        names=tuple(node.names[index] for index in kept),
+    )
+    return pruned, _appended(places, node.input, below, kept)
+
+
+def _prune_join(node: Join, inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
+    (left, left_places), (right, right_places) = inputs
+    before, after = len(node.left.schema), len(left.schema)
+    both = left_places | {before + old: after + new for old, new in right_places.items()}
+    joined = replace(
+        node,
+        left=left,
+        right=right,
+        left_keys=tuple(left_places[index] for index in node.left_keys),
+        right_keys=tuple(right_places[index] for index in node.right_keys),
+        condition=None if node.condition is None else moved(node.condition, both),
+        left_window=_moved_window(node.left_window, left_places),
+        right_window=_moved_window(node.right_window, right_places),
+    )
+    return joined, both
+
+
+def _prune_union(node: Union, out: set[int], inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
+    """Bring all branches to the wanted columns, since a shared branch may have kept more than this union wants."""
+    kept = sorted(out)
+    branches = []
+    for below, places in inputs:
+        wanted = [places[index] for index in kept]
+        if wanted == list(range(len(below.schema))):
+            branches.append(below)
+            continue
+        branches.append(select(below, wanted))
+    return Union(tuple(branches), node.columns.select(kept)), _places(kept)
+
+
+def select(node: Node, columns: Sequence[int]) -> Project:
+    """Return a projection to plain columns of a node."""
+    schema = node.schema
+    exprs = tuple(ColumnRef(index=index, name=schema[index].name, type=schema[index].type) for index in columns)
+    return Project(node, exprs, tuple(schema[index].name for index in columns))

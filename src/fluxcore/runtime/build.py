@@ -1,0 +1,197 @@
+"""Turns logical plans into the running pieces of a job: the one place that joins plan, operators and state.
+
+Pure nodes become maps that run wherever their input runs. A stateful node with keys gets one task per worker behind an
+exchange by key group; one without keys is fused behind its input when that is a single stream, else it gets one task.
+Equal sub-plans are built once and feed all who take them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.core import registry
+from fluxcore.core.batch import Batch
+from fluxcore.core.ports import ChangeMode, OperatorContext, SinkRequest
+from fluxcore.core.time import SystemClock
+from fluxcore.errors import ScriptError
+from fluxcore.expr.compile import compile_predicate, compile_projection
+from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.graph import in_order
+from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values
+from fluxcore.runtime.job import Job, Parts
+from fluxcore.runtime.late import LateRows
+from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, SinkNode
+from fluxcore.runtime.operators import Recipe, recipe_of
+from fluxcore.runtime.pure import watermark_function, window_function
+from fluxcore.runtime.scans import idle_timeout_s, source_of
+from fluxcore.runtime.source_stage import SourceStage
+from fluxcore.runtime.task import Task
+from fluxcore.runtime.values import ValuesSource
+from fluxcore.state.backend import MemoryStateBackend
+from fluxcore.state.keygroups import KEY_GROUPS, key_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fluxcore.core.ports import Sink, Source
+    from fluxcore.core.schema import Schema
+    from fluxcore.core.settings import Settings
+    from fluxcore.core.types import DataType
+    from fluxcore.plan.nodes import Node
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a job is built: its settings, and whether updating queries give every change or only the final table."""
+
+    settings: Settings
+    changelog: bool = False
+    bounded: bool = True
+
+
+@dataclass
+class _Placed:
+    """Where a node's rows come out: one outlet per running instance."""
+
+    outlets: list[Outlet]
+    number: int
+
+
+def build(roots: Sequence[tuple[Node, Sink | None]], options: Options) -> Job:
+    """Return the job for optimised plans; an ``Insert`` brings its own sink, a query is written into the given one.
+
+    Raises: ``ScriptError`` for a plan that can't run, such as an updating query into a sink that only appends.
+    """
+    return _Builder(options).build(roots)
+
+
+class _Builder:
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._settings = options.settings
+        self._parts = Parts()
+        self._placed: dict[Node, _Placed] = {}
+
+    def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
+        for number, node in enumerate(in_order([node for node, _ in roots])):
+            if not isinstance(node, Insert):
+                self._placed[node] = self._place(node, number)
+        for number, (root, sink) in enumerate(roots, len(self._placed)):
+            self._add_sink(root, sink, number)
+        self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
+        return Job(self._parts)
+
+    def _place(self, node: Node, number: int) -> _Placed:
+        settings = self._settings
+        if isinstance(node, Scan):
+            stage = self._source(node.describe().split(", columns")[0] + ")", source_of(node, settings), number)
+            stage.idle_timeout_s = idle_timeout_s(node)
+            return _Placed([stage.out], number)
+        if isinstance(node, Values):
+            return _Placed([self._source("Values", ValuesSource(node, settings), number).out], number)
+        if isinstance(node, Project):
+            compute = compile_projection(node.exprs, _plain(node.schema), settings)
+            return self._map(node, number, lambda batch: batch.with_data(compute(batch.data)))
+        if isinstance(node, Filter):
+            predicate = compile_predicate(node.condition, settings)
+            return self._map(node, number, lambda batch: batch.filter(predicate(batch.data)))
+        if isinstance(node, AssignWatermark):
+            return self._map(node, number, watermark_function(node, settings))
+        if isinstance(node, AssignWindow):
+            return self._map(node, number, window_function(node, settings))
+        if isinstance(node, Union):
+            return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
+        return self._operator(node, recipe_of(node, self._options), number)
+
+    def _source(self, name: str, source: Source, number: int) -> SourceStage:
+        metrics = self._parts.new_metrics(number, name)
+        stage = SourceStage(name, source, self._settings.parallelism, metrics)
+        self._parts.sources.append(stage)
+        return stage
+
+    def _map(self, node: Node, number: int, function: Callable[[Batch], Batch]) -> _Placed:
+        (below,) = node.inputs
+        outlets = []
+        name = type(node).__name__
+        for outlet in self._placed[below].outlets:
+            piece = MapNode(name, function, self._parts.new_metrics(number, name))
+            outlet.add(piece)
+            outlets.append(piece.out)
+        return _Placed(outlets, number)
+
+    def _operator(self, node: Node, recipe: Recipe, number: int) -> _Placed:
+        inputs = [self._placed[each] for each in node.inputs]
+        keyed = all(keys for keys in recipe.keys)
+        parallelism = self._settings.parallelism if keyed else 1
+        if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
+            piece = self._instance(node, recipe, number, 0)
+            inputs[0].outlets[0].add(piece)
+            return _Placed([piece.out], number)
+        tasks = []
+        for index in range(parallelism):
+            piece = self._instance(node, recipe, number, index)
+            tasks.append(Task(f"{recipe.name} {index + 1}/{parallelism}", piece))
+        self._parts.tasks += tasks
+        for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
+            types = node.inputs[port].schema.types
+            for outlet in placed.outlets:
+                targets = [(task.inbox, task.add_input(port)) for task in tasks]
+                route = partial(_route, keys, [types[key] for key in keys], parallelism) if keys else None
+                outlet.add(ExchangeNode(targets, route, self._parts.metrics[number][0]))
+        return _Placed([task.head.out for task in tasks], number)
+
+    def _instance(self, node: Node, recipe: Recipe, number: int, index: int) -> OperatorNode:
+        late = self._late(node, number, index)
+        context = OperatorContext(recipe.name, MemoryStateBackend(), SystemClock(), late)
+        piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name))
+        self._parts.operators.append(piece)
+        return piece
+
+    def _late(self, node: Node, number: int, index: int) -> Callable[[Batch], None]:
+        folder = self._settings.text("fluxcore.late-rows.path")
+        if not folder:
+            return _drop
+        schema = node.inputs[0].schema
+        rows = LateRows(Path(folder), f"{number:02}-{type(node).__name__}-{index}", schema)
+        self._parts.late.append(rows)
+        return rows.write
+
+    def _add_sink(self, root: Node, sink: Sink | None, number: int) -> None:
+        if isinstance(root, Insert):
+            connector = registry.connector(root.table.options["connector"])
+            request = SinkRequest(root.table, root.input.schema, self._settings.values)
+            node, name, sink = root.input, f"Insert({root.table.name})", connector.sink(request)
+        else:
+            assert sink is not None, "a query needs a sink"
+            node, name = root, "Result"
+        if ChangeMode.RETRACT not in sink.modes and not is_append_only(node):
+            message = f"{name} only appends, and the query's rows may be updated"
+            hint = "use a window, or a sink that takes updates, such as print"
+            span = root.span if isinstance(root, Insert) else None
+            raise ScriptError("FX-RUN-0110", message, span=span, hint=hint)
+        piece = SinkNode(name, sink, self._parts.new_metrics(number, name))
+        self._parts.sinks.append(piece)
+        for outlet in self._placed[node].outlets:
+            outlet.add(piece)
+
+
+def _plain(schema: Schema) -> pa.Schema:
+    """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
+    return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
+
+
+def _drop(batch: Batch) -> None:
+    """Late rows that no folder was given for are only counted."""
+
+
+def _route(keys: Sequence[int], types: Sequence[DataType], parallelism: int, batch: Batch) -> NDArray[np.int64]:
+    groups = key_groups([batch.column(key) for key in keys], types, KEY_GROUPS)
+    return groups.astype("int64") * parallelism // KEY_GROUPS

@@ -1,0 +1,78 @@
+"""The embedded target: optimises plans, builds the job and runs it in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.connectors.collect import QueueSink
+from fluxcore.errors import Cancelled, ScriptError, not_supported
+from fluxcore.plan.changelog import changelog_mode, is_append_only
+from fluxcore.plan.nodes import Insert
+from fluxcore.plan.optimizer import optimize
+from fluxcore.runtime.build import Options, build
+from fluxcore.runtime.scans import is_bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from fluxcore.core.ports import Sink
+    from fluxcore.core.settings import Settings
+    from fluxcore.plan.nodes import Node
+    from fluxcore.runtime.job import Job
+
+
+class EmbeddedTarget:
+    """Runs plans on threads of this process."""
+
+    def start(self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False) -> Job:
+        """Start one job for all roots and return it. Raises ``ScriptError`` for plans that can't run."""
+        return self.prepare(roots, settings, changelog=changelog).start()
+
+    def prepare(
+        self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False
+    ) -> Job:
+        """Return the job for all roots without starting it."""
+        if settings.text("execution.runtime-mode").lower() == "batch":
+            raise not_supported("execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself")
+        bounded = all(is_bounded(root, settings) for root, _ in roots)
+        plans, _ = optimize([root for root, _ in roots])
+        queries = [plan for plan in plans if not isinstance(plan, Insert)]
+        if not bounded and not changelog and not all(is_append_only(plan) for plan in queries):
+            message = "the rows of this query are updated for ever, because its input never ends"
+            hint = "ask for the changes: --format changelog, or batches(changelog=True)"
+            raise ScriptError("FX-RUN-0111", message, hint=hint)
+        sinks = [sink for _, sink in roots]
+        return build(list(zip(plans, sinks, strict=True)), Options(settings, changelog, bounded))
+
+    def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows batch by batch; closing the iterator stops the job."""
+        queue = QueueSink()
+        job = self.start([(node, queue)], settings, changelog=changelog)
+        try:
+            for batch in queue:
+                yield batch.data
+            job.result()
+        except BaseException as error:
+            job.stop()
+            if isinstance(error, Cancelled):
+                job.result()
+            raise
+
+    def is_bounded(self, node: Node, settings: Settings) -> bool:
+        """Return whether all sources of the plan end."""
+        return is_bounded(node, settings)
+
+    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
+        """Return the optimised plans, each node with its changelog mode, and the rules that changed something."""
+        plans, fired = optimize(roots)
+        text = "\n\n".join(_tree(plan) for plan in plans)
+        rules = ", ".join(fired) or "none"
+        return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+
+
+def _tree(node: Node, depth: int = 0) -> str:
+    lines = [f"{'  ' * depth}{node.describe()} changelog=[{changelog_mode(node)}]"]
+    lines += [_tree(each, depth + 1) for each in node.inputs]
+    return "\n".join(lines)

@@ -1,0 +1,21 @@
+"""Where compiled kernels are kept on disk, so that only the first run ever compiles."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """Return the folder for compiled kernels: ``FLUXCORE_CACHE_DIR``, else the user's cache folder."""
+    given = os.environ.get("FLUXCORE_CACHE_DIR")
+    if given:
+        return Path(given) / "kernels"
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fluxcore" / "kernels"
+
+
+def use_cache_folder() -> None:
+    """Tell Numba where to keep kernels, unless the user did; must be called before Numba is imported."""
+    if "NUMBA_CACHE_DIR" not in os.environ:
+        os.environ["NUMBA_CACHE_DIR"] = str(cache_folder())

@@ -1,0 +1,348 @@
+"""The pieces of a running chain: each takes rows and watermarks and hands them to the pieces after it.
+
+One natural way: ``push`` rows with the watermark steps inside them, ``watermark`` between batches, ``end`` once. A piece
+that several inputs feed is told which one speaks. Work that needs no order is done in ``prepare``, which a source calls from
+several threads before it hands the result over in order.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fluxcore.core.batch import Batch, Steps
+from fluxcore.core.control import End, Idle, Watermark
+from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.errors import Cancelled, FluxError, JobError
+from fluxcore.runtime.gate import Gate
+from fluxcore.runtime.metrics import NodeMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from fluxcore.core.ports import Operator, OperatorContext, Sink
+    from fluxcore.runtime.inbox import Inbox
+
+
+class Receiver(ABC):
+    """A piece of a chain that takes rows. ``source`` is the number that :meth:`connect` gave to the input."""
+
+    metrics: NodeMetrics
+
+    @abstractmethod
+    def connect(self, port: int = 0) -> int:
+        """Add an input to a port and return its number."""
+
+    def prepare(self, batch: Batch) -> Any:
+        """Return what :meth:`push_prepared` takes; pure, called from any thread."""
+        return batch
+
+    def parts(self, prepared: Any) -> Sequence[Batch]:
+        """Return the batches inside a prepared value; all of them end at the same watermark."""
+        return (prepared,)
+
+    def push_prepared(self, source: int, prepared: Any, steps: Sequence[Steps | None]) -> None:
+        """Take a prepared value, with the combined watermark steps for each of its parts."""
+        self.push(source, prepared.with_steps(steps[0]))
+
+    @abstractmethod
+    def push(self, source: int, batch: Batch) -> None:
+        """Take rows."""
+
+    @abstractmethod
+    def watermark(self, source: int, ms: int) -> None:
+        """Take a watermark."""
+
+    @abstractmethod
+    def end(self, source: int) -> None:
+        """Learn that an input has ended, after its last watermark."""
+
+    def idle(self, source: int) -> None:  # noqa: B027
+        """Learn that an input has nothing to say for a while."""
+
+
+class Outlet:
+    """What stands behind a piece: any number of receivers, each by the input number that it knows us under."""
+
+    def __init__(self) -> None:
+        self.targets: list[tuple[Receiver, int]] = []
+
+    def add(self, receiver: Receiver, port: int = 0) -> None:
+        """Connect a receiver."""
+        self.targets.append((receiver, receiver.connect(port)))
+
+    def push(self, batch: Batch) -> None:
+        """Hand rows to all; a batch without rows becomes a bare watermark."""
+        if batch.rows == 0:
+            if batch.steps is not None:
+                self.watermark(batch.steps.last)
+            return
+        for receiver, source in self.targets:
+            receiver.push(source, batch)
+
+    def watermark(self, ms: int) -> None:
+        """Hand a watermark to all."""
+        for receiver, source in self.targets:
+            receiver.watermark(source, ms)
+
+    def end(self) -> None:
+        """Tell all that nothing follows."""
+        for receiver, source in self.targets:
+            receiver.end(source)
+
+    def idle(self) -> None:
+        """Tell all that nothing comes for a while."""
+        for receiver, source in self.targets:
+            receiver.idle(source)
+
+
+class MapNode(Receiver):
+    """A pure function of a batch: filter, projection, watermark candidates, window assignment. One input."""
+
+    def __init__(self, name: str, function: Callable[[Batch], Batch], metrics: NodeMetrics) -> None:
+        self.name = name
+        self.out = Outlet()
+        self.metrics = metrics
+        self._function = function
+        self._lock = threading.Lock()
+
+    def connect(self, port: int = 0) -> int:  # noqa: ARG002
+        """Return input number 0: a map has one input."""
+        return 0
+
+    def apply(self, batch: Batch) -> Batch:
+        """Return the function's rows; errors name this operator. Called from any thread."""
+        start = time.perf_counter()
+        try:
+            result = self._function(batch)
+        except Exception as error:
+            raise located(error, self.name) from error
+        with self._lock:
+            self.metrics.busy_s += time.perf_counter() - start
+            self.metrics.batches_in += 1
+            self.metrics.rows_in += batch.rows
+            self.metrics.rows_out += result.rows
+        return result
+
+    def push(self, source: int, batch: Batch) -> None:  # noqa: ARG002
+        """Apply the function and hand the rows on."""
+        self.out.push(self.apply(batch))
+
+    def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
+        """Hand the watermark on."""
+        self.metrics.watermark_ms = ms
+        self.out.watermark(ms)
+
+    def end(self, source: int) -> None:  # noqa: ARG002
+        """Hand the end on."""
+        self.out.end()
+
+    def idle(self, source: int) -> None:  # noqa: ARG002
+        """Hand idleness on."""
+        self.out.idle()
+
+
+class OperatorNode(Receiver):
+    """A stateful operator behind a gate that combines the watermarks of all its inputs."""
+
+    def __init__(self, operator: Operator, context: OperatorContext, metrics: NodeMetrics) -> None:
+        self.operator = operator
+        self.out = Outlet()
+        self.metrics = metrics
+        self._context = context
+        self._ports: list[int] = []
+        self._gate = Gate(0)
+        self._open = 0
+        metrics.counters = context.counters
+
+    def connect(self, port: int = 0) -> int:
+        """Add an input to a port of the operator."""
+        self._ports.append(port)
+        self._open += 1
+        return self._gate.add()
+
+    def open(self) -> None:
+        """Let the operator make its state."""
+        self.operator.open(self._context)
+
+    def push(self, source: int, batch: Batch) -> None:
+        """Process rows, then advance to the watermark after them."""
+        steps = self._gate.steps(source, batch.steps)
+        metrics = self.metrics
+        metrics.batches_in += 1
+        metrics.rows_in += batch.rows
+        start = time.perf_counter()
+        try:
+            results = list(self.operator.process(batch.with_steps(steps), self._ports[source]))
+        except Exception as error:
+            raise located(error, self._context.name) from error
+        metrics.busy_s += time.perf_counter() - start
+        self._emit(results)
+        if batch.steps is not None:
+            self._advance(self._gate.raise_to(source, batch.steps.last))
+        self._measure()
+
+    def watermark(self, source: int, ms: int) -> None:
+        """Advance when the combined watermark rises."""
+        self._advance(self._gate.raise_to(source, ms))
+        self._measure()
+
+    def idle(self, source: int) -> None:
+        """Leave the input out of the minimum."""
+        self._advance(self._gate.set_idle(source))
+
+    def end(self, source: int) -> None:
+        """Finish when the last input has ended: plus infinity first, then the last rows, then the end."""
+        self._open -= 1
+        self._advance(self._gate.end(source))
+        if self._open == 0:
+            try:
+                results = list(self.operator.finish())
+            except Exception as error:
+                raise located(error, self._context.name) from error
+            self._emit(results)
+            self._measure()
+            self.out.end()
+
+    def close(self) -> None:
+        """Let the operator give its resources back."""
+        self.operator.close()
+
+    def _advance(self, watermark: int) -> None:
+        if watermark <= self.metrics.watermark_ms:
+            return
+        self.metrics.watermark_ms = watermark
+        start = time.perf_counter()
+        try:
+            results = list(self.operator.advance(watermark))
+        except Exception as error:
+            raise located(error, self._context.name) from error
+        self.metrics.busy_s += time.perf_counter() - start
+        self._emit(results)
+        self.out.watermark(watermark)
+
+    def _emit(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            self.metrics.rows_out += batch.rows
+            self.out.push(batch)
+
+    def _measure(self) -> None:
+        self.metrics.state_rows = self.operator.state_rows
+        self.metrics.state_bytes = self.operator.state_bytes
+
+
+class ExchangeNode(Receiver):
+    """Sends rows to the tasks of another stage, by the key group of their key columns; without keys all go to task 0."""
+
+    def __init__(
+        self, targets: Sequence[tuple[Inbox, int]], route: Callable[[Batch], NDArray[Any]] | None, metrics: NodeMetrics
+    ) -> None:
+        self._targets = targets
+        self._route = route if len(targets) > 1 else None
+        self.metrics = metrics
+
+    def connect(self, port: int = 0) -> int:  # noqa: ARG002
+        """Return input number 0: an exchange has one input in each task that writes to it."""
+        return 0
+
+    def prepare(self, batch: Batch) -> list[Batch]:
+        """Return the rows of each target task."""
+        if self._route is None:
+            return [batch]
+        tasks = self._route(batch)
+        return [batch.take(np.flatnonzero(tasks == number)) for number in range(len(self._targets))]
+
+    def parts(self, prepared: list[Batch]) -> Sequence[Batch]:
+        """Return the rows of each target task."""
+        return prepared
+
+    def push_prepared(self, source: int, prepared: list[Batch], steps: Sequence[Steps | None]) -> None:  # noqa: ARG002
+        """Put each task's rows, and the watermark, into its inbox."""
+        for (inbox, number), part, rising in zip(self._targets, prepared, steps, strict=True):
+            if part.rows:
+                inbox.put(number, part.with_steps(rising))
+            elif rising is not None:
+                inbox.put(number, Watermark(rising.last))
+
+    def push(self, source: int, batch: Batch) -> None:
+        """Send rows."""
+        prepared = self.prepare(batch)
+        self.push_prepared(source, prepared, [part.steps for part in prepared])
+
+    def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
+        """Send a watermark to all tasks."""
+        for inbox, number in self._targets:
+            inbox.put(number, Watermark(ms))
+
+    def end(self, source: int) -> None:  # noqa: ARG002
+        """Send the end to all tasks."""
+        for inbox, number in self._targets:
+            inbox.put(number, End())
+
+    def idle(self, source: int) -> None:  # noqa: ARG002
+        """Send idleness to all tasks."""
+        for inbox, number in self._targets:
+            inbox.put(number, Idle())
+
+
+class SinkNode(Receiver):
+    """Writes rows into a sink; several tasks may feed it, one at a time."""
+
+    def __init__(self, name: str, sink: Sink, metrics: NodeMetrics) -> None:
+        self.name = name
+        self.sink = sink
+        self.metrics = metrics
+        self.ended = threading.Event()
+        self._lock = threading.Lock()
+        self._open = 0
+        self._inputs = 0
+
+    def connect(self, port: int = 0) -> int:  # noqa: ARG002
+        """Add an input."""
+        self._open += 1
+        self._inputs += 1
+        return self._inputs - 1
+
+    def push(self, source: int, batch: Batch) -> None:  # noqa: ARG002
+        """Write rows."""
+        with self._lock:
+            start = time.perf_counter()
+            try:
+                self.sink.write(batch)
+            except Exception as error:
+                raise located(error, self.name) from error
+            self.metrics.busy_s += time.perf_counter() - start
+            self.metrics.rows_in += batch.rows
+            self.metrics.batches_in += 1
+
+    def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
+        """Note the watermark."""
+        if ms != MAX_TIME_MS:
+            self.metrics.watermark_ms = max(self.metrics.watermark_ms, ms)
+
+    def end(self, source: int) -> None:  # noqa: ARG002
+        """Count ended inputs."""
+        with self._lock:
+            self._open -= 1
+            if self._open == 0:
+                self.ended.set()
+
+
+def located(error: BaseException, operator: str) -> FluxError:
+    """Return the error that a user sees for an exception inside an operator."""
+    if isinstance(error, Cancelled):
+        return error
+    if isinstance(error, FluxError):
+        return error.in_operator(operator)
+    if isinstance(error, MemoryError):
+        return JobError("FX-RUN-0901", "memory ran out").in_operator(operator)
+    kind = type(error).__name__
+    return JobError("FX-RUN-0900", f"{kind}: {error}", hint="run again with --debug for the details").in_operator(
+        operator
+    )

@@ -1,0 +1,60 @@
+"""The pure functions of batches that plan nodes without state become."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from fluxcore.core.batch import Batch, Steps
+from fluxcore.core.types import TimestampType
+from fluxcore.errors import DataError
+from fluxcore.expr.compile import compile_expr
+from fluxcore.operators.window_assign import WindowAssignOptions, assign_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcore.core.settings import Settings
+    from fluxcore.plan.nodes import AssignWatermark, AssignWindow
+
+
+def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[Batch], Batch]:
+    """Return the function that adds the watermark steps of a batch's own rows (ms, floor of the expression's value).
+
+    Raises, when it runs: ``DataError`` FX-RUN-0201 for a NULL event time.
+    """
+    compute = compile_expr(node.expr, settings)
+    type_ = node.expr.type
+    assert isinstance(type_, TimestampType)
+    units = type_.units_per_ms
+    name = node.input.schema[node.column].name
+
+    def assign(batch: Batch) -> Batch:
+        if batch.column(node.column).null_count:
+            message = f"the event time '{name}' is NULL"
+            raise DataError("FX-RUN-0201", message, hint=f"drop such rows before: WHERE `{name}` IS NOT NULL")
+        candidates = compute(batch.data)
+        if candidates.null_count:
+            candidates = candidates.fill_null(pa.scalar(-(2**63) // 2, pa.int64()).cast(candidates.type))
+        values = np.asarray(candidates.view(pa.int64()))
+        return batch.with_steps(Steps.rising(values // units))
+
+    return assign
+
+
+def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch], Batch]:  # noqa: ARG001
+    """Return the function that gives each row once per window."""
+    window = node.window
+    schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
+    return assign_windows(
+        WindowAssignOptions(
+            kind=window.kind.value,
+            time=window.time,
+            size_ms=window.size,
+            slide_ms=window.slide,
+            offset_ms=window.offset,
+            schema=schema,
+        )
+    )

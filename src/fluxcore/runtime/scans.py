@@ -1,0 +1,51 @@
+"""Makes the source of a scan: wanted columns, pushed-down predicate, settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.core import registry
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.ports import Pushdown, ScanRequest
+from fluxcore.expr.compile import compile_predicate
+from fluxcore.expr.nodes import columns_of
+from fluxcore.expr.pushdown import bounds
+from fluxcore.plan.nodes import Insert, Node, Scan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.core.ports import Source
+    from fluxcore.core.settings import Settings
+
+
+def source_of(scan: Scan, settings: Settings) -> Source:
+    """Return the source of a scan; it is not opened. Raises ``ScriptError`` when its connector can't be read."""
+    connector = registry.connector(scan.table.options["connector"])
+    pushdown = None
+    if scan.predicate is not None:
+        pushdown = Pushdown(
+            mask=compile_predicate(scan.predicate, settings),
+            bounds=bounds(scan.predicate),
+            columns=tuple(sorted(columns_of(scan.predicate))),
+        )
+    return connector.source(ScanRequest(scan.table, scan.columns, pushdown, settings.values))
+
+
+def idle_timeout_s(scan: Scan) -> float | None:
+    """Return after how many seconds without rows a split leaves the watermark's minimum; None is never."""
+    text = scan.table.options.get("scan.watermark.idle-timeout")
+    milliseconds = duration_ms(text) if text else 0
+    return milliseconds / 1000 if milliseconds else None
+
+
+def is_bounded(node: Node, settings: Settings) -> bool:
+    """Return whether every source below a node ends by itself."""
+    if isinstance(node, Scan):
+        return source_of(Scan(node.table, node.columns), settings).bounded
+    return all(is_bounded(each, settings) for each in node.inputs)
+
+
+def tables_written(roots: Sequence[Node]) -> list[Insert]:
+    """Return the inserts among the roots of a job."""
+    return [root for root in roots if isinstance(root, Insert)]

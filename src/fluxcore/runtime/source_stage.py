@@ -1,0 +1,275 @@
+"""Reads a source with several threads and still hands its rows over in order.
+
+1. A worker takes the next raw unit of a split (one at a time per split) and its number.
+2. It decodes the unit and runs the pure pieces behind the source, with no lock.
+3. It puts the result back; whoever completes the next number in order delivers it, and all that follow it, under the
+   stage's lock: watermark steps are judged there, so neither batch size nor the number of workers changes an answer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from fluxcore.core.ports import Signal
+from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.errors import Cancelled
+from fluxcore.limits import BATCH_ROWS, BLOCKS_IN_FLIGHT_PER_WORKER, IDLE_POLL_S
+from fluxcore.runtime.gate import Gate
+from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, located
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcore.core.batch import Batch
+    from fluxcore.core.ports import Source, Split, SplitReader
+    from fluxcore.runtime.metrics import NodeMetrics
+
+
+@dataclass(slots=True)
+class _Work:
+    """Rows that are ready to be delivered: a receiver, its input number, and the prepared value."""
+
+    receiver: Receiver
+    source: int
+    prepared: Any
+
+
+@dataclass
+class _Split:
+    """A split that is being read: what was taken, what is decoded and waits for its turn."""
+
+    number: int
+    split: Split
+    reader: SplitReader | None = None
+    taken: int = 0
+    delivered: int = 0
+    ended: bool = False
+    closed: bool = False
+    delivering: bool = False
+    last_rows_at: float = 0.0
+    idle: bool = False
+    ready: dict[int, list[list[_Work]]] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class SourceStage:
+    """A source, its worker threads, and the pieces of the chain right behind it."""
+
+    def __init__(self, name: str, source: Source, workers: int, metrics: NodeMetrics) -> None:
+        self.name = name
+        self.source = source
+        self.workers = workers
+        self.metrics = metrics
+        self.out = Outlet()
+        self.idle_timeout_s: float | None = None
+        self._cancelled = threading.Event()
+        self._splits: list[_Split] = []
+        self._changed = threading.Condition()
+        self._deliver_lock = threading.Lock()
+        self._gates: dict[tuple[Receiver, int], Gate] = {}
+        self._open_splits = 0
+        self._next_unopened = 0
+        self._turn = 0
+        self._finished = False
+
+    def start(self) -> list[Callable[[], None]]:
+        """Find the splits and return the functions that the job's threads run."""
+        self._splits = [_Split(number, split) for number, split in enumerate(self.source.splits())]
+        self._open_splits = len(self._splits)
+        self._gates = {key: Gate(len(self._splits)) for key in self._boundaries(self.out)}
+        if not self._splits:
+            return [self._finish]
+        return [self._work] * self.workers
+
+    def cancel(self) -> None:
+        """Stop all workers."""
+        self._cancelled.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close readers that are still open; called when all workers have ended."""
+        for state in self._splits:
+            if state.reader is not None and not state.closed:
+                state.closed = True
+                state.reader.close()
+
+    def _boundaries(self, outlet: Outlet) -> list[tuple[Receiver, int]]:
+        found: list[tuple[Receiver, int]] = []
+        for receiver, number in outlet.targets:
+            found += self._boundaries(receiver.out) if isinstance(receiver, MapNode) else [(receiver, number)]
+        return found
+
+    def _work(self) -> None:
+        while not self._cancelled.is_set():
+            step = self._next()
+            if step is None:
+                return
+            state, number, unit = step
+            self._complete(state, number, self._decode(state, unit))
+        raise Cancelled
+
+    def _next(self) -> tuple[_Split, int, Any] | None:
+        """Return a split, a number and the raw unit of that number; None when every split was read to its end."""
+        limit = BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
+        while not self._cancelled.is_set():
+            with self._changed:
+                states = self._active()
+                if not states:
+                    return None
+                self._turn += 1
+                turn = self._turn
+            waiting = False
+            for index in range(len(states)):
+                state = states[(turn + index) % len(states)]
+                if state.taken - state.delivered >= limit or not state.lock.acquire(blocking=False):
+                    waiting = True
+                    continue
+                try:
+                    taken = self._take(state)
+                finally:
+                    state.lock.release()
+                if taken is not None:
+                    return taken
+                waiting = waiting or state.ended
+            self._pause(waiting)
+        raise Cancelled
+
+    def _pause(self, waiting: bool) -> None:
+        with self._changed:
+            self._changed.wait(0.1 if waiting and self.source.bounded else IDLE_POLL_S)
+
+    def _active(self) -> list[_Split]:
+        """Return the splits being read, after opening as many as there are workers (all, when unbounded)."""
+        active = [state for state in self._splits[: self._next_unopened] if not state.ended]
+        room = self.workers if self.source.bounded else len(self._splits)
+        while len(active) < room and self._next_unopened < len(self._splits):
+            active.append(self._splits[self._next_unopened])
+            self._next_unopened += 1
+        return active
+
+    def _take(self, state: _Split) -> tuple[_Split, int, Any] | None:
+        if state.ended:
+            return None
+        try:
+            if state.reader is None:
+                state.reader = state.split.open()
+                state.last_rows_at = time.monotonic()
+            unit = state.reader.take()
+        except Exception as error:
+            raise located(error, self.name) from error
+        if unit is Signal.NOTHING_NOW:
+            self._check_idle(state)
+            return None
+        number = state.taken
+        state.taken += 1
+        if unit is Signal.END:
+            state.ended = True
+            self._complete(state, number, None)
+            return None
+        state.last_rows_at = time.monotonic()
+        state.idle = False
+        return state, number, unit
+
+    def _decode(self, state: _Split, unit: Any) -> list[list[_Work]]:
+        """Return the work of a unit, one list for each slice of its rows."""
+        assert state.reader is not None
+        start = time.perf_counter()
+        try:
+            batch = state.reader.decode(unit)
+        except Exception as error:
+            raise located(error, self.name) from error
+        seconds = time.perf_counter() - start
+        with self._changed:
+            self.metrics.busy_s += seconds
+            self.metrics.batches_in += 1
+            self.metrics.rows_out += batch.rows
+            self.metrics.counters["bytes"] = self.metrics.counters.get("bytes", 0) + batch.nbytes
+        slices: list[list[_Work]] = []
+        for first in range(0, batch.rows, BATCH_ROWS):
+            work: list[_Work] = []
+            self._run(self.out, batch.slice(first, BATCH_ROWS), work)
+            slices.append(work)
+        return slices
+
+    def _run(self, outlet: Outlet, batch: Batch, work: list[_Work]) -> None:
+        for receiver, number in outlet.targets:
+            if isinstance(receiver, MapNode):
+                result = receiver.apply(batch)
+                if result.rows or result.steps is not None:
+                    self._run(receiver.out, result, work)
+            else:
+                work.append(_Work(receiver, number, receiver.prepare(batch)))
+
+    def _complete(self, state: _Split, number: int, slices: list[list[_Work]] | None) -> None:
+        """Put a finished unit back and deliver what is next in order, unless another worker does already."""
+        with self._changed:
+            state.ready[number] = slices if slices is not None else [[]]
+            if state.delivering:
+                return
+            state.delivering = True
+        while True:
+            with self._changed:
+                ready = state.ready.pop(state.delivered, None)
+                if ready is None:
+                    state.delivering = False
+                    return
+            with self._deliver_lock:
+                for work in ready:
+                    self._deliver(state, work)
+                last = state.ended and state.delivered + 1 == state.taken
+                if last:
+                    self._end_split(state)
+            with self._changed:
+                state.delivered += 1
+                self._changed.notify_all()
+
+    def _deliver(self, state: _Split, work: list[_Work]) -> None:
+        if self._cancelled.is_set():
+            raise Cancelled
+        for each in work:
+            gate = self._gates[each.receiver, each.source]
+            parts = each.receiver.parts(each.prepared)
+            steps = [gate.steps(state.number, part.steps) for part in parts]
+            last = next((part.steps.last for part in parts if part.steps is not None), None)
+            each.receiver.push_prepared(each.source, each.prepared, steps)
+            if last is not None:
+                gate.raise_to(state.number, last)
+                self.metrics.watermark_ms = gate.combined
+
+    def _end_split(self, state: _Split) -> None:
+        """End one split: it leaves the minimum of the watermarks; the last one ends the stage."""
+        if state.reader is not None and not state.closed:
+            state.closed = True
+            state.reader.close()
+        self._open_splits -= 1
+        for (receiver, number), gate in self._gates.items():
+            before = gate.combined
+            after = gate.end(state.number)
+            if before < after < MAX_TIME_MS:
+                receiver.watermark(number, after)
+        if self._open_splits == 0:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._finished = True
+        self.out.watermark(MAX_TIME_MS)
+        self.out.end()
+
+    def _check_idle(self, state: _Split) -> None:
+        if self.idle_timeout_s is None or state.idle:
+            return
+        if time.monotonic() - state.last_rows_at < self.idle_timeout_s:
+            return
+        state.idle = True
+        with self._deliver_lock:
+            for (receiver, number), gate in self._gates.items():
+                before = gate.combined
+                after = gate.set_idle(state.number)
+                if after > before:
+                    receiver.watermark(number, after)
+                if all(each.idle or each.ended for each in self._splits):
+                    receiver.idle(number)

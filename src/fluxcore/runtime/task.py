@@ -1,0 +1,47 @@
+"""A task: one thread that takes elements out of an inbox and runs a fused chain on them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.core.batch import Batch
+from fluxcore.core.control import Barrier, End, Idle, Watermark
+from fluxcore.runtime.inbox import Inbox
+
+if TYPE_CHECKING:
+    from fluxcore.runtime.nodes import OperatorNode
+
+
+class Task:
+    """Runs one instance of a stateful operator and everything fused behind it."""
+
+    def __init__(self, name: str, head: OperatorNode) -> None:
+        self.name = name
+        self.head = head
+        self.inbox = Inbox()
+        self._inputs: list[int] = []
+
+    def add_input(self, port: int) -> int:
+        """Add an input to a port of the operator; return the number under which its elements come."""
+        self._inputs.append(self.head.connect(port))
+        return len(self._inputs) - 1
+
+    def run(self) -> None:
+        """Work until all inputs have ended. Raises ``Cancelled`` when the job is stopped."""
+        head, inputs = self.head, self._inputs
+        remaining = len(inputs)
+        while remaining:
+            number, element = self.inbox.get()
+            source = inputs[number]
+            match element:
+                case Batch():
+                    head.push(source, element)
+                case Watermark(ms):
+                    head.watermark(source, ms)
+                case Idle():
+                    head.idle(source)
+                case End():
+                    remaining -= 1
+                    head.end(source)
+                case Barrier():
+                    raise AssertionError("no barrier is sent before checkpoints exist")
