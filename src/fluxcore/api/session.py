@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ class Step:
     inserts: tuple[nodes.Insert, ...] = ()
     select: SelectStatement | None = None
     reply: CommandReply | None = None
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
 
 
 class Session:
@@ -72,7 +72,7 @@ class Session:
 
     def table(self, name: str) -> Stream:
         """Return the stream of a table or view of the session."""
-        return self.sql(f"SELECT * FROM `{name.replace('`', '``')}`")
+        return self.sql(f"SELECT * FROM `{name.replace('`', '``')}`")  # noqa: S608  (the name is quoted)
 
     def execute(self, script: str) -> None:
         """Run a script of CREATE, SET and INSERT statements to the end of its inserts."""

@@ -131,7 +131,7 @@ class SplitReader(ABC):
         """Return where the next ``take`` starts, as plain JSON values."""
         return {}
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Give resources back; called once, after the last ``take`` and ``decode``."""
 
 
@@ -204,7 +204,7 @@ class Connector(ABC):
     name: ClassVar[str]
     options: ClassVar[Sequence[Option]] = ()
 
-    def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:
+    def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:  # noqa: ARG002
         """Return all options that count with these given ones (a format's options included)."""
         return self.options
 
@@ -313,7 +313,7 @@ class Operator(ABC):
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
         """Take a batch of input ``port`` and return the rows that it causes at once."""
 
-    def advance(self, watermark: int) -> Sequence[Batch]:
+    def advance(self, watermark: int) -> Sequence[Batch]:  # noqa: ARG002
         """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""
         return ()
 

@@ -37,7 +37,7 @@ class Node:
         """Return the nodes whose rows the node takes."""
         return ()
 
-    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:  # noqa: ARG002
         """Return the same node over other inputs (of equal schemas but for nullability)."""
         return self
 

@@ -106,7 +106,7 @@ class _Builder:
         if isinstance(node, AssignWatermark):
             return self._map(node, number, watermark_function(node, settings))
         if isinstance(node, AssignWindow):
-            return self._map(node, number, window_function(node, settings))
+            return self._map(node, number, window_function(node))
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
         return self._operator(node, recipe_of(node, self._options), number)

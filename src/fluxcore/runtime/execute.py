@@ -30,12 +30,12 @@ class EmbeddedTarget:
         """Start one job for all roots and return it. Raises ``ScriptError`` for plans that can't run."""
         return self.prepare(roots, settings, changelog=changelog).start()
 
-    def prepare(
-        self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False
-    ) -> Job:
+    def prepare(self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False) -> Job:
         """Return the job for all roots without starting it."""
         if settings.text("execution.runtime-mode").lower() == "batch":
-            raise not_supported("execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself")
+            raise not_supported(
+                "execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself"
+            )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
         plans, _ = optimize([root for root, _ in roots])
         queries = [plan for plan in plans if not isinstance(plan, Insert)]

@@ -41,8 +41,7 @@ class Gate:
     def raise_to(self, source: int, watermark: int) -> int:
         """Take a watermark of one input and return the combined one."""
         self._idle[source] = False
-        if watermark > self._marks[source]:
-            self._marks[source] = watermark
+        self._marks[source] = max(self._marks[source], watermark)
         return self._update()
 
     def set_idle(self, source: int) -> int:

@@ -13,8 +13,6 @@ from fluxcore.limits import CHANNEL_BYTES_MAX, CHANNEL_ROWS_MAX
 if TYPE_CHECKING:
     from fluxcore.core.control import Control
 
-Element = Batch | "Control"
-
 
 class Inbox:
     """A queue of (input, element), bounded in rows and bytes, with many writers and one reader.

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import TimestampType
-from fluxcore.errors import DataError
+from fluxcore.errors import DataError, not_supported
 from fluxcore.expr.compile import compile_expr
-from fluxcore.operators.window_assign import WindowAssignOptions, assign_windows
+from fluxcore.operators.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.plan.nodes import WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,17 +45,12 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
     return assign
 
 
-def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch], Batch]:  # noqa: ARG001
-    """Return the function that gives each row once per window."""
+def window_function(node: AssignWindow) -> Callable[[Batch], Batch]:
+    """Return the function that gives each row once per window. Raises ``ScriptError`` for session windows."""
     window = node.window
+    if window.kind is WindowKind.SESSION:
+        raise not_supported("a SESSION window")
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
     return assign_windows(
-        WindowAssignOptions(
-            kind=window.kind.value,
-            time=window.time,
-            size_ms=window.size,
-            slide_ms=window.slide,
-            offset_ms=window.offset,
-            schema=schema,
-        )
+        AssignOptions(AssignKind(window.kind.value), window.time, window.size, window.slide, schema, window.offset)
     )

@@ -82,8 +82,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, AssignWindow):
         return [below | {node.window.time}]
     if isinstance(node, WindowAggregate):
-        window = node.window
-        time = {window.start, window.end} if isinstance(window, Attached) else {window.time}
+        spec = node.window
+        time = {spec.start, spec.end} if isinstance(spec, Attached) else {spec.time}
         return [set(node.keys) | time | _of_calls(_kept_calls(node, out))]
     if isinstance(node, Aggregate):
         return [set(node.keys) | _of_calls(_kept_calls(node, out))]
@@ -206,8 +206,9 @@ def _prune_aggregate(
     if isinstance(node, WindowAggregate):
         window = node.window
         tail = 3
-        moved_window = _moved_window(window, places) if isinstance(window, Attached) else None
-        changes["window"] = moved_window or replace(window, time=places[window.time])  # type: ignore[union-attr]
+        changes["window"] = (
+            _moved_window(window, places) if isinstance(window, Attached) else replace(window, time=places[window.time])
+        )
     pruned = replace(
         node,
         input=below,
@@ -225,9 +226,7 @@ def _prune_aggregate(
 def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
     width = len(node.input.schema)
     kept = [index for index in range(len(node.calls)) if width + index in out]
-    calls = tuple(
-        replace(node.calls[index], call=_moved_call(node.calls[index].call, places)) for index in kept
-    )
+    calls = tuple(replace(node.calls[index], call=_moved_call(node.calls[index].call, places)) for index in kept)
     pruned = replace(
         node,
         input=below,
