@@ -68,6 +68,7 @@ class SourceStage:
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
+        self._progress = 0
         self._deliver_lock = threading.Lock()
         self._gates: dict[tuple[Receiver, int], Gate] = {}
         self._open_splits = 0
@@ -88,7 +89,7 @@ class SourceStage:
         """Stop all workers."""
         self._cancelled.set()
         with self._changed:
-            self._changed.notify_all()
+            self._notify()
 
     def close(self) -> None:
         """Close readers that are still open; called when all workers have ended."""
@@ -121,26 +122,41 @@ class SourceStage:
                 if not states:
                     return None
                 self._turn += 1
-                turn = self._turn
+                turn, progress = self._turn, self._progress
             waiting = False
+            busy: _Split | None = None
             for index in range(len(states)):
                 state = states[(turn + index) % len(states)]
-                if state.taken - state.delivered >= limit or not state.lock.acquire(blocking=False):
+                if state.taken - state.delivered >= limit:
                     waiting = True
                     continue
-                try:
-                    taken = self._take(state)
-                finally:
-                    state.lock.release()
+                if not state.lock.acquire(blocking=False):
+                    busy = busy or state
+                    continue
+                taken = self._take_and_release(state)
                 if taken is not None:
                     return taken
                 waiting = waiting or state.ended
-            self._pause(waiting)
+            if busy is not None:
+                if busy.lock.acquire(timeout=0.1):
+                    taken = self._take_and_release(busy)
+                    if taken is not None:
+                        return taken
+                continue
+            self._pause(waiting, progress)
         raise Cancelled
 
-    def _pause(self, waiting: bool) -> None:
+    def _pause(self, waiting: bool, progress: int) -> None:
+        """Wait until a unit was delivered since ``progress`` was read, or for a moment when a split had nothing now."""
         with self._changed:
-            self._changed.wait(0.1 if waiting and self.source.bounded else IDLE_POLL_S)
+            if not waiting:
+                self._changed.wait(IDLE_POLL_S)
+            elif self._progress == progress:
+                self._changed.wait(0.1)
+
+    def _notify(self) -> None:
+        self._progress += 1
+        self._changed.notify_all()
 
     def _active(self) -> list[_Split]:
         """Return the splits being read, after opening as many as there are workers (all, when unbounded)."""
@@ -150,6 +166,12 @@ class SourceStage:
             active.append(self._splits[self._next_unopened])
             self._next_unopened += 1
         return active
+
+    def _take_and_release(self, state: _Split) -> tuple[_Split, int, Any] | None:
+        try:
+            return self._take(state)
+        finally:
+            state.lock.release()
 
     def _take(self, state: _Split) -> tuple[_Split, int, Any] | None:
         if state.ended:
@@ -225,7 +247,7 @@ class SourceStage:
                     self._end_split(state)
             with self._changed:
                 state.delivered += 1
-                self._changed.notify_all()
+                self._notify()
 
     def _deliver(self, state: _Split, work: list[_Work]) -> None:
         if self._cancelled.is_set():
