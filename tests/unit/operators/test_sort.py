@@ -1,3 +1,4 @@
+import itertools
 import math
 from collections import Counter
 from decimal import Decimal
@@ -73,10 +74,13 @@ class _Down:
     def __eq__(self, other):
         return other.value == self.value
 
+    def __hash__(self):
+        return hash(self.value)
+
 
 def batches_of(schema, rows, cuts, weights=None):
     edges = sorted({0, len(rows), *(cut for cut in cuts if cut < len(rows))})
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in itertools.pairwise(edges):
         columns = list(zip(*rows[start:end], strict=True))
         data = pa.RecordBatch.from_arrays(
             [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema
