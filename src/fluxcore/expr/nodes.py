@@ -28,7 +28,7 @@ class Expr:
         """Return the expressions that this one is computed from."""
         return ()
 
-    def with_children(self, children: tuple[Expr, ...]) -> Expr:
+    def with_children(self, children: tuple[Expr, ...]) -> Expr:  # noqa: ARG002
         """Return the same expression over other children."""
         return self
 

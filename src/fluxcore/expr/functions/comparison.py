@@ -1,0 +1,93 @@
+"""Comparisons. Text compares by code point; NaN equals nothing, as for Java's primitives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fluxcore.core.types import BOOLEAN
+from fluxcore.expr.registry import Function, Inputs, register
+from fluxcore.expr.rules import boolean_of, comparable_type, same_types, to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fluxcore.core.types import DataType
+    from fluxcore.expr.nodes import Expr
+
+_NOT_NULL = BOOLEAN.with_nullable(False)
+
+
+def _compare(compute: Callable[..., pa.Array]) -> Callable[[Inputs], pa.Array]:
+    return lambda inputs: compute(inputs.values[0], inputs.values[1])
+
+
+def _two(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
+    if len(args) != 2:
+        return "two values of types that go together"
+    return same_types(2, lambda type_: BOOLEAN.with_nullable(type_.nullable))(args)
+
+
+def _two_not_null(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
+    found = _two(args)
+    return found if isinstance(found, str) else (found[0], _NOT_NULL)
+
+
+def _distinct(inputs: Inputs) -> pa.Array:
+    left, right = inputs.array(0), inputs.array(1)
+    differ = pc.fill_null(pc.not_equal(left, right), True)
+    both_null = pc.and_(left.is_null(), right.is_null())
+    return pc.and_(differ, pc.invert(both_null))
+
+
+def _in_rule(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
+    found = comparable_type(args)
+    if len(args) < 2 or found is None:
+        return "a value and a list of values of types that go together"
+    return [to(arg, found) for arg in args], boolean_of(args)
+
+
+def _in(inputs: Inputs) -> pa.Array:
+    value = inputs.array(0)
+    if all(isinstance(each, pa.Scalar) for each in inputs.values[1:]):
+        known = [each for each in inputs.values[1:] if each.is_valid]
+        found = pc.is_in(value, value_set=pa.array([each.as_py() for each in known], value.type))
+        if len(known) < len(inputs.values) - 1:
+            found = pc.if_else(found, found, pa.scalar(None, pa.bool_()))
+        return pc.if_else(value.is_null(), pa.scalar(None, pa.bool_()), found) if value.null_count else found
+    found = pc.equal(value, inputs.values[1])
+    for each in inputs.values[2:]:
+        found = pc.or_kleene(found, pc.equal(value, each))
+    return found
+
+
+for _name, _kernel, _text in (
+    ("=", pc.equal, "Whether two values are equal."),
+    ("<>", pc.not_equal, "Whether two values differ."),
+    ("<", pc.less, "Whether the first is smaller."),
+    ("<=", pc.less_equal, "Whether the first is not larger."),
+    (">", pc.greater, "Whether the first is larger."),
+    (">=", pc.greater_equal, "Whether the first is not smaller."),
+):
+    register(Function(_name, "Comparison", _two, _compare(_kernel), _text))
+register(
+    Function(
+        "IS DISTINCT FROM",
+        "Comparison",
+        _two_not_null,
+        _distinct,
+        "Whether two values differ, NULL being equal to NULL.",
+    )
+)
+register(
+    Function(
+        "IS NOT DISTINCT FROM",
+        "Comparison",
+        _two_not_null,
+        lambda inputs: pc.invert(_distinct(inputs)),
+        "Whether two values are equal, NULL being equal to NULL.",
+    )
+)
+register(Function("IN", "Comparison", _in_rule, _in, "Whether a value is in a list; NULL where that can't be told."))
