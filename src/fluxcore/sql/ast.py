@@ -1,0 +1,305 @@
+"""The syntax tree: frozen nodes that keep their place in the script. Places never count when two trees are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fluxcore.core.types import DataType
+    from fluxcore.errors import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """The root of all nodes."""
+
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression(Tree):
+    """The root of all expressions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name(Expression):
+    """A name with its qualifiers: ``t.row.field``."""
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Star(Expression):
+    """``*`` or ``t.*``."""
+
+    qualifier: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant(Expression):
+    """A constant; ``type`` None lets it follow from the value."""
+
+    value: Any
+    type: DataType | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionCall(Expression):
+    """A function or operator applied to arguments, with what only aggregates have."""
+
+    name: str
+    args: tuple[Expression, ...]
+    distinct: bool = False
+    star: bool = False
+    where: Expression | None = None
+    over: OverClause | None = None
+    named: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastTo(Expression):
+    """CAST or TRY_CAST."""
+
+    arg: Expression
+    type: DataType
+    lenient: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubQuery(Expression):
+    """A query as a value, or behind IN or EXISTS (``kind``)."""
+
+    query: Query
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableArgument(Expression):
+    """``TABLE t`` as an argument of a window function."""
+
+    table: Relation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor(Expression):
+    """``DESCRIPTOR(column)``."""
+
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderItem(Tree):
+    """One key of ORDER BY."""
+
+    expr: Expression
+    descending: bool = False
+    nulls_first: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverClause(Tree):
+    """OVER (...): ``rows`` None means no frame was written; ``preceding`` None means unbounded."""
+
+    partition: tuple[Expression, ...] = ()
+    order: tuple[OrderItem, ...] = ()
+    rows: bool | None = None
+    preceding: Expression | None = None
+    window: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relation(Tree):
+    """The root of what stands in FROM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableName(Relation):
+    """A table or view by name."""
+
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aliased(Relation):
+    """A relation under another name, and with other column names."""
+
+    relation: Relation
+    alias: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derived(Relation):
+    """A query in brackets."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowTable(Relation):
+    """TUMBLE, HOP, CUMULATE or SESSION over a table."""
+
+    call: FunctionCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined(Relation):
+    """A join; ``using`` names columns that both sides have."""
+
+    left: Relation
+    right: Relation
+    kind: str
+    condition: Expression | None = None
+    using: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectItem(Tree):
+    """One column of a select list."""
+
+    expr: Expression
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query(Tree):
+    """The root of queries; ``order``, ``limit`` and ``offset`` belong to the whole, ``tables`` is WITH."""
+
+    order: tuple[OrderItem, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    tables: tuple[tuple[str, tuple[str, ...], Query], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select(Query):
+    """SELECT."""
+
+    items: tuple[SelectItem, ...]
+    source: Relation | None = None
+    where: Expression | None = None
+    group: tuple[Expression, ...] | None = None
+    having: Expression | None = None
+    distinct: bool = False
+    windows: tuple[tuple[str, OverClause], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValuesQuery(Query):
+    """VALUES."""
+
+    rows: tuple[tuple[Expression, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuery(Query):
+    """UNION, INTERSECT or EXCEPT of two queries."""
+
+    kind: str
+    all: bool
+    left: Query
+    right: Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement(Tree):
+    """The root of statements."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDefinition(Tree):
+    """A column of CREATE TABLE: physical (``type``), computed (``computed``) or metadata (``metadata`` key)."""
+
+    name: str
+    type: DataType | None = None
+    computed: Expression | None = None
+    metadata: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTable(Statement):
+    """CREATE TABLE."""
+
+    name: tuple[str, ...]
+    columns: tuple[ColumnDefinition, ...]
+    watermark: tuple[str, Expression, Span] | None = None
+    primary_key: tuple[str, ...] = ()
+    partitioned: tuple[str, ...] = ()
+    options: tuple[tuple[str, str, Span, Span], ...] = ()
+    if_not_exists: bool = False
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateView(Statement):
+    """CREATE VIEW."""
+
+    name: tuple[str, ...]
+    columns: tuple[str, ...]
+    query: Query
+    if_not_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drop(Statement):
+    """DROP TABLE or DROP VIEW."""
+
+    kind: str
+    name: tuple[str, ...]
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insert(Statement):
+    """INSERT INTO."""
+
+    table: tuple[str, ...]
+    columns: tuple[str, ...]
+    query: Query
+    table_span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsertSet(Statement):
+    """EXECUTE STATEMENT SET BEGIN … END."""
+
+    inserts: tuple[Insert, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryStatement(Statement):
+    """A query that stands alone."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explain(Statement):
+    """EXPLAIN."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Describe(Statement):
+    """DESCRIBE."""
+
+    name: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Show(Statement):
+    """SHOW TABLES, SHOW VIEWS, SHOW FUNCTIONS or SHOW CREATE TABLE."""
+
+    what: str
+    name: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOption(Statement):
+    """SET, or RESET where ``value`` is None; both without a key concern all."""
+
+    key: str | None
+    value: str | None

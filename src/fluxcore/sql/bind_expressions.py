@@ -1,0 +1,137 @@
+"""Binds expressions of the syntax tree: names to columns, calls to functions, with types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from fluxcore.core.types import BOOLEAN, BooleanType, NullType
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.expr import build
+from fluxcore.expr.aggregates import aggregate_type, is_aggregate, is_over_function
+from fluxcore.expr.nodes import Expr, Literal
+from fluxcore.sql import ast
+
+if TYPE_CHECKING:
+    from fluxcore.core.types import DataType
+    from fluxcore.errors import Span
+    from fluxcore.sql.scope import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending(Expr):
+    """Stands for the result of an aggregate or OVER call until the node that computes it is made."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An aggregate or OVER call as written, with bound arguments; constants that the function wants are parameters."""
+
+    function: str
+    args: tuple[Expr, ...]
+    type: DataType
+    parameters: tuple[object, ...] = ()
+    distinct: bool = False
+    where: Expr | None = None
+    over: ast.OverClause | None = field(default=None)
+    span: Span | None = field(default=None, compare=False)
+
+
+class ExpressionBinder:
+    """Binds expressions over a scope, and notes the aggregate and OVER calls that it meets."""
+
+    def __init__(self, scope: Scope, *, aggregates: bool = False, place: str = "here") -> None:
+        self.scope = scope
+        self.asked: list[Asked] = []
+        self.windows: dict[str, ast.OverClause] = {}
+        self._aggregates = aggregates
+        self._place = place
+
+    def bind(self, tree: ast.Expression) -> Expr:
+        """Return the bound expression. Raises ``ScriptError`` with the place of what can't be bound."""
+        match tree:
+            case ast.Name():
+                return self.scope.resolve(tree.parts, tree.span)
+            case ast.Constant():
+                return build.literal(tree.value, tree.type, span=tree.span)
+            case ast.CastTo():
+                return build.cast(self.bind(tree.arg), tree.type, lenient=tree.lenient, span=tree.span)
+            case ast.FunctionCall():
+                return self._call(tree)
+            case ast.SubQuery():
+                what = {"IN": "IN with a sub-query", "EXISTS": "EXISTS"}.get(tree.kind, "a sub-query as a value")
+                raise not_supported(what, span=tree.span, hint="a join may say the same")
+            case ast.Star():
+                raise ScriptError("FX-SQL-0205", "* can't stand here", span=tree.span)
+        raise ScriptError("FX-SQL-0205", "this can't stand here", span=tree.span)
+
+    def condition(self, tree: ast.Expression, what: str) -> Expr:
+        """Return a bound condition. Raises ``ScriptError`` FX-SQL-0305 when it is not BOOLEAN."""
+        expr = self.bind(tree)
+        if isinstance(expr.type, NullType):
+            return build.cast(expr, BOOLEAN)
+        if not isinstance(expr.type, BooleanType):
+            message = f"{what} needs a condition, and this is {expr.type.name()}"
+            raise ScriptError("FX-SQL-0305", message, span=tree.span)
+        return expr
+
+    def _call(self, tree: ast.FunctionCall) -> Expr:
+        name = tree.name.upper()
+        if tree.named:
+            raise not_supported("named arguments of a function", span=tree.span)
+        if tree.over is not None or is_aggregate(name):
+            return self._asked(tree, name)
+        if is_over_function(name):
+            raise ScriptError("FX-SQL-0206", f"{name} needs OVER (…)", span=tree.span)
+        if tree.distinct or tree.star or tree.where is not None:
+            raise ScriptError("FX-SQL-0206", f"{name} is no aggregate function", span=tree.span)
+        if name in ("PROCTIME", "CURRENT_WATERMARK"):
+            raise not_supported(f"{name}()", span=tree.span)
+        return build.call(tree.name, [self.bind(arg) for arg in tree.args], span=tree.span)
+
+    def _asked(self, tree: ast.FunctionCall, name: str) -> Expr:
+        if not self._aggregates:
+            kind = "an aggregate" if tree.over is None else "an OVER"
+            raise ScriptError("FX-SQL-0207", f"{kind} function can't stand {self._place}", span=tree.span)
+        inner = ExpressionBinder(self.scope, place="inside another aggregate")
+        args = [inner.bind(arg) for arg in tree.args]
+        if not args and not tree.star and name == "COUNT":
+            raise ScriptError("FX-SQL-0206", "write COUNT(*)", span=tree.span)
+        type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
+        columns, parameters = args, ()
+        if name in ("PERCENTILE", "LAG", "LEAD", "LISTAGG") and len(args) > 1:
+            columns, parameters = args[:1], tuple(_constant(arg, name) for arg in args[1:])
+        where = None if tree.where is None else inner.condition(tree.where, "FILTER")
+        over = tree.over
+        if over is not None and over.window is not None:
+            if over.window not in self.windows:
+                raise ScriptError("FX-SQL-0208", f"there is no window '{over.window}'", span=over.span)
+            over = self.windows[over.window]
+        asked = Asked(name, tuple(columns), type_, parameters, tree.distinct, where, over, tree.span)
+        if asked not in self.asked:
+            self.asked.append(asked)
+        return Pending(number=self.asked.index(asked), type=type_, span=tree.span)
+
+
+def _constant(expr: Expr, name: str) -> object:
+    if not isinstance(expr, Literal):
+        raise not_supported(f"{name} with a parameter that is not a constant", span=expr.span)
+    value = expr.value
+    return float(value) if name == "PERCENTILE" else value
+
+
+def fill(expr: Expr, values: dict[int, Expr]) -> Expr:
+    """Return the expression with pending results replaced."""
+    if isinstance(expr, Pending):
+        return replace_span(values[expr.number], expr)
+    children = expr.children
+    if not children:
+        return expr
+    return expr.with_children(tuple(fill(child, values) for child in children))
+
+
+def replace_span(expr: Expr, like: Expr) -> Expr:
+    """Return ``expr`` at the place of ``like``."""
+    return replace(expr, span=like.span)

@@ -1,0 +1,507 @@
+"""Parses expressions by precedence: OR, AND, NOT, comparisons, ||, + -, * / %, signs, access."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from fluxcore.core import types as t
+from fluxcore.errors import ScriptError
+from fluxcore.sql import ast
+from fluxcore.sql.cursor import RESERVED, Cursor
+from fluxcore.sql.lexer import Kind
+from fluxcore.sql.parse_types import parse_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcore.errors import Span
+
+_UNITS = {"SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000}
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+_NILADIC = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_TIME", "LOCALTIME"}
+_CALLABLE = {"LEFT", "RIGHT", "ROW", "ARRAY", "MAP", "TRUNCATE", "IF", "FLOOR", "CEIL", "COUNT", "CHAR_LENGTH"}
+
+
+class ExpressionParser(Cursor):
+    """Parses expressions; queries inside them are left to :meth:`query`."""
+
+    def query(self) -> ast.Query:
+        """Parse a query; the query parser does."""
+        raise NotImplementedError
+
+    def expression(self) -> ast.Expression:
+        """Parse an expression."""
+        with self.deeper():
+            return self._or()
+
+    def _call(self, name: str, *args: ast.Expression, start: Span | None = None) -> ast.FunctionCall:
+        return ast.FunctionCall(name=name, args=args, span=self.since(start or args[0].span))
+
+    def _or(self) -> ast.Expression:
+        left = self._and()
+        while self.take_word("OR"):
+            left = self._call("OR", left, self._and())
+        return left
+
+    def _and(self) -> ast.Expression:
+        left = self._not()
+        while self.take_word("AND"):
+            left = self._call("AND", left, self._not())
+        return left
+
+    def _not(self) -> ast.Expression:
+        start = self.token.span
+        if self.take_word("NOT"):
+            with self.deeper():
+                return self._call("NOT", self._not(), start=start)
+        return self._comparison()
+
+    def _comparison(self) -> ast.Expression:
+        left = self._sum()
+        while True:
+            token = self.token
+            if token.kind is Kind.SYMBOL and token.text in ("=", "<>", "!=", "<", "<=", ">", ">="):
+                self.advance()
+                left = self._call("<>" if token.text == "!=" else token.text, left, self._sum())
+                continue
+            found = self._predicate(left)
+            if found is None:
+                return left
+            left = found
+
+    def _predicate(self, left: ast.Expression) -> ast.Expression | None:
+        if self.is_word("IS"):
+            return self._is(left)
+        negated = self.is_word("NOT") and self.ahead().word in ("IN", "LIKE", "BETWEEN", "SIMILAR")
+        word = self.ahead(1 if negated else 0).word
+        if word not in ("IN", "LIKE", "BETWEEN", "SIMILAR"):
+            return None
+        if negated:
+            self.advance()
+        self.advance()
+        if word == "IN":
+            found = self._in(left)
+        elif word == "BETWEEN":
+            self.take_word("ASYMMETRIC")
+            low = self._sum()
+            self.need_word("AND")
+            high = self._sum()
+            found = self._call("AND", self._call(">=", left, low), self._call("<=", left, high))
+        else:
+            if word == "SIMILAR":
+                raise self.unsupported("SIMILAR TO")
+            args = [left, self._sum()]
+            if self.take_word("ESCAPE"):
+                args.append(self._sum())
+            found = self._call("LIKE", *args)
+        return self._call("NOT", found) if negated else found
+
+    def _in(self, left: ast.Expression) -> ast.Expression:
+        self.need_symbol("(")
+        if self.is_word("SELECT") or self.is_word("WITH"):
+            query = self.query()
+            self.need_symbol(")")
+            return ast.SubQuery(query=query, kind="IN", span=self.since(left.span))
+        values = self.listed(self.expression)
+        self.need_symbol(")")
+        return self._call("IN", left, *values)
+
+    def _is(self, left: ast.Expression) -> ast.Expression:
+        self.need_word("IS")
+        negated = "NOT " if self.take_word("NOT") else ""
+        if self.take_word("DISTINCT", "FROM"):
+            return self._call(f"IS {negated}DISTINCT FROM", left, self._sum())
+        for word in ("NULL", "TRUE", "FALSE", "UNKNOWN"):
+            if self.take_word(word):
+                return self._call(f"IS {negated}{word}", left)
+        raise self.unexpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM")
+
+    def _sum(self) -> ast.Expression:
+        left = self._product()
+        while self.token.kind is Kind.SYMBOL and self.token.text in ("+", "-", "||"):
+            symbol = self.advance().text
+            left = self._call(symbol, left, self._product())
+        return left
+
+    def _product(self) -> ast.Expression:
+        left = self._signed()
+        while self.token.kind is Kind.SYMBOL and self.token.text in ("*", "/", "%"):
+            symbol = self.advance().text
+            left = self._call(symbol, left, self._signed())
+        return left
+
+    def _signed(self) -> ast.Expression:
+        start = self.token.span
+        if self.take_symbol("-"):
+            with self.deeper():
+                inner = self._signed()
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, int | float | Decimal):
+                span = self.since(start)
+                return ast.Constant(value=-inner.value, type=inner.type, span=span)
+            return self._call("NEG", inner, start=start)
+        if self.take_symbol("+"):
+            with self.deeper():
+                return self._signed()
+        return self._access()
+
+    def _access(self) -> ast.Expression:
+        found = self._primary()
+        while True:
+            if self.take_symbol("["):
+                index = self.expression()
+                self.need_symbol("]")
+                found = self._call("ITEM", found, index)
+            elif self.is_symbol(".") and not isinstance(found, ast.Name):
+                self.advance()
+                field = self.token
+                name = ast.Constant(value=self.name("a field"), span=field.span)
+                found = self._call("FIELD", found, name)
+            else:
+                return found
+
+    def _primary(self) -> ast.Expression:
+        token = self.token
+        match token.kind:
+            case Kind.NUMBER:
+                self.advance()
+                return ast.Constant(value=_number(token.text), span=token.span)
+            case Kind.STRING:
+                self.advance()
+                return ast.Constant(value=token.text, span=token.span)
+            case Kind.HEX:
+                self.advance()
+                if len(token.text) % 2:
+                    raise ScriptError(
+                        "FX-SQL-0103", "a hexadecimal string needs an even number of digits", span=token.span
+                    )
+                return ast.Constant(value=bytes.fromhex(token.text), span=token.span)
+            case Kind.SYMBOL if token.text == "(":
+                return self._brackets()
+            case Kind.QUOTED:
+                return self._name_or_call()
+            case Kind.WORD:
+                return self._word()
+        raise self.unexpected("an expression")
+
+    def _brackets(self) -> ast.Expression:
+        start = self.need_symbol("(").span
+        if self.is_word("SELECT") or self.is_word("WITH") or self.is_word("VALUES"):
+            query = self.query()
+            self.need_symbol(")")
+            return ast.SubQuery(query=query, kind="SCALAR", span=self.since(start))
+        values = self.listed(self.expression)
+        self.need_symbol(")")
+        return values[0] if len(values) == 1 else self._call("ROW", *values, start=start)
+
+    def _word(self) -> ast.Expression:
+        token = self.token
+        word = token.word
+        special: dict[str, Callable[[], ast.Expression]] = {
+            "CASE": self._case, "CAST": self._cast, "TRY_CAST": self._cast, "EXTRACT": self._extract,
+            "INTERVAL": self._interval, "TRIM": self._trim, "POSITION": self._position, "EXISTS": self._exists,
+            "SUBSTRING": self._substring, "TIMESTAMPADD": self._with_unit, "TIMESTAMPDIFF": self._with_unit,
+            "FLOOR": self._to_unit, "CEIL": self._to_unit, "OVERLAY": self._overlay,
+        }  # fmt: skip
+        if word in ("TRUE", "FALSE", "UNKNOWN", "NULL"):
+            self.advance()
+            value = {"TRUE": True, "FALSE": False}.get(word)
+            return ast.Constant(value=value, type=t.BOOLEAN if word == "UNKNOWN" else None, span=token.span)
+        if word in ("DATE", "TIME", "TIMESTAMP") and self.ahead().kind is Kind.STRING:
+            return self._time_constant()
+        if word in _NILADIC and not self.is_symbol("(", 1):
+            self.advance()
+            return ast.FunctionCall(name=word, args=(), span=token.span)
+        if word in special and (word in ("CASE", "INTERVAL") or self.is_symbol("(", 1)):
+            return special[word]()
+        if word == "ARRAY" and self.is_symbol("[", 1):
+            self.advance()
+            self.advance()
+            values = () if self.is_symbol("]") else self.listed(self.expression)
+            self.need_symbol("]")
+            return self._call("ARRAY", *values, start=token.span)
+        if word == "MAP" and self.is_symbol("[", 1):
+            raise self.unsupported("a MAP constructor")
+        if word == "DESCRIPTOR":
+            self.advance()
+            return ast.Descriptor(columns=self.bracketed(self.name), span=self.since(token.span))
+        if word == "TABLE":
+            return self._table_argument()
+        return self._name_or_call()
+
+    def _table_argument(self) -> ast.Expression:
+        start = self.need_word("TABLE").span
+        table = ast.TableName(parts=self.names(), span=self.since(start))
+        if self.is_word("PARTITION"):
+            raise self.unsupported("PARTITION BY of a table argument")
+        return ast.TableArgument(table=table, span=self.since(start))
+
+    def _name_or_call(self) -> ast.Expression:
+        token = self.token
+        if self.is_symbol("(", 1) and (token.word not in RESERVED or token.word in _CALLABLE):
+            self.advance()
+            return self._function(token.text if token.kind is Kind.QUOTED else token.word, token.span)
+        return ast.Name(parts=self.names(), span=self.since(token.span))
+
+    def _function(self, name: str, start: Span) -> ast.Expression:
+        self.need_symbol("(")
+        distinct = self.take_word("DISTINCT")
+        if not distinct:
+            self.take_word("ALL")
+        star = self.take_symbol("*")
+        args: tuple[ast.Expression, ...] = ()
+        named: list[tuple[str, ast.Expression]] = []
+        if not star and not self.is_symbol(")"):
+            if self.is_symbol("=>", 1):
+                named = list(self.listed(self._named_argument))
+            else:
+                args = self.listed(self.expression)
+        self.need_symbol(")")
+        where = None
+        if self.is_word("FILTER") and self.is_symbol("(", 1):
+            self.advance()
+            self.advance()
+            self.need_word("WHERE")
+            where = self.expression()
+            self.need_symbol(")")
+        over = self._over() if self.is_word("OVER") else None
+        return ast.FunctionCall(
+            name=name, args=args, distinct=distinct, star=star, where=where, over=over, named=tuple(named),
+            span=self.since(start),
+        )  # fmt: skip
+
+    def _named_argument(self) -> tuple[str, ast.Expression]:
+        name = self.advance().text.upper()
+        self.need_symbol("=>")
+        return name, self.expression()
+
+    def _over(self) -> ast.OverClause:
+        start = self.need_word("OVER").span
+        if not self.is_symbol("("):
+            return ast.OverClause(window=self.name(), span=self.since(start))
+        return self.window_definition()
+
+    def window_definition(self) -> ast.OverClause:
+        """Parse what stands in the brackets of OVER or of WINDOW."""
+        start = self.need_symbol("(").span
+        partition: tuple[ast.Expression, ...] = ()
+        if self.take_word("PARTITION", "BY"):
+            partition = self.listed(self.expression)
+        order = self.order_items() if self.is_word("ORDER") else ()
+        rows, preceding = None, None
+        if self.is_word("ROWS") or self.is_word("RANGE"):
+            rows = self.advance().word == "ROWS"
+            preceding = self._frame()
+        self.need_symbol(")")
+        return ast.OverClause(partition=partition, order=order, rows=rows, preceding=preceding, span=self.since(start))
+
+    def _frame(self) -> ast.Expression | None:
+        between = self.take_word("BETWEEN")
+        preceding: ast.Expression | None = None
+        if self.is_word("CURRENT"):
+            raise self.unsupported("a frame that starts at the current row")
+        if not self.take_word("UNBOUNDED"):
+            preceding = self._sum()
+        self.need_word("PRECEDING")
+        if between:
+            self.need_word("AND")
+            if not self.take_word("CURRENT", "ROW"):
+                raise self.unsupported("a frame that does not end at the current row")
+        return preceding
+
+    def order_items(self) -> tuple[ast.OrderItem, ...]:
+        """Parse ORDER BY."""
+        self.need_word("ORDER", "BY")
+        return self.listed(self._order_item)
+
+    def _order_item(self) -> ast.OrderItem:
+        expr = self.expression()
+        descending = self.take_word("DESC")
+        if not descending:
+            self.take_word("ASC")
+        nulls = None
+        if self.take_word("NULLS"):
+            nulls = self.take_word("FIRST")
+            if not nulls:
+                self.need_word("LAST")
+        return ast.OrderItem(expr=expr, descending=descending, nulls_first=nulls, span=self.since(expr.span))
+
+    def _case(self) -> ast.Expression:
+        start = self.need_word("CASE").span
+        subject = None if self.is_word("WHEN") else self.expression()
+        args: list[ast.Expression] = []
+        while self.take_word("WHEN"):
+            condition = self.expression()
+            args.append(condition if subject is None else self._call("=", subject, condition))
+            self.need_word("THEN")
+            args.append(self.expression())
+        if not args:
+            raise self.unexpected("WHEN")
+        args.append(self.expression() if self.take_word("ELSE") else ast.Constant(value=None, span=self.token.span))
+        self.need_word("END")
+        return self._call("CASE", *args, start=start)
+
+    def _cast(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        arg = self.expression()
+        self.need_word("AS")
+        type_ = parse_type(self)
+        self.need_symbol(")")
+        return ast.CastTo(arg=arg, type=type_, lenient=token.word == "TRY_CAST", span=self.since(token.span))
+
+    def _unit(self) -> ast.Constant:
+        token = self.token
+        unit = self.advance().word.removeprefix("SQL_TSI_")
+        if not unit:
+            raise self.unexpected("a unit such as DAY")
+        return ast.Constant(value=unit, span=token.span)
+
+    def _extract(self) -> ast.Expression:
+        start = self.advance().span
+        self.need_symbol("(")
+        unit = self._unit()
+        self.need_word("FROM")
+        value = self.expression()
+        self.need_symbol(")")
+        return self._call("EXTRACT", unit, value, start=start)
+
+    def _with_unit(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        args: list[ast.Expression] = [self._unit()]
+        while self.take_symbol(","):
+            args.append(self.expression())
+        self.need_symbol(")")
+        return self._call(token.word, *args, start=token.span)
+
+    def _to_unit(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        args = [self.expression()]
+        if self.take_word("TO"):
+            args.append(self._unit())
+        self.need_symbol(")")
+        return self._call(token.word, *args, start=token.span)
+
+    def _trim(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        side = self.advance().word if self.token.word in ("BOTH", "LEADING", "TRAILING") else ""
+        name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(side, "TRIM")
+        letters = None if self.is_word("FROM") else self.expression()
+        if self.take_word("FROM"):
+            text = self.expression()
+            args = (text,) if letters is None else (text, letters)
+        else:
+            assert letters is not None
+            args = (letters, self.expression()) if self.take_symbol(",") else (letters,)
+        self.need_symbol(")")
+        return self._call(name, *args, start=token.span)
+
+    def _position(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        part = self._sum()
+        self.need_word("IN")
+        text = self.expression()
+        self.need_symbol(")")
+        return self._call("POSITION", part, text, start=token.span)
+
+    def _substring(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        args = [self.expression()]
+        if self.take_word("FROM"):
+            args.append(self.expression())
+            if self.take_word("FOR"):
+                args.append(self.expression())
+        else:
+            while self.take_symbol(","):
+                args.append(self.expression())
+        self.need_symbol(")")
+        return self._call("SUBSTRING", *args, start=token.span)
+
+    def _overlay(self) -> ast.Expression:
+        raise self.unsupported("OVERLAY")
+
+    def _exists(self) -> ast.Expression:
+        token = self.advance()
+        self.need_symbol("(")
+        query = self.query()
+        self.need_symbol(")")
+        return ast.SubQuery(query=query, kind="EXISTS", span=self.since(token.span))
+
+    def _time_constant(self) -> ast.Expression:
+        token = self.advance()
+        text = self.advance().text
+        span = self.since(token.span)
+        try:
+            if token.word == "DATE":
+                return ast.Constant(value=dt.date.fromisoformat(text), type=t.DATE, span=span)
+            fraction = len(text.partition(".")[2])
+            if token.word == "TIME":
+                return ast.Constant(
+                    value=dt.time.fromisoformat(text), type=t.TimeType(precision=min(fraction, 3)), span=span
+                )
+            value = dt.datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ScriptError("FX-SQL-0303", f"'{text}' is no {token.word}", span=span) from error
+        return ast.Constant(value=value, type=t.TimestampType(precision=fraction), span=span)
+
+    def _interval(self) -> ast.Expression:
+        start = self.need_word("INTERVAL").span
+        sign = -1 if self.take_symbol("-") else 1
+        text = self.string("a string such as '10'")
+        first = self.token
+        unit = self.advance().word.removesuffix("S")
+        if self.take_symbol("("):
+            self.integer()
+            self.need_symbol(")")
+        last = unit
+        if self.take_word("TO"):
+            last = self.advance().word
+            if self.take_symbol("("):
+                self.integer()
+                self.need_symbol(")")
+        span = self.since(start)
+        if unit not in _UNITS and unit not in _MONTHS:
+            raise ScriptError("FX-SQL-0304", f"{first.shown()} is no unit of an interval", span=first.span)
+        value = interval_value(text, unit, last)
+        if value is None:
+            raise ScriptError(
+                "FX-SQL-0304", f"'{text}' is no INTERVAL {unit}{'' if last == unit else f' TO {last}'}", span=span
+            )
+        return ast.Constant(value=sign * value, type=t.IntervalType(months=unit in _MONTHS), span=span)
+
+
+def interval_value(text: str, unit: str, last: str) -> int | None:
+    """Return an interval in whole milliseconds, or months; None where the text doesn't fit the units."""
+    if unit == last:
+        if unit in _MONTHS:
+            return int(text) * _MONTHS[unit] if re.fullmatch(r"-?\d+", text) else None
+        if unit != "SECOND":
+            return int(text) * _UNITS[unit] if re.fullmatch(r"-?\d+", text) else None
+        return int(Decimal(text) * 1000) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    if (unit, last) == ("YEAR", "MONTH"):
+        found = re.fullmatch(r"(-?)(\d+)-(\d+)", text)
+        months = int(found[2]) * 12 + int(found[3]) if found else 0
+        return (-months if found[1] else months) if found else None
+    parts = ["DAY", "HOUR", "MINUTE", "SECOND"]
+    if unit not in parts or last not in parts or parts.index(unit) >= parts.index(last):
+        return None
+    wanted = parts[parts.index(unit) : parts.index(last) + 1]
+    found = re.fullmatch(r"(-?)(\d+(?:[ :]\d+)*(?:\.\d+)?)", text)
+    values = re.split(r"[ :]", found[2]) if found else []
+    if not found or len(values) != len(wanted):
+        return None
+    total = sum(Decimal(value) * _UNITS[part] for value, part in zip(values, wanted, strict=True))
+    return int(-total if found[1] else total)
+
+
+def _number(text: str) -> int | float | Decimal:
+    if "e" in text.lower():
+        return float(text)
+    return Decimal(text) if "." in text else int(text)

@@ -1,0 +1,243 @@
+"""Parses queries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fluxcore.sql import ast
+from fluxcore.sql.cursor import RESERVED
+from fluxcore.sql.lexer import Kind
+from fluxcore.sql.parse_expressions import ExpressionParser
+
+_WINDOWS = ("TUMBLE", "HOP", "CUMULATE", "SESSION")
+_JOIN_WORDS = ("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL")
+
+
+class QueryParser(ExpressionParser):
+    """Parses SELECT, VALUES, set operations, WITH, ORDER BY and LIMIT."""
+
+    def query(self) -> ast.Query:
+        """Parse a query with everything that belongs to it."""
+        with self.deeper():
+            start = self.token.span
+            tables = self.listed(self._with) if self.take_word("WITH") else ()
+            found = self._set_query()
+            order = self.order_items() if self.is_word("ORDER") else ()
+            limit, offset = self._limits()
+            if tables or order or limit is not None or offset:
+                if found.order or found.limit is not None or found.offset or found.tables:
+                    found = self._wrapped(found)
+                found = replace(found, tables=tables, order=order, limit=limit, offset=offset, span=self.since(start))
+            return found
+
+    def _wrapped(self, query: ast.Query) -> ast.Query:
+        star = ast.SelectItem(expr=ast.Star(span=query.span), span=query.span)
+        return ast.Select(items=(star,), source=ast.Derived(query=query, span=query.span), span=query.span)
+
+    def _with(self) -> tuple[str, tuple[str, ...], ast.Query]:
+        name = self.name()
+        columns = self.bracketed(self.name) if self.is_symbol("(") else ()
+        self.need_word("AS")
+        self.need_symbol("(")
+        query = self.query()
+        self.need_symbol(")")
+        return name, columns, query
+
+    def _limits(self) -> tuple[int | None, int]:
+        limit, offset = None, 0
+        while True:
+            if self.take_word("LIMIT"):
+                limit = None if self.take_word("ALL") else self.integer()
+            elif self.take_word("OFFSET"):
+                offset = self.integer()
+                _ = self.take_word("ROWS") or self.take_word("ROW")
+            elif self.take_word("FETCH"):
+                if not self.take_word("FIRST"):
+                    self.need_word("NEXT")
+                limit = self.integer() if self.token.kind is Kind.NUMBER else 1
+                _ = self.take_word("ROWS") or self.take_word("ROW")
+                self.need_word("ONLY")
+            else:
+                return limit, offset
+
+    def _set_query(self) -> ast.Query:
+        left = self._intersect()
+        while self.is_word("UNION") or self.is_word("EXCEPT"):
+            kind = self.advance().word
+            all_ = self._all()
+            right = self._intersect()
+            left = ast.SetQuery(kind=kind, all=all_, left=left, right=right, span=self.since(left.span))
+        return left
+
+    def _intersect(self) -> ast.Query:
+        left = self._term()
+        while self.take_word("INTERSECT"):
+            all_ = self._all()
+            right = self._term()
+            left = ast.SetQuery(kind="INTERSECT", all=all_, left=left, right=right, span=self.since(left.span))
+        return left
+
+    def _all(self) -> bool:
+        if self.take_word("ALL"):
+            return True
+        self.take_word("DISTINCT")
+        return False
+
+    def _term(self) -> ast.Query:
+        if self.is_word("SELECT"):
+            return self._select()
+        if self.is_word("VALUES"):
+            start = self.advance().span
+            rows = self.listed(self._row)
+            return ast.ValuesQuery(rows=rows, span=self.since(start))
+        if self.take_symbol("("):
+            found = self.query()
+            self.need_symbol(")")
+            return found
+        raise self.unexpected("a query")
+
+    def _row(self) -> tuple[ast.Expression, ...]:
+        self.take_word("ROW")
+        if self.is_symbol("("):
+            return self.bracketed(self.expression)
+        return (self.expression(),)
+
+    def _select(self) -> ast.Query:
+        start = self.need_word("SELECT").span
+        if self.token.kind is Kind.HINT:
+            raise self.unsupported("a query hint")
+        distinct = self.take_word("DISTINCT")
+        if not distinct:
+            self.take_word("ALL")
+        items = self.listed(self._item)
+        source = self._from() if self.take_word("FROM") else None
+        where = self.expression() if self.take_word("WHERE") else None
+        group = self._group() if self.take_word("GROUP", "BY") else None
+        having = self.expression() if self.take_word("HAVING") else None
+        windows = self.listed(self._window) if self.take_word("WINDOW") else ()
+        if self.is_word("QUALIFY"):
+            raise self.unsupported("QUALIFY")
+        return ast.Select(
+            items=items, source=source, where=where, group=group, having=having, distinct=distinct, windows=windows,
+            span=self.since(start),
+        )  # fmt: skip
+
+    def _group(self) -> tuple[ast.Expression, ...]:
+        for word in ("GROUPING", "ROLLUP", "CUBE"):
+            if self.is_word(word):
+                raise self.unsupported("GROUPING SETS" if word == "GROUPING" else word)
+        if self.is_symbol("(") and self.is_symbol(")", 1):
+            self.advance()
+            self.advance()
+            return ()
+        return self.listed(self.expression)
+
+    def _window(self) -> tuple[str, ast.OverClause]:
+        name = self.name()
+        self.need_word("AS")
+        return name, self.window_definition()
+
+    def _item(self) -> ast.SelectItem:
+        start = self.token.span
+        if self.take_symbol("*"):
+            return ast.SelectItem(expr=ast.Star(span=start), span=start)
+        star = self._qualified_star()
+        if star is not None:
+            return ast.SelectItem(expr=star, span=star.span)
+        expr = self.expression()
+        alias = None
+        if self.take_word("AS") or self._is_alias():
+            alias = self.name("an alias")
+        return ast.SelectItem(expr=expr, alias=alias, span=self.since(start))
+
+    def _qualified_star(self) -> ast.Star | None:
+        count = 0
+        while self.ahead(count).kind in (Kind.WORD, Kind.QUOTED) and self.is_symbol(".", count + 1):
+            count += 2
+        if not count or not self.is_symbol("*", count):
+            return None
+        start = self.token.span
+        parts = self.names()
+        self.need_symbol(".")
+        self.need_symbol("*")
+        return ast.Star(qualifier=parts, span=self.since(start))
+
+    def _is_alias(self) -> bool:
+        token = self.token
+        return token.kind is Kind.QUOTED or (token.kind is Kind.WORD and token.word not in RESERVED)
+
+    def _from(self) -> ast.Relation:
+        left = self._joins()
+        while self.take_symbol(","):
+            right = self._joins()
+            left = ast.Joined(left=left, right=right, kind="CROSS", span=self.since(left.span))
+        return left
+
+    def _joins(self) -> ast.Relation:
+        left = self._relation()
+        while self.token.word in _JOIN_WORDS:
+            if self.is_word("NATURAL"):
+                raise self.unsupported("a NATURAL join")
+            kind = "INNER" if self.is_word("JOIN") else self.advance().word
+            if kind in ("LEFT", "RIGHT", "FULL"):
+                self.take_word("OUTER")
+            self.need_word("JOIN")
+            right = self._relation()
+            condition: ast.Expression | None = None
+            using: tuple[str, ...] = ()
+            if kind != "CROSS":
+                if self.take_word("USING"):
+                    using = self.bracketed(self.name)
+                else:
+                    self.need_word("ON")
+                    condition = self.expression()
+            left = ast.Joined(
+                left=left, right=right, kind=kind, condition=condition, using=using, span=self.since(left.span)
+            )
+        return left
+
+    def _relation(self) -> ast.Relation:
+        start = self.token.span
+        found = self._bare_relation()
+        if self.token.kind is Kind.HINT:
+            raise self.unsupported("a table hint")
+        if self.is_word("FOR", "SYSTEM_TIME") or (self.is_word("FOR") and self.ahead().word == "SYSTEM_TIME"):
+            raise self.unsupported("FOR SYSTEM_TIME AS OF")
+        if self.is_word("MATCH_RECOGNIZE"):
+            raise self.unsupported("MATCH_RECOGNIZE")
+        if self.take_word("AS") or self._is_alias():
+            alias = self.name("an alias")
+            columns = self.bracketed(self.name) if self.is_symbol("(") else ()
+            return ast.Aliased(relation=found, alias=alias, columns=columns, span=self.since(start))
+        return found
+
+    def _bare_relation(self) -> ast.Relation:
+        start = self.token.span
+        if self.is_word("LATERAL") or self.is_word("UNNEST"):
+            raise self.unsupported(self.token.word)
+        if self.is_symbol("("):
+            self.advance()
+            if self.is_word("SELECT") or self.is_word("WITH") or self.is_word("VALUES") or self.is_symbol("("):
+                query = self.query()
+                self.need_symbol(")")
+                return ast.Derived(query=query, span=self.since(start))
+            inner = self._from()
+            self.need_symbol(")")
+            return inner
+        if self.is_word("TABLE") and self.is_symbol("(", 1):
+            self.advance()
+            self.advance()
+            call = self._window_call()
+            self.need_symbol(")")
+            return ast.WindowTable(call=call, span=self.since(start))
+        if self.token.word in _WINDOWS and self.is_symbol("(", 1):
+            return ast.WindowTable(call=self._window_call(), span=self.since(start))
+        return ast.TableName(parts=self.names(), span=self.since(start))
+
+    def _window_call(self) -> ast.FunctionCall:
+        if self.token.word not in _WINDOWS:
+            raise self.unsupported(f"the table function {self.token.text}")
+        token = self.advance()
+        call = self._function(token.word, token.span)
+        assert isinstance(call, ast.FunctionCall)
+        return call

@@ -1,0 +1,108 @@
+"""ROW_NUMBER, which Flink executes only as Top-N: a numbered query with a bound on the number around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from fluxcore.core.schema import Column, Schema
+from fluxcore.core.types import BIGINT
+from fluxcore.errors import not_supported
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal
+from fluxcore.expr.pushdown import conjunction, conjuncts
+from fluxcore.plan.graph import in_order, rewrite
+from fluxcore.plan.nodes import Attached, Filter, Node, OneInput, Project, Rank, SortKey
+
+if TYPE_CHECKING:
+    from fluxcore.errors import Span
+
+
+@dataclass(frozen=True)
+class RowNumber(OneInput):
+    """Numbers rows within partitions; only stands in a plan until the bound around it is found."""
+
+    partition: tuple[int, ...]
+    order: tuple[SortKey, ...]
+    window: Attached | None = None
+    span: Span | None = field(default=None, compare=False)
+
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema.of((*self.input.schema.columns, Column("$number", BIGINT.with_nullable(False))))
+
+
+def recognise_top_n(root: Node) -> Node:
+    """Return the plan with numbered, bounded queries as Rank nodes.
+
+    Raises: ``ScriptError`` FX-SQL-0900 for a ROW_NUMBER without a bound.
+    """
+    (found,) = rewrite([root], _change)
+    for node in in_order([found]):
+        if isinstance(node, RowNumber):
+            hint = "put it into a sub-query and bound it: WHERE rownum <= 10"
+            raise not_supported("ROW_NUMBER without a bound on it", span=node.span, hint=hint)
+    return found
+
+
+def _change(node: Node) -> Node:
+    if not isinstance(node, Filter):
+        return node
+    path: list[Project | Filter] = []
+    below: Node = node.input
+    number: int | None = None
+    for part in conjuncts(node.condition):
+        limits = _limits(part)
+        if limits is None:
+            continue
+        column, first, last = limits
+        path, below, number = _follow(node.input, column)
+        if isinstance(below, RowNumber) and number == len(below.schema) - 1:
+            rank = Rank(below.input, below.partition, below.order, last, first, "$number", below.window)
+            rest = conjunction([each for each in conjuncts(node.condition) if each is not part])
+            rebuilt: Node = rank
+            for step in reversed(path):
+                rebuilt = step.with_inputs((rebuilt,))
+            return rebuilt if rest is None else Filter(rebuilt, rest)
+    return node
+
+
+def _follow(node: Node, column: int) -> tuple[list[Project | Filter], Node, int | None]:
+    """Follow a column down through projections and filters."""
+    path: list[Project | Filter] = []
+    place: int | None = column
+    while isinstance(node, Project) and place is not None:
+        path.append(node)
+        expr = node.exprs[place]
+        place = expr.index if isinstance(expr, ColumnRef) else None
+        node = node.input
+    return path, node, place
+
+
+_FLIP = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
+
+
+def _limits(expr: Expr) -> tuple[int, int, int] | None:
+    """Return column, first and last rank of ``column <= n`` and the like, or None."""
+    if not isinstance(expr, Call) or expr.function not in _FLIP:
+        return None
+    left, right, op = _uncast(expr.args[0]), _uncast(expr.args[1]), expr.function
+    if isinstance(left, Literal):
+        left, right, op = right, left, _FLIP[op]
+    if not isinstance(left, ColumnRef) or not isinstance(right, Literal) or not isinstance(right.value, int):
+        return None
+    value = right.value
+    match op:
+        case "<=" if value >= 1:
+            return left.index, 1, value
+        case "<" if value >= 2:
+            return left.index, 1, value - 1
+        case "=" if value >= 1:
+            return left.index, value, value
+    return None
+
+
+def _uncast(expr: Expr) -> Expr:
+    while expr.children and type(expr).__name__ == "Cast":
+        expr = expr.children[0]
+    return expr
