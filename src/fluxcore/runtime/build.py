@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Sink, Source
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
-    from fluxcore.core.types import DataType
     from fluxcore.plan.nodes import Node
 
 
@@ -141,10 +140,9 @@ class _Builder:
             tasks.append(Task(f"{recipe.name} {index + 1}/{parallelism}", piece))
         self._parts.tasks += tasks
         for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
-            types = node.inputs[port].schema.types
             for outlet in placed.outlets:
                 targets = [(task.inbox, task.add_input(port)) for task in tasks]
-                route = partial(_route, keys, [types[key] for key in keys], parallelism) if keys else None
+                route = partial(_route, keys, parallelism) if keys else None
                 outlet.add(ExchangeNode(targets, route, self._parts.metrics[number][0]))
         return _Placed([task.head.out for task in tasks], number)
 
@@ -192,6 +190,6 @@ def _drop(batch: Batch) -> None:
     """Late rows that no folder was given for are only counted."""
 
 
-def _route(keys: Sequence[int], types: Sequence[DataType], parallelism: int, batch: Batch) -> NDArray[np.int64]:
-    groups = key_groups([batch.column(key) for key in keys], types, KEY_GROUPS)
-    return groups.astype("int64") * parallelism // KEY_GROUPS
+def _route(keys: Sequence[int], parallelism: int, batch: Batch) -> NDArray[np.int64]:
+    """Return the task of each row, by the key group of its key."""
+    return key_groups([batch.column(key) for key in keys]) * parallelism // KEY_GROUPS

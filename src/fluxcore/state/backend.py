@@ -1,0 +1,25 @@
+"""The state backend that keeps everything in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.state.table import KeyedTable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fluxcore.core.types import DataType
+
+
+class MemoryStateBackend:
+    """Makes keyed tables in memory and knows them by name."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, KeyedTable] = {}
+
+    def table(self, name: str, keys: Sequence[DataType], columns: Mapping[str, str]) -> KeyedTable:
+        """Return a new keyed table with these key types and value columns (name -> NumPy dtype)."""
+        assert name not in self.tables, name
+        self.tables[name] = KeyedTable(keys, columns)
+        return self.tables[name]

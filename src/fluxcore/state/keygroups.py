@@ -1,0 +1,22 @@
+"""Key groups: the units in which keyed state is spread over tasks and moved when a job is rescaled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fluxcore.core.hashing import hash_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+KEY_GROUPS = 128
+
+
+def key_groups(arrays: Sequence[pa.Array], groups: int = KEY_GROUPS) -> NDArray[np.int64]:
+    """Return the key group (0 to ``groups`` - 1) of each row's key: the canonical hash modulo ``groups``."""
+    return (hash_columns(arrays) % np.uint64(groups)).astype(np.int64)
