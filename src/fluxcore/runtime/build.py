@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from fluxcore.core import registry
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import ChangeMode, OperatorContext, SinkRequest
@@ -26,7 +24,7 @@ from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, P
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, SinkNode
-from fluxcore.runtime.operators import Recipe, recipe_of
+from fluxcore.runtime.operators import Recipe, plain, recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
 from fluxcore.runtime.scans import idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage
@@ -42,7 +40,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fluxcore.core.ports import Sink, Source
-    from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
 
@@ -97,7 +94,7 @@ class _Builder:
         if isinstance(node, Values):
             return _Placed([self._source("Values", ValuesSource(node, settings), number).out], number)
         if isinstance(node, Project):
-            compute = compile_projection(node.exprs, _plain(node.schema), settings)
+            compute = compile_projection(node.exprs, plain(node.schema), settings)
             return self._map(node, number, lambda batch: batch.with_data(compute(batch.data)))
         if isinstance(node, Filter):
             predicate = compile_predicate(node.condition, settings)
@@ -108,7 +105,9 @@ class _Builder:
             return self._map(node, number, window_function(node))
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
-        return self._operator(node, recipe_of(node, self._options), number)
+        return self._operator(
+            node, recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog), number
+        )
 
     def _source(self, name: str, source: Source, number: int) -> SourceStage:
         metrics = self._parts.new_metrics(number, name)
@@ -170,7 +169,8 @@ class _Builder:
         else:
             assert sink is not None, "a query needs a sink"
             node, name = root, "Result"
-        if ChangeMode.RETRACT not in sink.modes and not is_append_only(node):
+        final = self._options.bounded and not self._options.changelog and not isinstance(root, Insert)
+        if ChangeMode.RETRACT not in sink.modes and not is_append_only(node) and not final:
             message = f"{name} only appends, and the query's rows may be updated"
             hint = "use a window, or a sink that takes updates, such as print"
             span = root.span if isinstance(root, Insert) else None
@@ -179,11 +179,6 @@ class _Builder:
         self._parts.sinks.append(piece)
         for outlet in self._placed[node].outlets:
             outlet.add(piece)
-
-
-def _plain(schema: Schema) -> pa.Schema:
-    """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
-    return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
 
 
 def _drop(batch: Batch) -> None:

@@ -1,0 +1,1 @@
+"""Aggregate functions as accumulators: columns by slot that take batches, merge and give results."""

@@ -1,0 +1,145 @@
+"""Aggregates per key without a window: a changelog of each group's row, or the final rows alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fluxcore.core.batch import Batch
+from fluxcore.core.ports import Operator
+from fluxcore.core.types import BIGINT
+from fluxcore.errors import not_supported
+from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
+from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
+from fluxcore.operators.aggregates.build import Aggregates
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fluxcore.core.ports import OperatorContext
+    from fluxcore.core.types import DataType
+    from fluxcore.expr.nodes import AggCall
+
+
+@dataclass(frozen=True)
+class GroupAggregateOptions:
+    """What to aggregate. ``at_end`` gives only the final rows; ``append_only`` promises input without retractions."""
+
+    types: tuple[DataType, ...]
+    keys: tuple[int, ...]
+    calls: tuple[AggCall, ...]
+    output: pa.Schema
+    at_end: bool = False
+    append_only: bool = True
+
+
+class GroupAggregateOperator(Operator):
+    """Gives, for each group that a batch touches, its old row with weight -1 and its new row with weight +1.
+
+    Without keys there is one group, which exists even when no row came.
+    """
+
+    def __init__(self, options: GroupAggregateOptions) -> None:
+        self._options = options
+        self._aggregates = Aggregates(options.calls, options.types)
+        if not options.append_only and not self._aggregates.takes_retractions:
+            raise not_supported("MIN, MAX and the like over rows that are updated")
+        self._arrived = 0
+
+    def open(self, context: OperatorContext) -> None:
+        """Make the table of groups."""
+        super().open(context)
+        keys = [self._options.types[index] for index in self._options.keys]
+        columns = {**self._aggregates.columns(), "rows": "i8"}
+        self._table = context.state.table("groups", keys or [BIGINT.with_nullable(False)], columns)
+
+    def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
+        """Take rows and return the changes of their groups."""
+        if not batch.rows:
+            return ()
+        table = self._table
+        keys = [batch.column(index) for index in self._options.keys] or [np.zeros(batch.rows, np.int64)]
+        slots = table.upsert(keys)
+        if self._options.at_end:
+            self._take(batch, slots)
+            return ()
+        touched = np.unique(slots)
+        existed = table.columns["rows"][touched] > 0
+        old = self._rows(touched[existed])
+        self._take(batch, slots)
+        alive = table.columns["rows"][touched] > 0
+        new = self._rows(touched[alive])
+        gone = touched[~alive]
+        changes = self._changes(old, new, touched[existed], touched[alive])
+        if len(gone):
+            self._aggregates.forget(gone)
+            table.delete(gone)
+        if changes is None:
+            return ()
+        steps = batch.steps_for(np.full(changes.rows, batch.rows - 1)) if batch.steps is not None else None
+        return [changes.with_steps(steps)]
+
+    def finish(self) -> Sequence[Batch]:
+        """Return the final rows, where only those were asked for; the row of no keys comes even for no input."""
+        table = self._table
+        if not self._options.keys and table.count == 0:
+            slots = table.upsert([np.zeros(1, np.int64)])
+            return [Batch(self._rows(slots))]
+        if not self._options.at_end:
+            return ()
+        live = table.live_slots()
+        return [Batch(self._rows(live[table.columns["rows"][live] > 0]))]
+
+    @property
+    def state_rows(self) -> int:
+        """Return the number of groups."""
+        return self._table.count
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes of the groups."""
+        return self._table.nbytes
+
+    def _take(self, batch: Batch, slots: NDArray[np.int64]) -> None:
+        weights = NO_WEIGHTS if batch.weights is None else batch.weights
+        count_rows(self._table.columns["rows"], slots, NO_MASK, weights)
+        self._aggregates.update(self._table.columns, slots, batch, self._arrived)
+        self._arrived += batch.rows
+
+    def _rows(self, slots: NDArray[np.int64]) -> pa.RecordBatch:
+        keys = self._table.key_columns(slots) if self._options.keys else []
+        results = self._aggregates.results(self._table.columns, slots)
+        return pa.RecordBatch.from_arrays([*keys, *results], schema=self._options.output)
+
+    def _changes(
+        self, old: pa.RecordBatch, new: pa.RecordBatch, old_slots: NDArray[np.int64], new_slots: NDArray[np.int64]
+    ) -> Batch | None:
+        """Return old rows with -1 and new rows with +1, group by group; groups whose row stayed the same are left out."""
+        both, old_at, new_at = np.intersect1d(old_slots, new_slots, return_indices=True)
+        if len(both):
+            same = np.ones(len(both), np.bool_)
+            for a, b in zip(old.columns, new.columns, strict=True):
+                left, right = a.take(pa.array(old_at)), b.take(pa.array(new_at))
+                same &= _equal(left, right)
+            old_keep, new_keep = np.ones(len(old_slots), np.bool_), np.ones(len(new_slots), np.bool_)
+            old_keep[old_at[same]] = False
+            new_keep[new_at[same]] = False
+            old, old_slots = old.filter(pa.array(old_keep)), old_slots[old_keep]
+            new, new_slots = new.filter(pa.array(new_keep)), new_slots[new_keep]
+        if not len(old_slots) and not len(new_slots):
+            return None
+        joined = pa.Table.from_batches([old, new]).combine_chunks().to_batches()[0]
+        weights = np.concatenate([np.full(len(old_slots), -1, np.int8), np.ones(len(new_slots), np.int8)])
+        order = np.lexsort((weights, np.concatenate([old_slots, new_slots])))
+        return Batch(joined.take(pa.array(order)), weights[order])
+
+
+def _equal(left: pa.Array, right: pa.Array) -> NDArray[np.bool_]:
+    equal = pc.fill_null(pc.equal(left, right), False)
+    return np.asarray(pc.or_(equal, pc.and_(left.is_null(), right.is_null())))

@@ -1,0 +1,151 @@
+"""Which operator carries a plan node out, and how its input must be spread over tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.core.types import StringType, TimestampType
+from fluxcore.errors import not_supported
+from fluxcore.expr.compile import compile_predicate
+from fluxcore.expr.nodes import columns_of, moved
+from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
+from fluxcore.operators.slicing import Slicing
+from fluxcore.operators.sort import SortOperator, SortOptions
+from fluxcore.operators.sort_words import OrderKey
+from fluxcore.operators.top_n import TopNOperator
+from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
+from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
+from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
+from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.nodes import Aggregate, Attached, Join, Rank, Sort, WindowAggregate, WindowKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from fluxcore.core.ports import Operator
+    from fluxcore.core.schema import Schema
+    from fluxcore.core.settings import Settings
+    from fluxcore.plan.nodes import Node, SortKey
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task."""
+
+    name: str
+    make: Callable[[], Operator]
+    keys: tuple[tuple[int, ...], ...]
+
+
+def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
+    """Return the recipe of a stateful node; ``final_only`` where nobody asks for a bounded query's changes.
+
+    Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
+    """
+    if not isinstance(node, Aggregate | Sort) and not all(is_append_only(each) for each in node.inputs):
+        raise not_supported(f"{type(node).__name__} over rows that are updated")
+    match node:
+        case WindowAggregate():
+            return _window_aggregate(node, settings)
+        case Aggregate():
+            return _aggregate(node, final_only=final_only)
+        case Join():
+            return _join(node, settings)
+        case Rank():
+            return _rank(node)
+        case Sort():
+            return _sort(node)
+    raise not_supported(type(node).__name__)
+
+
+def plain(schema: Schema) -> pa.Schema:
+    """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
+    return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
+
+
+def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
+    spec, source = node.spec, node.input.schema
+    if spec.kind is WindowKind.SESSION:
+        raise not_supported("a SESSION window")
+    attached = isinstance(node.window, Attached)
+    time = node.window.end if isinstance(node.window, Attached) else node.window.time
+    type_ = source[time].type
+    if isinstance(type_, TimestampType) and type_.local and settings.text("table.local-time-zone") != "UTC":
+        raise not_supported(
+            "windows over TIMESTAMP_LTZ in another zone than UTC", hint="SET 'table.local-time-zone' = 'UTC'"
+        )
+    options = WindowAggregateOptions(
+        types=tuple(source.types),
+        time=time,
+        keys=node.keys,
+        calls=node.calls,
+        slicing=Slicing(spec.kind.value, spec.size, spec.slide, spec.offset, attached),
+        output=plain(node.schema),
+        time_name=source[time].name,
+    )
+    WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
+    return Recipe("WindowAggregate", lambda: WindowAggregateOperator(options), (node.keys,))
+
+
+def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
+    options = GroupAggregateOptions(
+        types=tuple(node.input.schema.types),
+        keys=node.keys,
+        calls=node.calls,
+        output=plain(node.schema),
+        at_end=final_only,
+        append_only=is_append_only(node.input),
+    )
+    GroupAggregateOperator(options)
+    return Recipe("Aggregate", lambda: GroupAggregateOperator(options), (node.keys,))
+
+
+def _join(node: Join, settings: Settings) -> Recipe:
+    if node.left_window is None or node.right_window is None:
+        raise not_supported("a join of streams that are not in equal windows", hint="join window by window")
+    residual, columns = None, None
+    if node.condition is not None:
+        columns = tuple(sorted(columns_of(node.condition)))
+        condition = moved(node.condition, {old: new for new, old in enumerate(columns)})
+        residual = compile_predicate(condition, settings)
+    options = WindowJoinOptions(
+        kind=JoinRows(node.kind.value),
+        left=JoinSide(plain(node.left.schema), node.left_window.end, node.left_window.start, node.left_keys),
+        right=JoinSide(plain(node.right.schema), node.right_window.end, node.right_window.start, node.right_keys),
+        output=plain(node.schema),
+        residual=residual,
+        residual_columns=columns,
+    )
+    same = all(
+        isinstance(node.left.schema[a].type, StringType) == isinstance(node.right.schema[b].type, StringType)
+        for a, b in zip(node.left_keys, node.right_keys, strict=True)
+    )
+    keys = (node.left_keys, node.right_keys) if same else ((), ())
+    return Recipe("WindowJoin", lambda: WindowJoinOperator(options), keys)
+
+
+def _order(keys: Sequence[SortKey]) -> tuple[OrderKey, ...]:
+    return tuple(OrderKey(key.column, key.descending, key.nulls_first) for key in keys)
+
+
+def _rank(node: Rank) -> Recipe:
+    options = RankOptions(
+        schema=plain(node.input.schema),
+        output=plain(node.schema),
+        partition=node.partition,
+        order=_order(node.order),
+        last=node.last,
+        first=node.first,
+        window_end=node.window.end if node.window else -1,
+    )
+    operator = WindowRankOperator if node.window else TopNOperator
+    return Recipe("WindowRank" if node.window else "TopN", lambda: operator(options), (node.partition,))
+
+
+def _sort(node: Sort) -> Recipe:
+    updating = not is_append_only(node.input)
+    options = SortOptions(plain(node.input.schema), _order(node.keys), node.limit, node.offset, updating)
+    return Recipe("Sort", lambda: SortOperator(options), ((),))
