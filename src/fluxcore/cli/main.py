@@ -1,0 +1,185 @@
+"""The ``fluxcore`` command."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from fluxcore import __version__
+from fluxcore.cli.errors import TerminatedError, leave, told
+
+app = typer.Typer(
+    name="fluxcore",
+    help="Streaming SQL in one Python process: Flink's dialect over files and streams, no broker and no JVM.",
+    epilog="Begin with `fluxcore demo`, or write a script and `fluxcore run script.sql`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+bench_app = typer.Typer(help="Measure FluxCore beside a rival, in turns, in fresh processes.", no_args_is_help=True)
+app.add_typer(bench_app, name="bench")
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may stand several times.")
+]
+Parallelism = Annotated[
+    int | None, typer.Option(min=1, max=256, help="Worker threads per stage; default: the processors.")
+]
+Target = Annotated[str, typer.Option(help="Where the job runs: embedded.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"fluxcore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,  # noqa: ARG001
+) -> None:
+    """Set up signals before any command."""
+    signal.signal(signal.SIGTERM, _terminated)
+
+
+def _terminated(number: int, frame: object) -> None:  # noqa: ARG001
+    raise TerminatedError
+
+
+@app.command()
+def run(
+    script: Annotated[str, typer.Argument(help="A SQL script, a Python job (.py), or - for standard input.")],
+    format: Annotated[str, typer.Option(help="How SELECTs are printed: table, json, csv or changelog.")] = "table",
+    parallelism: Parallelism = None,
+    set: Set = None,
+    target: Target = "embedded",
+    debug: Debug = False,
+) -> None:
+    """Run a SQL script or a Python job.
+
+    The whole script is checked before anything runs. Rows go to standard output, everything else to standard error.
+    Exit code 0: done; 1: the job failed; 2: the script is wrong; 130: Ctrl-C; 143: SIGTERM.
+
+    Examples: fluxcore run report.sql --format json | jq .   ·   fluxcore run job.py --parallelism 2
+    """
+    with told(debug=debug):
+        from fluxcore.cli import run as command
+
+        options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug)
+        command.run(options)
+        leave(0)
+
+
+@app.command()
+def sql(
+    execute: Annotated[str | None, typer.Option("--execute", "-e", help="Run these statements and leave.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="A script to run first, such as one with CREATE TABLE statements.")
+    ] = None,
+    format: Annotated[str, typer.Option(help="How rows are printed: table, json, csv or changelog.")] = "table",
+    parallelism: Parallelism = None,
+    set: Set = None,
+    debug: Debug = False,
+) -> None:
+    """Open a SQL shell; statements end with `;`, and .help lists its commands.
+
+    Ctrl-C stops the running query, Ctrl-D leaves. When standard input is no terminal, it is read as a script.
+    """
+    with told(debug=debug):
+        from fluxcore.cli import run as command
+        from fluxcore.cli import shell
+
+        options = command.RunOptions("-", format, parallelism, tuple(set or ()), "embedded", debug)
+        shell.start(options, execute=execute, init=init)
+        leave(0)
+
+
+@app.command()
+def explain(
+    script: Annotated[str, typer.Argument(help="A SQL script, or - for standard input.")],
+    parallelism: Parallelism = None,
+    set: Set = None,
+    debug: Debug = False,
+) -> None:
+    """Show how the queries and inserts of a script would run, without running them."""
+    with told(debug=debug):
+        from fluxcore.cli import explain as command
+        from fluxcore.cli.run import RunOptions
+
+        command.explain(RunOptions(script, parallelism=parallelism, set=tuple(set or ())))
+        leave(0)
+
+
+@app.command()
+def demo(
+    work: Annotated[str, typer.Option(help="The folder for data, answers and the report.")] = "work/demo",
+    parallelism: Parallelism = None,
+    debug: Debug = False,
+) -> None:
+    """Run a year of real flights through streaming SQL, and compare every answer with DuckDB's."""
+    with told(debug=debug):
+        from fluxcore.demo.run import DemoOptions
+        from fluxcore.demo.run import run as command
+
+        leave(command(DemoOptions(work, parallelism)))
+
+
+@app.command()
+def doctor(
+    settings: Annotated[bool, typer.Option("--settings", help="List all settings instead.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Look at versions, extras, folders and the kernel cache; exit code 1 if something needed is wrong."""
+    with told(debug=debug):
+        from fluxcore.cli import doctor as command
+
+        leave(command.show_settings() if settings else command.examine())
+
+
+@app.command()
+def warm(debug: Debug = False) -> None:
+    """Compile all kernels into the cache, so that no first query waits for them."""
+    with told(debug=debug):
+        from fluxcore.cli import warm as command
+
+        command.warm()
+        leave(0)
+
+
+@bench_app.command("nexmark")
+def bench_nexmark(
+    queries: Annotated[str, typer.Option(help="Queries with commas between them.")] = "q0,q1,q2,q5",
+    events: Annotated[int, typer.Option(min=1000, help="Events of the generator; 46 of 50 are bids.")] = 10_000_000,
+    source: Annotated[str, typer.Option(help="csv, json, parquet or memory.")] = "csv",
+    versus: Annotated[str, typer.Option(help="The rival: duckdb or none.")] = "duckdb",
+    data: Annotated[
+        str | None, typer.Option(help="The folder for the files; default: the user's cache folder.")
+    ] = None,
+    parallelism: Parallelism = None,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Timed runs of each engine and query.")] = 3,
+    json: Annotated[str | None, typer.Option(help="Write the results to this file.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Run Nexmark queries on the same files as a rival, and print rows per second of both."""
+    with told(debug=debug):
+        from fluxcore.bench import nexmark as command
+
+        names = tuple(name.strip() for name in queries.split(",") if name.strip())
+        options = command.NexmarkOptions(names, events, source, versus, data, parallelism, runs, json)
+        leave(command.run(options))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

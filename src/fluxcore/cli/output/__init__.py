@@ -1,0 +1,1 @@
+"""Writes result rows to standard output: table, JSON lines, CSV, changelog."""

@@ -1,0 +1,154 @@
+"""``fluxcore run``: runs a SQL script or a Python job."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fluxcore.cli.errors import tell
+from fluxcore.cli.output.sinks import FORMATS, output_sink
+from fluxcore.core.settings import Settings
+from fluxcore.errors import FluxError, JobError, Place, ScriptError, nearest
+from fluxcore.runtime.kernels import use_cache_folder
+
+if TYPE_CHECKING:
+    from fluxcore.api.session import Session, Step
+    from fluxcore.sql.script import SelectStatement
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What the command line of ``run`` says."""
+
+    script: str
+    format: str = "table"
+    parallelism: int | None = None
+    set: tuple[str, ...] = ()
+    target: str = "embedded"
+    debug: bool = False
+
+    def settings(self) -> dict[str, str]:
+        """Return the settings given. Raises ``ScriptError`` FX-CLI-0001 for one without ``=``."""
+        found: dict[str, str] = {}
+        for pair in self.set:
+            key, equals, value = pair.partition("=")
+            if not equals:
+                raise ScriptError("FX-CLI-0001", f"--set wants key=value, not '{pair}'")
+            found[key.strip()] = value.strip()
+        if self.parallelism is not None:
+            found["parallelism.default"] = str(self.parallelism)
+        return found
+
+
+def run(options: RunOptions) -> None:
+    """Run a script or job to its end. Raises what went wrong."""
+    if options.format not in FORMATS:
+        hint = nearest(options.format, FORMATS) or f"one of {', '.join(FORMATS)}"
+        raise ScriptError("FX-CLI-0002", f"there is no format '{options.format}'", hint=hint)
+    use_cache_folder()
+    settings = options.settings()
+    for key, value in settings.items():
+        Settings().with_value(key, value)
+    if options.script.endswith(".py"):
+        _run_job(Path(options.script), settings)
+        return
+    text, name = read_script(options.script)
+    session = new_session(settings, options.target)
+    run_script(session, text, name, options.format)
+
+
+def new_session(settings: dict[str, str], target: str) -> Session:
+    """Return a session for the command line."""
+    from fluxcore.api.session import Session  # loads the engine
+
+    return Session(settings, target=target)
+
+
+def read_script(name: str) -> tuple[str, str]:
+    """Return a script's text and the name that messages use; ``-`` is standard input.
+
+    Raises: ``ScriptError`` FX-CLI-0003 for a file that can't be read, FX-CLI-0004 for text that is not UTF-8.
+    """
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read().decode("utf-8-sig"), "<stdin>"
+        return Path(name).read_bytes().decode("utf-8-sig"), name
+    except OSError as error:
+        folder = Path(name).parent
+        near = nearest(Path(name).name, [each.name for each in folder.iterdir()]) if folder.is_dir() else None
+        reason = error.strerror or str(error)
+        raise ScriptError("FX-CLI-0003", f"'{name}' can't be read: {reason.lower()}", hint=near) from error
+    except UnicodeDecodeError as error:
+        raise ScriptError("FX-CLI-0004", f"'{name}' is not UTF-8 text (byte {error.start})") from error
+
+
+def run_script(session: Session, text: str, name: str, format_: str) -> None:
+    """Run the statements of a script; nothing runs unless all of it can be bound."""
+    for step in session.steps(session.bind(text, file=name), text=text, file=name):
+        run_step(session, step, format_, text, name)
+
+
+def run_step(session: Session, step: Step, format_: str, text: str = "", name: str | None = None) -> None:
+    """Run one step: a reply is shown, a job is waited for, and stopped when the waiting is interrupted."""
+    if step.reply is not None:
+        show_reply(step.reply.message, step.reply.columns, step.reply.rows)
+        return
+
+    def output(statement: SelectStatement) -> object:
+        return output_sink(format_, sys.stdout.buffer, statement.plan.schema)
+
+    try:
+        job = session.start_step(step, output, changelog=format_ == "changelog")  # type: ignore[arg-type]
+        try:
+            job.result()
+        except BaseException:
+            job.stop()
+            raise
+    except FluxError as error:
+        raise error.located(text, name) from error.__cause__
+
+
+def show_reply(message: str | None, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
+    """Print the answer to a command: messages to standard error, rows to standard output."""
+    if message is not None:
+        tell(message)
+    if len(columns) == 1:
+        for (value,) in rows:
+            print(value)  # noqa: T201
+    elif columns:
+        widths = (
+            [max(len(name), *(len(row[i]) for row in rows)) for i, name in enumerate(columns)]
+            if rows
+            else [len(c) for c in columns]
+        )
+        for row in (columns, *rows):
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
+
+
+def _run_job(path: Path, settings: dict[str, str]) -> None:
+    """Run a Python file as a program; the sessions that it makes get the command line's settings.
+
+    Raises: ``ScriptError`` FX-JOB-0001 for text that is no Python, ``JobError`` FX-JOB-0002 for an exception of the job.
+    """
+    read_script(str(path))
+    os.environ["FLUXCORE_JOB_SETTINGS"] = "\n".join(f"{key}={value}" for key, value in settings.items())
+    sys.argv = [str(path)]
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except FluxError:
+        raise
+    except SyntaxError as error:
+        place = Place(error.filename, error.lineno, error.offset, (error.text or "").rstrip("\n"))
+        raise ScriptError("FX-JOB-0001", f"this is no Python: {error.msg}", place=place) from error
+    except Exception as error:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = frames[-1] if frames else None
+        place = Place(str(path), line.lineno if line else None)
+        hint = "run again with --debug for the whole traceback"
+        raise JobError("FX-JOB-0002", f"{type(error).__name__}: {error}", place=place, hint=hint) from error

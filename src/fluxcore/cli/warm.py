@@ -1,0 +1,66 @@
+"""``fluxcore warm``: compiles kernels by running small jobs that need them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from fluxcore.cli.errors import tell
+from fluxcore.connectors.collect import CollectSink
+from fluxcore.runtime.kernels import cache_folder, use_cache_folder
+
+_TABLE = """
+CREATE TABLE {name} (
+  id BIGINT, name STRING, price DOUBLE, amount DECIMAL(10, 2), small INT, ok BOOLEAN, day DATE, ts TIMESTAMP(3),
+  WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
+) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = '{format}');
+"""
+
+_QUERIES = """
+SELECT * FROM {name};
+SELECT name, COUNT(*), COUNT(price), SUM(id), SUM(price), SUM(amount), AVG(price), MIN(id), MAX(price), MIN(price), MAX(id),
+  MIN(name), STDDEV_POP(price), FIRST_VALUE(id), LAST_VALUE(price), PERCENTILE(price, 0.5), COUNT(DISTINCT id),
+  COUNT(*) FILTER (WHERE ok)
+FROM {name} GROUP BY name;
+SELECT window_start, window_end, name, id, COUNT(*), SUM(price), AVG(id), STDDEV_SAMP(price), MAX(id), MIN(price), SUM(amount)
+FROM TABLE(HOP(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
+GROUP BY window_start, window_end, name, id;
+SELECT id, LAG(price) OVER (PARTITION BY name ORDER BY ts), SUM(price) OVER (PARTITION BY name ORDER BY ts) FROM {name};
+SELECT a.window_start, a.n, b.m FROM (
+  SELECT window_start, window_end, name, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND))
+  GROUP BY window_start, window_end, name
+) a JOIN (
+  SELECT window_start, window_end, MAX(id) AS m FROM TABLE(TUMBLE(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND))
+  GROUP BY window_start, window_end
+) b ON a.window_start = b.window_start AND a.window_end = b.window_end AND b.m >= a.n;
+"""
+
+
+def warm() -> None:
+    """Compile and cache the kernels of reading, aggregating, joining and ranking."""
+    use_cache_folder()
+    from fluxcore.api.session import Session
+
+    with tempfile.TemporaryDirectory() as folder:
+        csv, jsonl = Path(folder) / "a.csv", Path(folder) / "b.jsonl"
+        csv.write_text("".join(_csv_row(i) for i in range(40)))
+        jsonl.write_text("".join(_json_row(i) for i in range(40)))
+        session = Session({"parallelism.default": "2"})
+        for name, path, form in (("a", csv, "csv"), ("b", jsonl, "json")):
+            session.execute_script(_TABLE.format(name=name, path=path, format=form))
+            session.execute_script(_QUERIES.format(name=name), output=lambda _: CollectSink())
+    tell(f"kernels are in {cache_folder()}")
+
+
+def _csv_row(i: int) -> str:
+    quoted = '"a ""b"", c"' if i % 5 == 0 else f"n{i % 3}"
+    return (
+        f"{i},{quoted},{i * 1.5},{i}.25,{i % 7},{'true' if i % 2 else 'false'},2024-01-02,2024-01-02 03:04:{i:02}.5\n"
+    )
+
+
+def _json_row(i: int) -> str:
+    return (
+        f'{{"id": {i}, "name": "n\\u00e4{i % 3}", "price": {i * 1.5}, "amount": {i}.25, "small": {i % 7}, '
+        f'"ok": {"true" if i % 2 else "false"}, "day": "2024-01-02", "ts": "2024-01-02 03:04:{i:02}.5"}}\n'
+    )
