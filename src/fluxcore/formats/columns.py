@@ -155,7 +155,7 @@ def _slow(type_: DataType, cells: Cells, valid: Array) -> tuple[pa.Array, int]:
     """Read cell by cell what has no kernel: bytes, and nested values."""
     values: list[Any] = []
     nulls = 0
-    view = memoryview(cells.buffer)
+    view = cells.buffer.data
     for row, (start, length, form, bad) in enumerate(
         zip(cells.start.tolist(), cells.length.tolist(), cells.form.tolist(), cells.bad.tolist(), strict=True)
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-
 from fluxcore.core.ports import Option
 from fluxcore.core.types import ArrayType, MapType, RowType
 from fluxcore.errors import ScriptError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class CsvEncoder(TextEncoder):
         else:
             flat = self._texts(type_.element, column.values)
             ends = column.offsets.to_pylist()
-            joined = [self._style.array_delimiter.join(flat[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+            joined = [self._style.array_delimiter.join(flat[a:b]) for a, b in pairwise(ends)]
         return with_nulls_of(pa.array(joined, pa.string()), column)
 
     def _texts(self, type_: DataType, values: pa.Array) -> list[str]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _BYTES_AT_ONCE = 128 * 1024 * 1024
-_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001
+_EPOCH = datetime.datetime(1970, 1, 1)
 
 
 class TextEncoder(Encoder):

@@ -121,7 +121,9 @@ class RowFaults:
             self._file.flush()
         except OSError as problem:
             reason = problem.strerror or str(problem)
-            raise JobError("FX-DAT-0004", f"the dead-letter file '{self._path}' can't be written: {reason}") from problem
+            raise JobError(
+                "FX-DAT-0004", f"the dead-letter file '{self._path}' can't be written: {reason}"
+            ) from problem
 
 
 def validate_row_options(table: TableDescription) -> None:

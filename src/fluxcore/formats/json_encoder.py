@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,12 +79,12 @@ class JsonEncoder(TextEncoder):
         elif isinstance(type_, ArrayType):
             flat = self._texts(type_.element, column.values)
             ends = column.offsets.to_pylist()
-            rows = ["[" + ",".join(flat[a:b]) + "]" for a, b in zip(ends, ends[1:], strict=False)]
+            rows = ["[" + ",".join(flat[a:b]) + "]" for a, b in pairwise(ends)]
         elif isinstance(type_, MapType):
-            keys = self._keys(column.keys.to_pylist())
+            named = self._keys(column.keys.to_pylist())
             flat = self._texts(type_.value, column.items)
             ends = column.offsets.to_pylist()
-            rows = [self._map(keys[a:b], flat[a:b]) for a, b in zip(ends, ends[1:], strict=False)]
+            rows = [self._map(named[a:b], flat[a:b]) for a, b in pairwise(ends)]
         else:
             found: list[str] = pc.fill_null(self._value(type_, column), "null").to_pylist()
             return found

@@ -4,6 +4,7 @@ The walk expects the keys in the order of the line before and compares bytes; on
 it does not understand it marks as bad; the row reader decides then.
 """
 
+# ruff: noqa: PLR1714  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
@@ -68,7 +69,6 @@ def index_json(buffer, size, positions, row_ends, odd_at):
         brackets = bracket_mask(buffer, base) & valid
         controls = below_mask(buffer, base, 32) & valid
         high |= ~below_mask(buffer, base, 128) & valid
-        carry_before = escape_carry
         if escapes | escape_carry:
             escapes_seen |= escapes
             escaped, escape_carry = escaped_mask(escapes, escape_carry)

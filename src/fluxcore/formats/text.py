@@ -94,7 +94,9 @@ class TextDecoder(Decoder):
         assert request.columns, "a scan of no columns can't carry a number of rows"
         self.request = request
         self.wanted = [request.schema[index] for index in request.columns]
-        self.arrow = pa.schema([pa.field(column.name, column.type.arrow(), column.type.nullable) for column in self.wanted])
+        self.arrow = pa.schema(
+            [pa.field(column.name, column.type.arrow(), column.type.nullable) for column in self.wanted]
+        )
         self.scratch = Scratch()
         pushdown = request.pushdown
         self._late = {
@@ -152,8 +154,8 @@ class TextDecoder(Decoder):
             _mark_wrong_utf8(block, record, bad)
         marks = self.marks(scan)
         cells = [
-            Cells(block.buffer, *(scan.cells[part, slot] for part in range(3)), bad, marks, self.parse_cell)
-            for slot in range(len(self.wanted))
+            Cells(block.buffer, found[0], found[1], found[2], bad, marks, self.parse_cell)
+            for found in scan.cells.swapaxes(0, 1)
         ]
         arrays = [
             None if slot in self._late else build_column(column.type, cells[slot])
@@ -200,7 +202,9 @@ class TextDecoder(Decoder):
         pushdown = self.request.pushdown
         assert pushdown is not None
         count = len(cells[0].start)
-        known = [pa.nulls(count, kind.type) if each is None else each for each, kind in zip(arrays, self.arrow, strict=True)]
+        known = [
+            pa.nulls(count, kind.type) if each is None else each for each, kind in zip(arrays, self.arrow, strict=True)
+        ]
         nullable = pa.schema([kind.with_nullable(True) for kind in self.arrow])
         mask = pushdown.mask(pa.RecordBatch.from_arrays(known, schema=nullable))
         if mask.null_count:
@@ -223,7 +227,7 @@ class TextDecoder(Decoder):
         """Return the columns with the bad rows read again: repaired, or left out."""
         rows = np.flatnonzero(bad)
         repair = _Repair(values=[[] for _ in self.wanted])
-        view = memoryview(block.buffer)
+        view = block.buffer.data
         line, counted = block.line, 0
         for row in rows.tolist():
             start, end = int(record[0, row]), int(record[1, row])
@@ -268,7 +272,7 @@ def _mark_wrong_utf8(block: TextBlock, record: Array, bad: Array) -> None:
         pa.StringArray.from_buffers(1, offsets, content).validate(full=True)
         return
     except pa.ArrowInvalid:
-        view = memoryview(block.buffer)
+        view = block.buffer.data
     for row, (start, end) in enumerate(record[:2].T.tolist()):
         try:
             str(view[start:end], "utf-8")

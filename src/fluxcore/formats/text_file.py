@@ -97,7 +97,7 @@ class TextFileReader(SplitReader):
         """Read past a byte-order mark, and the header where there is one."""
         start = np.empty(4096, np.uint8)
         filled = self._read(start, 0, max(len(_MARK), min(4096, self._request.block_bytes)))
-        first = bytes(memoryview(start)[: len(_MARK)])
+        first = bytes(start.data[: len(_MARK)])
         if filled >= len(_MARK) and first == _MARK:
             self._offset = len(_MARK)
         self._tail = start[self._offset : filled].copy()
@@ -126,11 +126,11 @@ class TextFileReader(SplitReader):
             padded[:size] = self._tail
             end = self._decoder.cut_first(padded, size)
             if end:
-                return bytes(memoryview(self._tail)[:end])
+                return bytes(self._tail.data[:end])
             more = np.empty(self._request.block_bytes, np.uint8)
             count = self._read(more, 0, len(more))
             if count == 0 or size > self._request.record_bytes_max:
-                return bytes(memoryview(self._tail))
+                return bytes(self._tail.data)
             self._tail = np.concatenate((self._tail, more[:count]))
 
     def _seek(self, offset: int, line: int) -> None:
@@ -169,7 +169,7 @@ class TextFileReader(SplitReader):
 
     def _read(self, buffer: NDArray[np.uint8], filled: int, end: int) -> int:
         """Fill ``buffer[filled:end]`` as far as the file goes; return the bytes read."""
-        view = memoryview(buffer)
+        view = buffer.data
         start = filled
         try:
             while filled < end:
@@ -209,7 +209,7 @@ def _open(path: str) -> BinaryIO:
     codec = _CODECS.get(Path(path).suffix.lower())
     file: BinaryIO
     if codec is None:
-        file = Path(path).open("rb", buffering=0)  # type: ignore[assignment]  # noqa: SIM115
+        file = Path(path).open("rb", buffering=0)  # noqa: SIM115
     else:
         Path(path).open("rb").close()  # a missing file is an OSError of the usual kind
         file = pa.input_stream(path, compression=codec)

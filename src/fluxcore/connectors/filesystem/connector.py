@@ -1,0 +1,114 @@
+"""The connector: options, and what makes its sources and sinks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from fluxcore.core import registry
+from fluxcore.core.ports import Connector, Option
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.formats.faults import ROW_OPTIONS, validate_row_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fluxcore.core.ports import ScanRequest, Sink, SinkRequest, Source, TableDescription
+    from fluxcore.formats.base import Format
+
+METADATA = ("file.path", "file.name", "file.size", "file.modification-time")
+"""Keys of the metadata columns that the source fills."""
+
+_REFUSED = (
+    Option("source.monitor-interval", "duration", help="Not supported yet: a folder is read once."),
+    Option("source.path.regex-pattern", help="Not supported yet: use a pattern with * in the path."),
+    Option("sink.rolling-policy.rollover-interval", "duration", help="Not supported yet: files appear at the end."),
+    Option("sink.rolling-policy.check-interval", "duration", help="Not supported yet: files appear at the end."),
+    Option("auto-compaction", "boolean", "false", help="Not supported yet."),
+    Option("compaction.file-size", "memory", help="Not supported yet."),
+    Option("partition.default-name", help="Not supported yet: partitions."),
+    Option("sink.partition-commit.trigger", help="Not supported yet: partitions."),
+    Option("sink.partition-commit.delay", "duration", help="Not supported yet: partitions."),
+    Option("sink.partition-commit.policy.kind", help="Not supported yet: partitions."),
+)
+_SIZE = re.compile(r"\s*([0-9]+)\s*([a-zA-Z]*)\s*")
+_UNITS = {"": 1, "b": 1, "bytes": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
+
+
+class FilesystemConnector(Connector):
+    """Reads a file, a folder or a pattern of files; writes a folder."""
+
+    name = "filesystem"
+    options: Sequence[Option] = (  # type: ignore[misc]
+        Option("path", required=True, help="A file, a folder, a pattern such as 'data/*.csv', or a file:// URL."),
+        Option("format", required=True, help="The format of the files: csv, json or parquet."),
+        *ROW_OPTIONS,
+        Option("sink.rolling-policy.file-size", "memory", "128MB", help="The size at which a next file is begun."),
+        *_REFUSED,
+    )
+
+    def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:
+        """Return the connector's options and those of the format."""
+        name = given.get("format")
+        return self.options if name is None else (*self.options, *_format(name).options)
+
+    def validate(self, table: TableDescription) -> None:
+        """Raise ``ScriptError`` for options that don't fit: FX-CON-0003, FX-SQL-0900, and those of the format."""
+        from fluxcore.connectors.filesystem.paths import local_path
+
+        for option in _REFUSED:
+            if option.name in table.options:
+                hint = option.help.removeprefix("Not supported yet: ") if ":" in option.help else None
+                raise not_supported(f"the option '{option.name}'", span=table.spans.get(option.name), hint=hint)
+        path = table.options.get("path", "")
+        if not path or local_path(path) is None:
+            what = f"the file system of '{path}'" if path else "an empty path"
+            raise not_supported(what, span=table.spans.get("path"), hint="use a local path or a file:// URL")
+        if table.partitioned_by:
+            raise not_supported("PARTITIONED BY", span=table.span)
+        for index, key in table.metadata.items():
+            if key not in METADATA:
+                hint = f"the keys are {', '.join(METADATA)}"
+                column = table.schema[index].name
+                raise ScriptError("FX-CON-0003", f"column '{column}': no metadata '{key}'", span=table.span, hint=hint)
+        rolling_size(table)
+        validate_row_options(table)
+        _format(table.options["format"], table).validate(table)
+
+    def source(self, request: ScanRequest) -> Source:
+        """Return a source with one split a file."""
+        from fluxcore.connectors.filesystem.source import FilesystemSource
+
+        return FilesystemSource(request, _format(request.table.options["format"], request.table))
+
+    def sink(self, request: SinkRequest) -> Sink:
+        """Return a sink that writes part files into the folder. Raises ``ScriptError`` for metadata columns."""
+        from fluxcore.connectors.filesystem.sink import FilesystemSink
+
+        if request.table.metadata:
+            raise ScriptError(
+                "FX-CON-0004",
+                f"table '{request.table.name}' has metadata columns and can't be written",
+                span=request.table.span,
+                hint="declare them in a table of its own for reading",
+            )
+        return FilesystemSink(
+            request, _format(request.table.options["format"], request.table), rolling_size(request.table)
+        )
+
+
+def rolling_size(table: TableDescription) -> int:
+    """Return the bytes at which the sink begins a next file. Raises: ``ScriptError`` FX-CON-0003."""
+    name = "sink.rolling-policy.file-size"
+    text = table.options.get(name, "128MB")
+    found = _SIZE.fullmatch(text)
+    unit = _UNITS.get(found[2].lower()) if found else None
+    if found is None or unit is None or int(found[1]) == 0:
+        hint = "write a size such as 128MB"
+        raise ScriptError("FX-CON-0003", f"'{name}' can't be '{text}'", span=table.spans.get(name), hint=hint)
+    return int(found[1]) * unit
+
+
+def _format(name: str, table: TableDescription | None = None) -> Format:
+    span = table.spans.get("format") if table is not None else None
+    return cast("Format", registry.find(registry.FORMATS, name, span=span))
