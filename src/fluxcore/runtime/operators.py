@@ -20,7 +20,8 @@ from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowA
 from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 from fluxcore.plan.changelog import is_append_only
-from fluxcore.plan.nodes import Aggregate, Attached, Join, Rank, Sort, WindowAggregate, WindowKind
+from fluxcore.plan.graph import in_order
+from fluxcore.plan.nodes import Aggregate, Attached, Join, Rank, Scan, Sort, WindowAggregate, WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -61,6 +62,17 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     raise not_supported(type(node).__name__)
 
 
+def operator_name(node: Node) -> str:
+    """Return what metrics and messages call a node: its kind and the tables whose rows reach it."""
+    tables = ", ".join(dict.fromkeys(each.table.name for each in in_order([node]) if isinstance(each, Scan)))
+    kind = type(node).__name__
+    if isinstance(node, WindowAggregate):
+        return f"{kind}({node.spec.kind.value}, {tables})"
+    if isinstance(node, Join | Rank) and (node.left_window if isinstance(node, Join) else node.window):
+        kind = f"Window{kind}"
+    return f"{kind}({tables})"
+
+
 def plain(schema: Schema) -> pa.Schema:
     """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
     return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
@@ -87,7 +99,7 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
         time_name=source[time].name,
     )
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
-    return Recipe("WindowAggregate", lambda: WindowAggregateOperator(options), (node.keys,))
+    return Recipe(operator_name(node), lambda: WindowAggregateOperator(options), (node.keys,))
 
 
 def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
@@ -100,7 +112,7 @@ def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
         append_only=is_append_only(node.input),
     )
     GroupAggregateOperator(options)
-    return Recipe("Aggregate", lambda: GroupAggregateOperator(options), (node.keys,))
+    return Recipe(operator_name(node), lambda: GroupAggregateOperator(options), (node.keys,))
 
 
 def _join(node: Join, settings: Settings) -> Recipe:
@@ -124,7 +136,7 @@ def _join(node: Join, settings: Settings) -> Recipe:
         for a, b in zip(node.left_keys, node.right_keys, strict=True)
     )
     keys = (node.left_keys, node.right_keys) if same else ((), ())
-    return Recipe("WindowJoin", lambda: WindowJoinOperator(options), keys)
+    return Recipe(operator_name(node), lambda: WindowJoinOperator(options), keys)
 
 
 def _order(keys: Sequence[SortKey]) -> tuple[OrderKey, ...]:
@@ -142,10 +154,10 @@ def _rank(node: Rank) -> Recipe:
         window_end=node.window.end if node.window else -1,
     )
     operator = WindowRankOperator if node.window else TopNOperator
-    return Recipe("WindowRank" if node.window else "TopN", lambda: operator(options), (node.partition,))
+    return Recipe(operator_name(node), lambda: operator(options), (node.partition,))
 
 
 def _sort(node: Sort) -> Recipe:
     updating = not is_append_only(node.input)
     options = SortOptions(plain(node.input.schema), _order(node.keys), node.limit, node.offset, updating)
-    return Recipe("Sort", lambda: SortOperator(options), ((),))
+    return Recipe(operator_name(node), lambda: SortOperator(options), ((),))
