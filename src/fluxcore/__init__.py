@@ -1,11 +1,11 @@
 """FluxCore: the streaming platform you can pip install.
 
-    import fluxcore as fx
+import fluxcore as fx
 
-    session = fx.Session()
-    flights = session.read("flights.csv", schema=..., watermark=("event_time", "2 hours"))
-    hourly = flights.window(fx.tumble("event_time", "1 hour")).group_by("origin").agg(n=fx.count())
-    print(hourly.to_pandas())
+session = fx.Session()
+flights = session.read("flights.csv", schema=..., watermark=("event_time", "2 hours"))
+hourly = flights.window(fx.tumble("event_time", "1 hour")).group_by("origin").agg(n=fx.count())
+print(hourly.to_pandas())
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def run(script: str, parallelism: int) -> list[tuple[Any, ...]]:
 def expected(text: str) -> list[tuple[Any, ...]]:
     asked = re.search(r"/\* duckdb(.*?)\*/", text, re.DOTALL)
     if asked:
-        connection = duckdb.connect(config={"TimeZone": "UTC"})
+        connection = duckdb.connect()
         rows = connection.execute(asked[1]).fetchall()
         return [tuple(plain(value) for value in row) for row in rows]
     given = re.search(r"/\* rows(.*?)\*/", text, re.DOTALL)

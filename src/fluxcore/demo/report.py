@@ -98,7 +98,8 @@ _CHARTS: tuple[tuple[str, str, str, Callable[[Any, Sequence[Any]], None]], ...] 
     (
         "The day",
         "Delays add up: a morning flight leaves on time, an evening flight carries the day's delays.",
-        "SELECT date_part('hour', (window_start AT TIME ZONE 'UTC') AT TIME ZONE 'America/New_York') AS h, "
+        "SELECT date_part('hour', window_start - to_hours(CASE WHEN window_start >= TIMESTAMP '2013-03-10 07:00:00' "
+        "AND window_start < TIMESTAMP '2013-11-03 06:00:00' THEN 4 ELSE 5 END)) AS h, "
         "sum(mean_delay * departures) / sum(departures), sum(p95_delay * departures) / sum(departures) "
         "FROM '{folder}/hourly/*' WHERE departures > 0 GROUP BY h HAVING sum(departures) > 100 ORDER BY h",
         _by_hour,

@@ -13,7 +13,6 @@ from fluxcore.errors import DataError, JobError, Place, ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import TextIO
 
     from fluxcore.core.ports import TableDescription
 
@@ -62,7 +61,6 @@ class RowFaults:
     def __init__(self, policy: RowPolicy = RowPolicy.FAIL, dead_letter_path: str | None = None) -> None:
         self.policy = policy
         self._path = dead_letter_path
-        self._file: TextIO | None = None
         self._lock = threading.Lock()
         self._skipped = 0
         self._dead = 0
@@ -114,11 +112,9 @@ class RowFaults:
         raw = row.raw.decode("utf-8", "backslashreplace")
         text = json.dumps({**entry, "row": raw}, ensure_ascii=False)
         try:
-            if self._file is None:
-                Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-                self._file = Path(self._path).open("a", encoding="utf-8")  # noqa: SIM115
-            self._file.write(text + "\n")
-            self._file.flush()
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            with Path(self._path).open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
         except OSError as problem:
             reason = problem.strerror or str(problem)
             raise JobError(

@@ -185,7 +185,7 @@ class TextDecoder(Decoder):
         repair = _Repair(values=[[] for _ in self.wanted])
         for number, message in enumerate(messages):
             if message.strip():
-                self._read_again(number, RowSource(origin, number + 1, message), None, repair)
+                self._read_again(number, RowSource(origin, number + 1, message.rstrip(b"\r\n")), None, repair)
         arrays = [pa.array(values, each.type) for values, each in zip(repair.values, self.arrow, strict=True)]
         return self._filtered(pa.RecordBatch.from_arrays(arrays, schema=self.arrow))
 

@@ -12,6 +12,7 @@ from fluxcore.errors import not_supported
 from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.nodes import columns_of, moved
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
+from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
 from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey
@@ -21,7 +22,7 @@ from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperato
 from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.graph import in_order
-from fluxcore.plan.nodes import Aggregate, Attached, Join, Rank, Scan, Sort, WindowAggregate, WindowKind
+from fluxcore.plan.nodes import Aggregate, Attached, Join, Over, Rank, Scan, Sort, WindowAggregate, WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,6 +58,8 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
             return _join(node, settings)
         case Rank():
             return _rank(node)
+        case Over():
+            return _over(node)
         case Sort():
             return _sort(node)
     raise not_supported(type(node).__name__)
@@ -155,6 +158,19 @@ def _rank(node: Rank) -> Recipe:
     )
     operator = WindowRankOperator if node.window else TopNOperator
     return Recipe(operator_name(node), lambda: operator(options), (node.partition,))
+
+
+def _over(node: Over) -> Recipe:
+    options = OverOptions(
+        types=tuple(node.input.schema.types),
+        schema=plain(node.input.schema),
+        output=plain(node.schema),
+        partition=node.partition,
+        time=node.time,
+        functions=tuple(OverFunction(each.call, each.rows, each.preceding) for each in node.calls),
+    )
+    OverOperator(options)
+    return Recipe(operator_name(node), lambda: OverOperator(options), (node.partition,))
 
 
 def _sort(node: Sort) -> Recipe:

@@ -58,7 +58,7 @@ def least(best, counts, slots, values, valid):  # type: ignore[no-untyped-def]
     for row in range(len(slots)):
         if len(valid) == 0 or valid[row]:
             slot, value = slots[row], values[row]
-            if counts[slot] == 0 or value < best[slot] or (best[slot] != best[slot] and value == value):
+            if counts[slot] == 0 or value < best[slot] or (best[slot] != best[slot] and value == value):  # noqa: PLR0124
                 best[slot] = value
             counts[slot] += 1
 
@@ -69,7 +69,7 @@ def greatest(best, counts, slots, values, valid):  # type: ignore[no-untyped-def
     for row in range(len(slots)):
         if len(valid) == 0 or valid[row]:
             slot, value = slots[row], values[row]
-            if counts[slot] == 0 or value > best[slot] or (value != value and best[slot] == best[slot]):
+            if counts[slot] == 0 or value > best[slot] or (value != value and best[slot] == best[slot]):  # noqa: PLR0124
                 best[slot] = value
             counts[slot] += 1
 

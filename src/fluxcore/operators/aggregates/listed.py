@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import DecimalType
+from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators.aggregates.base import Accumulator, Rows, numbers
 from fluxcore.operators.sort_words import dense_codes, equality_words
 
@@ -94,7 +95,7 @@ class Kept(Accumulator):
 class Percentile(Kept):
     """PERCENTILE(x, share): exact, interpolated between the two nearest values."""
 
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
         """Return the percentiles; NULL of nothing."""
         groups, values = self._chosen(slots)
         doubles = values.cast(pa.float64()) if isinstance(self.arg_type, DecimalType) else values
@@ -118,29 +119,31 @@ class Percentile(Kept):
         return pa.array(below + (above - below) * (place - low), mask=nulls if nulls.any() else None)
 
 
-class Unique(Kept):
-    """Base of what keeps each (slot, value) pair once."""
+class CountDistinct(Kept):
+    """COUNT(DISTINCT x): each (slot, value) pair is kept once, but for those that came since the last clean-up."""
 
-    def _shrink(self) -> None:
-        if len(self._slots) < 2:
-            return
-        slots, values = self._all()
-        codes, _ = dense_codes([slots, *equality_words(values)], len(slots))
-        _, first = np.unique(codes, return_index=True)
-        first.sort()
-        self._slots, self._values = [slots[first]], [values.take(pa.array(first))]
+    def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
+        super().__init__(call, arg_type, prefix)
+        self._clean = 0
 
-
-class CountDistinct(Unique):
-    """COUNT(DISTINCT x)."""
-
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
         """Return how many different values there are."""
-        self._slots.append(np.zeros(0, np.int64))
-        self._values.append(self._all()[1].slice(0, 0))
-        self._shrink()
+        self._once()
         groups, _ = self._chosen(slots)
         return pa.array(np.bincount(groups, minlength=len(slots)).astype(np.int64))
+
+    def _shrink(self) -> None:
+        if sum(len(each) for each in self._slots) > 2 * self._clean + BATCH_ROWS:
+            self._once()
+
+    def _once(self) -> None:
+        slots, values = self._all()
+        codes, groups = dense_codes([slots, *equality_words(values)], len(slots))
+        if groups < len(slots):
+            _, first = np.unique(codes, return_index=True)
+            first.sort()
+            self._slots, self._values = [slots[first]], [values.take(pa.array(first))]
+        self._clean = groups
 
 
 class KeptExtreme(Kept):
@@ -159,7 +162,7 @@ class KeptExtreme(Kept):
         best = order[first]
         self._slots, self._values = [slots[best]], [values.take(pa.array(best))]
 
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
         """Return the best values; NULL of nothing."""
         groups, values = self._chosen(slots)
         places = np.full(len(slots), -1, np.int64)
