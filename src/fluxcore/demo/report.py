@@ -92,7 +92,7 @@ _CHARTS: tuple[tuple[str, str, str, Callable[[Any, Sequence[Any]], None]], ...] 
         "The year",
         "Mean departure delay by week and airport, from the hourly tumbling windows.",
         "SELECT origin, date_trunc('week', window_start) AS w, sum(mean_delay * departures) / sum(departures) "
-        "FROM '{folder}/hourly/*' WHERE departures > 0 GROUP BY ALL ORDER BY 1, 2",
+        "FROM read_parquet('{folder}/hourly/*') WHERE departures > 0 GROUP BY ALL ORDER BY 1, 2",
         _by_month,
     ),
     (
@@ -101,7 +101,7 @@ _CHARTS: tuple[tuple[str, str, str, Callable[[Any, Sequence[Any]], None]], ...] 
         "SELECT date_part('hour', window_start - to_hours(CASE WHEN window_start >= TIMESTAMP '2013-03-10 07:00:00' "
         "AND window_start < TIMESTAMP '2013-11-03 06:00:00' THEN 4 ELSE 5 END)) AS h, "
         "sum(mean_delay * departures) / sum(departures), sum(p95_delay * departures) / sum(departures) "
-        "FROM '{folder}/hourly/*' WHERE departures > 0 GROUP BY h HAVING sum(departures) > 100 ORDER BY h",
+        "FROM read_parquet('{folder}/hourly/*') WHERE departures > 0 GROUP BY h HAVING sum(departures) > 100 ORDER BY h",
         _by_hour,
     ),
     (
@@ -109,13 +109,13 @@ _CHARTS: tuple[tuple[str, str, str, Callable[[Any, Sequence[Any]], None]], ...] 
         "The delays of each hour beside the visibility of that hour, from the window join; the number of hours on the bars.",
         "SELECT CASE WHEN visib < 1 THEN 'under 1 mile' WHEN visib < 3 THEN '1 to 3' WHEN visib < 6 THEN '3 to 6' "
         "WHEN visib < 10 THEN '6 to 10' ELSE '10 miles' END, sum(mean_delay * departures) / sum(departures), count(*), "
-        "min(visib) FROM '{folder}/delays_and_weather/*' WHERE departures > 0 AND visib IS NOT NULL GROUP BY 1 ORDER BY 4",
+        "min(visib) FROM read_parquet('{folder}/delays_and_weather/*') WHERE departures > 0 AND visib IS NOT NULL GROUP BY 1 ORDER BY 4",
         _by_weather,
     ),
     (
         "Again and again",
         "Aircraft that left more than an hour late twice in a row, found by LAG over each aircraft's flights.",
-        "SELECT tailnum, count(*) AS n FROM '{folder}/twice_late/*' GROUP BY tailnum ORDER BY n DESC, tailnum LIMIT 12",
+        "SELECT tailnum, count(*) AS n FROM read_parquet('{folder}/twice_late/*') GROUP BY tailnum ORDER BY n DESC, tailnum LIMIT 12",
         _by_times,
     ),
 )
@@ -157,7 +157,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _routes(connection: duckdb.DuckDBPyConnection, folder: str) -> list[str]:
     query = (
         "SELECT origin || ' to ' || dest, count(*), round(avg(mean_delay), 1), round(max(mean_delay), 1) "  # noqa: S608
-        f"FROM '{folder}/worst_routes/*' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
+        f"FROM read_parquet('{folder}/worst_routes/*') GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 10"
     )
     rows = connection.execute(query).fetchall()
     text = (

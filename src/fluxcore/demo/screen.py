@@ -77,20 +77,20 @@ _SHOWN = {
     "Departures and delays by airport": """
       SELECT origin, sum(departures)::BIGINT AS departures, sum(cancelled)::BIGINT AS cancelled,
         round(sum(mean_delay * departures) / sum(departures), 1) AS "mean delay", round(avg(p95_delay), 1) AS "p95 delay (mean)"
-      FROM '{folder}/hourly/*' GROUP BY origin ORDER BY origin
+      FROM read_parquet('{folder}/hourly/*') GROUP BY origin ORDER BY origin
     """,
     "Routes most often among the three worst of 24 hours": """
       SELECT origin || ' to ' || dest AS route, count(*) AS hours, round(avg(mean_delay), 1) AS "mean delay"
-      FROM '{folder}/worst_routes/*' GROUP BY route ORDER BY hours DESC, route LIMIT 5
+      FROM read_parquet('{folder}/worst_routes/*') GROUP BY route ORDER BY hours DESC, route LIMIT 5
     """,
     "Delays by visibility": """
       SELECT CASE WHEN visib < 1 THEN 'under 1 mile' WHEN visib < 5 THEN '1 to 5 miles' WHEN visib < 10 THEN '5 to 10 miles'
         ELSE '10 miles' END AS visibility, count(*) AS hours, round(sum(mean_delay * departures) / sum(departures), 1) AS "mean delay"
-      FROM '{folder}/delays_and_weather/*' GROUP BY visibility ORDER BY "mean delay" DESC
+      FROM read_parquet('{folder}/delays_and_weather/*') GROUP BY visibility ORDER BY "mean delay" DESC
     """,
     "Aircraft that left over an hour late twice in a row": """
       SELECT tailnum AS aircraft, count(*) AS times, max(dep_delay) AS "longest delay"
-      FROM '{folder}/twice_late/*' GROUP BY aircraft ORDER BY times DESC, aircraft LIMIT 5
+      FROM read_parquet('{folder}/twice_late/*') GROUP BY aircraft ORDER BY times DESC, aircraft LIMIT 5
     """,
 }
 

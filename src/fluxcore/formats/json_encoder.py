@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import ArrayType, BytesType, MapType, RowType
-from fluxcore.errors import JobError
 from fluxcore.formats import encode_kernels
 from fluxcore.formats.encode import TextEncoder, base64_text, padded_parts, plain_text, text_array, with_nulls_of
 from fluxcore.formats.simd_kernels import PADDING
@@ -30,8 +29,6 @@ class JsonEncoder(TextEncoder):
         super().__init__(schema)
         self._between = "T" if options.get("json.timestamp-format.standard", "SQL").upper() == "ISO-8601" else " "
         self._without_nulls = options.get("json.encode.ignore-null-fields", "false").lower() == "true"
-        self._null_keys = options.get("json.map-null-key.mode", "FAIL").upper()
-        self._null_key = options.get("json.map-null-key.literal", "null")
 
     def pieces(self, batch: pa.RecordBatch, end: str) -> list[Any]:
         """Return keys and values in turn."""
@@ -81,10 +78,11 @@ class JsonEncoder(TextEncoder):
             ends = column.offsets.to_pylist()
             rows = ["[" + ",".join(flat[a:b]) + "]" for a, b in pairwise(ends)]
         elif isinstance(type_, MapType):
-            named = self._keys(column.keys.to_pylist())
+            named = [json.dumps(key, ensure_ascii=False) for key in column.keys.to_pylist()]
             flat = self._texts(type_.value, column.items)
             ends = column.offsets.to_pylist()
-            rows = [self._map(named[a:b], flat[a:b]) for a, b in pairwise(ends)]
+            fields = [f"{key}:{each}" for key, each in zip(named, flat, strict=True)]
+            rows = ["{" + ",".join(fields[a:b]) + "}" for a, b in pairwise(ends)]
         else:
             found: list[str] = pc.fill_null(self._value(type_, column), "null").to_pylist()
             return found
@@ -92,20 +90,6 @@ class JsonEncoder(TextEncoder):
 
     def _shown(self, text: str) -> bool:
         return not (self._without_nulls and text == "null")
-
-    def _keys(self, keys: list[str | None]) -> list[str | None]:
-        if None in keys and self._null_keys == "FAIL":
-            raise JobError(
-                "FX-FMT-0005",
-                "a map has a NULL key, which JSON can't hold",
-                hint="set 'json.map-null-key.mode' = 'DROP' or 'LITERAL'",
-            )
-        literal = self._null_key if self._null_keys == "LITERAL" else None
-        named = [literal if key is None else key for key in keys]
-        return [None if key is None else json.dumps(key, ensure_ascii=False) for key in named]
-
-    def _map(self, keys: list[str | None], values: list[str]) -> str:
-        return "{" + ",".join(f"{key}:{each}" for key, each in zip(keys, values, strict=True) if key is not None) + "}"
 
 
 def _quoted(column: pa.Array) -> pa.Array:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fluxcore.core.types import DataType
     from fluxcore.formats.base import DecodeRequest
 
+_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _CUT = datetime.timedelta(seconds=1)
 
 
@@ -170,7 +171,7 @@ class ParquetReader(SplitReader):
         target = column.type.arrow()
         if array.type != target:
             try:
-                array = array.cast(target, safe=not _narrows(array.type, target))
+                array = _floored(array, target) if _narrows(array.type, target) else array.cast(target)
             except pa.ArrowInvalid as error:
                 raise DataError(
                     "FX-DAT-0012",
@@ -226,10 +227,19 @@ class ParquetReader(SplitReader):
 
 def _narrows(held: pa.DataType, target: pa.DataType) -> bool:
     """Return whether a cast only drops digits of a second."""
-    units = ["s", "ms", "us", "ns"]
     both = pa.types.is_timestamp(held) and pa.types.is_timestamp(target)
     both = both or (pa.types.is_time(held) and pa.types.is_time(target))
-    return both and units.index(held.unit) > units.index(target.unit)
+    return both and _UNITS[held.unit] > _UNITS[target.unit]
+
+
+def _floored(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """Return times in a coarser unit, rounded towards the past (Arrow's own cast rounds towards zero)."""
+    numbers = array.cast(pa.int64())
+    values = (pc.fill_null(numbers, 0) if numbers.null_count else numbers).to_numpy()
+    coarse = pa.array(values // (_UNITS[array.type.unit] // _UNITS[target.unit]), pa.int64())
+    if numbers.null_count:
+        coarse = pc.if_else(numbers.is_valid(), coarse, pa.scalar(None, pa.int64()))
+    return (coarse.cast(pa.int32()) if pa.types.is_time32(target) else coarse).cast(target)
 
 
 def _fits(held: pa.DataType, target: pa.DataType) -> bool:

@@ -237,6 +237,7 @@ def test_a_device_that_is_full_fails_the_write(tmp_path: Path, monkeypatch: pyte
             made.write(Batch(pa.RecordBatch.from_pydict({"x": [1], "y": ["z" * 2000]})))
     assert caught.value.code == "FX-CON-0104"
     made.abort()
+    made.close()
 
 
 WRONG: list[tuple[Mapping[str, str], str]] = [

@@ -164,24 +164,6 @@ def test_json_can_leave_nulls_out(rows) -> None:
     assert [row.get("s") for row in found] == [row["s"] for row in rows]
 
 
-def test_null_keys_fail_are_dropped_or_named() -> None:
-    type_ = MapType(key=STRING, value=INT)
-    schema = Schema.of([Column("m", type_)])
-    keys = pa.array(["a", None], pa.string())
-    entries = pa.StructArray.from_arrays([keys, pa.array([1, 2], pa.int32())], names=["key", "value"])
-    column = pa.Array.from_buffers(type_.arrow(), 1, [None, pa.py_buffer(b"\0\0\0\0\2\0\0\0")], children=[entries])
-    batch = pa.RecordBatch.from_arrays([column], schema=schema.arrow())
-
-    def encoded(**options: str) -> bytes:
-        named = {f"json.map-null-key.{name}": value for name, value in options.items()}
-        return JsonFormat().encoder(schema, named).encode(batch).to_pybytes()
-
-    with pytest.raises(JobError, match="NULL key"):
-        encoded()
-    assert encoded(mode="DROP") == b'{"m":{"a":1}}\n'
-    assert encoded(mode="LITERAL", literal="none") == b'{"m":{"a":1,"none":2}}\n'
-
-
 def test_a_text_that_can_not_be_quoted_is_an_error() -> None:
     schema = Schema.of([Column("s", STRING)])
     batch = pa.RecordBatch.from_pylist([{"s": "a,b"}], schema=schema.arrow())
