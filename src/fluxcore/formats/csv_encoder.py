@@ -44,10 +44,11 @@ class CsvEncoder(TextEncoder):
 
     def pieces(self, batch: pa.RecordBatch, end: str) -> list[Any]:
         """Return the fields with delimiters between them."""
+        null = self._quoted(pa.array([self._null], pa.string()))[0]
         found: list[Any] = []
         for column, array in zip(self.schema, batch.columns, strict=True):
             text = self._field(column.type, array)
-            found += [pc.fill_null(text, self._null) if text.null_count else text, self._style.delimiter]
+            found += [pc.fill_null(text, null) if text.null_count else text, self._style.delimiter]
         return [*found[:-1], end]
 
     def _field(self, type_: DataType, column: pa.Array) -> pa.Array:

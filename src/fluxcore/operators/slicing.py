@@ -32,6 +32,16 @@ class Slicing:
         """Return the length of a slice."""
         return gcd(self.size, self.slide)
 
+    @property
+    def step(self) -> int:
+        """Return the distance of two windows of one slice."""
+        return self.size if self.kind == "TUMBLE" else self.slide
+
+    @property
+    def has_gaps(self) -> bool:
+        """Return whether some times fall in no window."""
+        return self.kind == "HOP" and self.slide > self.size and not self.attached
+
     def slices(self, times: Int64s) -> Int64s:
         """Return the slice of each time."""
         if self.attached:
@@ -59,23 +69,18 @@ class Slicing:
         """Return the ends of all windows of a slice."""
         one = np.array([slice_], np.int64)
         first, last = int(self.first_ends(one)[0]), int(self.last_ends(one)[0])
-        return range(first, last + 1, 1 if self.attached else self.slide if self.kind != "TUMBLE" else self.size)
+        return range(first, last + 1, self.step)
 
-    def start_of(self, end: int) -> int:
-        """Return the start of the window that ends at ``end``."""
+    def starts_of(self, ends: Int64s) -> Int64s:
+        """Return the starts of the windows that end at ``ends``."""
         if self.kind == "CUMULATE":
-            return (end - 1 - self.offset) // self.size * self.size + self.offset
-        return end - self.size
-
-    def members(self, end: int) -> range:
-        """Return the slices of the window that ends at ``end``."""
-        return range(end, end + 1) if self.attached else range(self.start_of(end), end, self.pane)
+            return (ends - 1 - self.offset) // self.size * self.size + self.offset
+        return ends - self.size
 
     def fired(self, slices: Int64s, watermarks: Int64s) -> Int64s:
         """Return how many windows of each slice have fired at a watermark (ms)."""
         first, last = self.first_ends(slices), self.last_ends(slices)
-        step = self.slide if self.kind != "TUMBLE" else self.size
         bounded = np.minimum(watermarks, last)
-        count = (bounded + 1 - first) // max(step, 1) + 1
-        total = (last - first) // max(step, 1) + 1
+        count = (bounded + 1 - first) // self.step + 1
+        total = (last - first) // self.step + 1
         return np.where(watermarks < first - 1, 0, np.minimum(count, total))

@@ -1,15 +1,16 @@
 """Aggregates per key and window, with slices that windows share.
 
 1. A row adds to its slice: state is keyed by (slice, key).
-2. When the watermark reaches a window's end - 1 ms, the slices of the window are merged by key and come out.
+2. When the watermark reaches a window's end - 1 ms, the slices of the window are merged by key and come out; all windows
+   that fire together are merged in one pass.
 3. A slice is freed when its last window has fired.
-A row that is late for all its windows is dropped; one that is late for some still counts in the others. Where that happens
-inside one batch, the windows are fired in between, so that the size of batches changes nothing.
+A row that is late for all its windows is dropped. One that is late for some goes to a slice of its own, which counts from
+the first window on that had not fired before the row: so neither batches nor threads change an answer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from fluxcore.operators.slicing import Slicing
 
     Int64s = NDArray[np.int64]
+
+_FIRED_ENTRIES = 1_000_000
+"""Keys in slices that are merged in one pass when many windows fire together."""
 
 
 @dataclass(frozen=True)
@@ -59,62 +63,60 @@ class WindowAggregateOperator(Operator):
         self._options = options
         self._aggregates = Aggregates(options.calls, options.types)
         self._scratch_aggregates = self._aggregates.scratch()
-        self._slots: dict[int, list[Int64s]] = {}
+        self._slices: dict[int, _Slice] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._next_number = 0
         self._watermark = MIN_TIME_MS
         self._arrived = 0
 
     def open(self, context: OperatorContext) -> None:
-        """Make the table of slices, and the one in which windows are merged."""
+        """Make the table of slices, the table of keys, and the one in which windows are merged."""
         super().open(context)
+        number = BIGINT.with_nullable(False)
         keys = [self._options.types[index] for index in self._options.keys]
         columns = self._aggregates.columns()
-        self._table = context.state.table("slices", [BIGINT.with_nullable(False), *keys], {**columns, "seen": "u1"})
-        self._merged = context.state.table("window", keys or [BIGINT.with_nullable(False)], columns)
+        self._table = context.state.table("slices", [number, *keys], {**columns, "seen": "u1", "key": "i8"})
+        self._keys = context.state.table("keys", keys or [number], {"slices": "i8"})
+        self._merged = context.state.table("windows", [number, number], columns)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
-        """Add rows to their slices; rows come out only where a window fires inside the batch."""
+        """Add rows to their slices."""
         assert batch.weights is None, "a window aggregate takes rows that are never updated"
         slicing = self._options.slicing
         times = times_ms(batch.column(self._options.time), self._options.time_name)
         slices = slicing.slices(times)
         if not len(slices):
             return ()
-        highest = self._watermark if batch.steps is None else max(self._watermark, batch.steps.last)
         firsts = slicing.first_ends(slices)
-        if int(firsts.min()) - 1 > highest and slicing.kind != "HOP":
-            self._add(batch, slices)
-            return ()
-        lasts = slicing.last_ends(slices)
-        if slicing.kind == "HOP":
-            in_no_window = lasts < firsts
-            if in_no_window.any():
-                kept = np.flatnonzero(~in_no_window)
-                return self._process_rows(batch.take(kept), slices[kept], highest)
+        if slicing.has_gaps:
+            inside = slicing.last_ends(slices) >= firsts
+            if not inside.all():
+                batch, slices, firsts = batch.filter(inside), slices[inside], firsts[inside]
+                if not len(slices):
+                    return ()
+        highest = self._watermark if batch.steps is None else max(self._watermark, batch.steps.last)
         if int(firsts.min()) - 1 > highest:
-            self._add(batch, slices)
-            return ()
-        return self._process_rows(batch, slices, highest)
+            self._add(batch, slices, None)
+        else:
+            self._add_late(batch, slices, firsts)
+        return ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire the windows that end up to the watermark."""
         if watermark <= self._watermark:
             return ()
         before, self._watermark = self._watermark, watermark
-        ends = sorted(
-            {
-                end
-                for slice_ in self._slots
-                for end in self._options.slicing.ends(slice_)
-                if before < end - 1 <= watermark
-            }
-        )
-        fired = [self._fire(end) for end in ends]
-        done = [s for s in self._slots if self._options.slicing.ends(s)[-1] - 1 <= watermark]
-        if done:
-            gone = np.concatenate([slots for s in done for slots in self._slots.pop(s)])
-            self._aggregates.forget(gone)
-            self._table.delete(gone)
-        return [Batch(batch) for batch in _joined([each for each in fired if each is not None])]
+        due: dict[int, list[_Slice]] = {}
+        done: list[int] = []
+        for number, each in self._slices.items():
+            for end in each.ends:
+                if before < end - 1 <= watermark:
+                    due.setdefault(end, []).append(each)
+            if each.ends[-1] - 1 <= watermark:
+                done.append(number)
+        results = self._fire(due)
+        self._free(done)
+        return results
 
     @property
     def state_rows(self) -> int:
@@ -124,86 +126,142 @@ class WindowAggregateOperator(Operator):
     @property
     def state_bytes(self) -> int:
         """Return the bytes of the slices."""
-        return self._table.nbytes
+        return self._table.nbytes + self._keys.nbytes
 
-    def _process_rows(self, batch: Batch, slices: Int64s, highest: int) -> Sequence[Batch]:
-        """Add rows of which some may be late, firing in between where a row must miss a window that is still open here."""
+    def _add_late(self, batch: Batch, slices: Int64s, firsts: Int64s) -> None:
+        """Add rows of which some may be late: each to the windows that had not fired before it."""
         slicing = self._options.slicing
-        before = (
-            np.full(batch.rows, self._watermark, np.int64)
-            if batch.steps is None
-            else np.maximum(batch.steps.before_each(batch.rows, self._watermark), self._watermark)
-        )
+        before = np.full(batch.rows, self._watermark, np.int64)
+        if batch.steps is not None:
+            before = np.maximum(batch.steps.before_each(batch.rows, self._watermark), self._watermark)
         missed = slicing.fired(slices, before)
         late = missed > 0
-        if late.any():
-            self.context.count("late_rows", int(late.sum()))
-            self.context.count("late_drops", int(missed.sum()))
-            self.context.late(batch.take(np.flatnonzero(late)).with_steps(None))
-        alive = np.flatnonzero(slicing.last_ends(slices) - 1 > before)
-        if len(alive) < batch.rows:
-            batch, slices, before, missed = batch.take(alive), slices[alive], before[alive], missed[alive]
-        results: list[Batch] = []
-        start = 0
-        for row in np.flatnonzero(missed > slicing.fired(slices, np.full(len(slices), self._watermark))):
-            if missed[row] <= int(slicing.fired(slices[row : row + 1], np.array([self._watermark]))[0]):
-                continue  # a firing for an earlier row has closed these windows
-            self._add(batch.slice(start, int(row) - start), slices[start:row])
-            start = int(row)
-            results += self.advance(int(before[row]))
-        self._add(batch.slice(start, batch.rows - start), slices[start:])
-        assert highest >= self._watermark
-        return results
+        if not late.any():
+            self._add(batch, slices, None)
+            return
+        self.context.count("late_rows", int(late.sum()))
+        self.context.count("late_drops", int(missed.sum()))
+        self.context.late(batch.take(np.flatnonzero(late)).with_steps(None))
+        froms = np.where(late, firsts + missed * slicing.step, MIN_TIME_MS)
+        alive = slicing.last_ends(slices) - 1 > before
+        rows = np.flatnonzero(alive)
+        self._add(batch.take(rows), slices[rows], froms[rows])
 
-    def _add(self, batch: Batch, slices: Int64s) -> None:
+    def _add(self, batch: Batch, slices: Int64s, froms: Int64s | None) -> None:
+        """Add rows to their slices; ``froms`` is the first window end that a late row counts in."""
         if not batch.rows:
             return
-        table = self._table
-        slots = table.upsert([slices, *(batch.column(index) for index in self._options.keys)])
+        table, keys = self._table, [batch.column(index) for index in self._options.keys]
+        slots = table.upsert([self._number(slices, froms), *keys])
         seen = table.columns["seen"]
         fresh = np.flatnonzero(seen[slots] == 0)
         if len(fresh):
-            new, first = np.unique(slots[fresh], return_index=True)
-            seen[new] = 1
-            of = slices[fresh[first]]
-            for slice_ in np.unique(of):
-                self._slots.setdefault(int(slice_), []).append(new[of == slice_])
+            self._note(slots, fresh, [key.take(pa.array(fresh)) for key in keys])
         self._aggregates.update(table.columns, slots, batch, self._arrived)
         self._arrived += batch.rows
 
-    def _fire(self, end: int) -> pa.RecordBatch | None:
-        members = [s for s in self._options.slicing.members(end) if s in self._slots]
-        if not members:
-            return None
-        slots = np.concatenate([part for s in members for part in self._slots[s]])
-        width = len(self._options.keys)
-        if len(members) == 1:
+    def _number(self, slices: Int64s, froms: Int64s | None) -> Int64s:
+        """Return the number of each row's slice, making slices that are new."""
+        if froms is None:
+            unique, inverse = np.unique(slices, return_inverse=True)
+            pairs = [(int(each), MIN_TIME_MS) for each in unique]
+        else:
+            both = np.column_stack([slices, froms])
+            unique, inverse = np.unique(both, axis=0, return_inverse=True)
+            pairs = [(int(a), int(b)) for a, b in unique]
+        numbers = np.empty(len(pairs), np.int64)
+        for index, pair in enumerate(pairs):
+            number = self._numbers.get(pair)
+            if number is None:
+                number = self._numbers[pair] = self._next_number
+                self._next_number += 1
+                slice_, start = pair
+                ends = self._options.slicing.ends(slice_)
+                self._slices[number] = _Slice(pair, [end for end in ends if end >= start])
+            numbers[index] = number
+        return numbers[inverse.reshape(-1)]
+
+    def _note(self, slots: Int64s, fresh: Int64s, keys: list[pa.Array]) -> None:
+        """Remember new slots with their slices, and the number of each one's key."""
+        table = self._table
+        new, first = np.unique(slots[fresh], return_index=True)
+        table.columns["seen"][new] = 1
+        chosen = pa.array(first)
+        numbers = self._keys.upsert([key.take(chosen) for key in keys] or [np.zeros(len(first), np.int64)])
+        np.add.at(self._keys.columns["slices"], numbers, 1)
+        table.columns["key"][new] = numbers
+        of = np.asarray(table.key_columns(new)[0])
+        for number in np.unique(of):
+            self._slices[int(number)].slots.append(new[of == number])
+
+    def _fire(self, due: dict[int, list[_Slice]]) -> list[Batch]:
+        """Return the rows of windows by their ends; windows of one slice need no merging."""
+        results: list[Batch] = []
+        group: dict[int, list[_Slice]] = {}
+        size = 0
+        for end in sorted(due):
+            entries = sum(each.size for each in due[end])
+            if group and (size + entries > _FIRED_ENTRIES or self._aggregates.keeps_values):
+                results.append(self._fire_group(group))
+                group, size = {}, 0
+            group[end] = due[end]
+            size += entries
+        if group:
+            results.append(self._fire_group(group))
+        return results
+
+    def _fire_group(self, group: dict[int, list[_Slice]]) -> Batch:
+        parts = [(end, slots) for end, slices in group.items() for each in slices for slots in each.slots]
+        slots = np.concatenate([part for _, part in parts])
+        ends = np.repeat(np.array([end for end, _ in parts], np.int64), [len(part) for _, part in parts])
+        if all(len(slices) == 1 for slices in group.values()):
             keys = self._table.key_columns(slots)[1:]
-            results = self._aggregates.results(self._table.columns, slots)
-            return self._output(keys, results, end, len(slots))
+            return self._output(keys, self._aggregates.results(self._table.columns, slots), ends)
         merged, scratch = self._merged, self._scratch_aggregates
-        parts = self._table.key_columns(slots)[1:] if width else [np.zeros(len(slots), np.int64)]
-        into = merged.upsert(parts)
+        into = merged.upsert([ends, self._table.columns["key"][slots]])
         self._aggregates.merge(scratch, merged.columns, into, self._table.columns, slots)
         found = merged.live_slots()
-        keys = merged.key_columns(found) if width else []
-        batch = self._output(keys, scratch.results(merged.columns, found), end, len(found))
+        window, key = (np.asarray(column) for column in merged.key_columns(found))
+        keys = self._keys.key_columns(key) if self._options.keys else []
+        batch = self._output(keys, scratch.results(merged.columns, found), window)
         scratch.forget(found)
         merged.clear()
         return batch
 
-    def _output(self, keys: Sequence[pa.Array], results: Sequence[pa.Array], end: int, rows: int) -> pa.RecordBatch:
+    def _free(self, done: list[int]) -> None:
+        if not done:
+            return
+        freed = [self._slices.pop(number) for number in done]
+        for each in freed:
+            del self._numbers[each.pair]
+        gone = np.concatenate([slots for each in freed for slots in each.slots])
+        keys = self._table.columns["key"][gone]
+        self._aggregates.forget(gone)
+        self._table.delete(gone)
+        counts = self._keys.columns["slices"]
+        np.subtract.at(counts, keys, 1)
+        unused = np.unique(keys)
+        self._keys.delete(unused[counts[unused] == 0])
+
+    def _output(self, keys: Sequence[pa.Array], results: Sequence[pa.Array], ends: Int64s) -> Batch:
         schema = self._options.output
-        start = self._options.slicing.start_of(end)
+        starts = self._options.slicing.starts_of(ends)
         window = [
-            pa.repeat(pa.scalar(ms * 1000, pa.int64()), rows).view(schema.field(len(schema) - 3 + index).type)
-            for index, ms in enumerate((start, end, end - 1))
+            pa.array(times * 1000).view(schema.field(len(schema) - 3 + index).type)
+            for index, times in enumerate((starts, ends, ends - 1))
         ]
-        return pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema)
+        return Batch(pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema))
 
 
-def _joined(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
-    if len(batches) < 2:
-        return batches
-    table = pa.Table.from_batches(batches).combine_chunks()
-    return table.to_batches()
+@dataclass(slots=True)
+class _Slice:
+    """A slice: its start and the first window end that it counts in, the ends of its windows, and its slots."""
+
+    pair: tuple[int, int]
+    ends: list[int]
+    slots: list[Int64s] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Return the number of keys."""
+        return sum(len(each) for each in self.slots)

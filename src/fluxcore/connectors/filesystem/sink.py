@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -85,7 +86,8 @@ class FilesystemSink(Sink):
         try:
             self._writer = None
             if self._file is not None:
-                self._file.close()
+                with suppress(OSError):  # what can't be flushed to a full disk is thrown away anyway
+                    self._file.close()
                 self._file = None
             for hidden, _ in self._parts:
                 hidden.unlink(missing_ok=True)

@@ -64,6 +64,11 @@ class Aggregates:
         """Return whether every call can take a row back."""
         return all(member.takes_retractions for member in self.members)
 
+    @property
+    def keeps_values(self) -> bool:
+        """Return whether a call keeps values outside the table, which go to one window at a time."""
+        return any(isinstance(member, Kept) for member in self.members)
+
     def columns(self) -> dict[str, str]:
         """Return the state columns of all calls."""
         return {m.prefix + name: dtype for m in self.members for name, dtype in m.columns().items()}
