@@ -41,6 +41,11 @@ _ZERO = np.uint64(0)
 _TOP = np.uint64(63)
 _KEYS_LEARNED = 256
 _DEPTH_MAX = 60
+_VALUE = 0
+_VALUE_OR_END = 1
+_KEY = 2
+_KEY_OR_END = 3
+_AFTER = 4
 _TRUE_WORD = np.uint64(0x65757274)
 _NULL_WORD = np.uint64(0x6C6C756E)
 _FALSE_WORD = np.uint64(0x65736C6166)
@@ -177,26 +182,62 @@ def _number(buffer, index, end):
 
 @njit(cache=True, nogil=True)
 def _skip_nested(buffer, positions, token):
-    """Return the token that closes the bracket at ``token``, or -1 when brackets don't match before the line's end."""
+    """Return the token that closes the bracket at ``token``, or -1 when what stands between is not JSON."""
     kinds = _ZERO  # one bit a level, 1 for an object
     depth = 0
+    state = _VALUE
+    behind = positions[token]  # the byte behind the last token
     while True:
-        byte = buffer[positions[token]]
-        if byte in (_OPEN, _OPEN_LIST):
+        at = positions[token]
+        byte = buffer[at]
+        if state == _VALUE or state == _VALUE_OR_END:
+            plain = byte == _COMMA or byte == _CLOSE or byte == _CLOSE_LIST
+            if plain and not (state == _VALUE_OR_END and byte == _CLOSE_LIST and _blank(buffer, behind, at)):
+                _, _, form = _scalar(buffer, behind, at)
+                if form < 0:
+                    return -1
+                behind = at
+                state = _AFTER
+                continue
+        if not _blank(buffer, behind, at):
+            return -1
+        behind = at + 1
+        if byte == _QUOTE and state != _AFTER:
+            end = positions[token + 1]
+            if buffer[end] != _QUOTE:
+                return -1
+            behind = end + 1
+            token += 2
+            if state == _KEY or state == _KEY_OR_END:
+                colon = positions[token]
+                if buffer[colon] != _COLON or not _blank(buffer, behind, colon):
+                    return -1
+                behind = colon + 1
+                token += 1
+                state = _VALUE
+            else:
+                state = _AFTER
+        elif (byte == _OPEN or byte == _OPEN_LIST) and (state == _VALUE or state == _VALUE_OR_END):
             if depth == _DEPTH_MAX:
                 return -1
             kinds = (kinds << _ONE) | (_ONE if byte == _OPEN else _ZERO)
             depth += 1
-        elif byte in (_CLOSE, _CLOSE_LIST):
+            token += 1
+            state = _KEY_OR_END if byte == _OPEN else _VALUE_OR_END
+        elif byte == _COMMA and state == _AFTER:
+            token += 1
+            state = _KEY if kinds & _ONE else _VALUE
+        elif (byte == _CLOSE or byte == _CLOSE_LIST) and state != _KEY and state != _VALUE:
             if (kinds & _ONE) != (_ONE if byte == _CLOSE else _ZERO):
                 return -1
             kinds >>= _ONE
             depth -= 1
             if depth == 0:
                 return token
-        elif byte == _NEWLINE:
+            token += 1
+            state = _AFTER
+        else:
             return -1
-        token += 1
 
 
 @njit(cache=True, nogil=True)

@@ -191,17 +191,20 @@ class WindowAggregateOperator(Operator):
         np.add.at(self._keys.columns["slices"], numbers, 1)
         table.columns["key"][new] = numbers
         of = np.asarray(table.key_columns(new)[0])
-        for number in np.unique(of):
-            self._slices[int(number)].slots.append(new[of == number])
+        order = np.argsort(of, kind="stable")
+        slices, starts = np.unique(of[order], return_index=True)
+        for number, part in zip(slices.tolist(), np.split(new[order], starts[1:]), strict=True):
+            self._slices[number].add(part)
 
     def _fire(self, due: dict[int, list[_Slice]]) -> list[Batch]:
         """Return the rows of windows by their ends; windows of one slice need no merging."""
         results: list[Batch] = []
         group: dict[int, list[_Slice]] = {}
         size = 0
+        apart = self._aggregates.keeps_values and any(len(slices) > 1 for slices in due.values())
         for end in sorted(due):
             entries = sum(each.size for each in due[end])
-            if group and (size + entries > _FIRED_ENTRIES or self._aggregates.keeps_values):
+            if group and (apart or size + entries > _FIRED_ENTRIES):
                 results.append(self._fire_group(group))
                 group, size = {}, 0
             group[end] = due[end]
@@ -255,13 +258,14 @@ class WindowAggregateOperator(Operator):
 
 @dataclass(slots=True)
 class _Slice:
-    """A slice: its start and the first window end that it counts in, the ends of its windows, and its slots."""
+    """A slice: its start and the first window end that it counts in, the ends of its windows, its slots and their number."""
 
     pair: tuple[int, int]
     ends: list[int]
     slots: list[Int64s] = field(default_factory=list)
+    size: int = 0
 
-    @property
-    def size(self) -> int:
-        """Return the number of keys."""
-        return sum(len(each) for each in self.slots)
+    def add(self, slots: Int64s) -> None:
+        """Add the slots of new keys."""
+        self.slots.append(slots)
+        self.size += len(slots)

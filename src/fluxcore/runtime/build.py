@@ -77,10 +77,11 @@ class _Builder:
         self._placed: dict[Node, _Placed] = {}
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
-        for number, node in enumerate(in_order([node for node, _ in roots])):
+        order = in_order([node for node, _ in roots])
+        for number, node in enumerate(order):
             if not isinstance(node, Insert):
                 self._placed[node] = self._place(node, number)
-        for number, (root, sink) in enumerate(roots, len(self._placed)):
+        for number, (root, sink) in enumerate(roots, len(order)):
             self._add_sink(root, sink, number)
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
         return Job(self._parts)

@@ -183,6 +183,7 @@ class Job:
         for late in self._parts.late:
             self._try(late.close, "late rows")
         self._ended_at = time.monotonic()
+        gc.unfreeze()
         self._done.set()
 
     def _try(self, action: Callable[[], None], name: str) -> None:

@@ -6,7 +6,7 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from fluxcore.core.ports import Pushdown, RowPolicy, Signal
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT, BOOLEAN, DOUBLE, INT, STRING, TIMESTAMP, ArrayType, RowType
 from fluxcore.errors import DataError
+from fluxcore.formats.csv import CsvFormat
+from fluxcore.formats.csv_decoder import CsvDecoder
+from fluxcore.formats.faults import RowError
 
 TEXT = st.text(st.sampled_from("ab\",;\n\r\t \\#é\U0001f600'0"), max_size=80) | st.text(max_size=8)
 THREE = Schema.of([Column("a", STRING), Column("b", BIGINT), Column("c", STRING)])
@@ -294,8 +297,6 @@ def test_types_have_the_tables_arrow_types(reading) -> None:
 
 
 def test_messages_are_decoded_without_a_file(reading) -> None:
-    from fluxcore.formats.csv import CsvFormat
-
     decoder = CsvFormat().decoder(reading("csv", THREE).request())
     found = decoder.decode_messages([b"a,1,b", b'"x\ny",2,z\n', b"c,3,d\r\n"]).data.to_pylist()
     assert [tuple(row.values()) for row in found] == [("a", 1, "b"), ("x\ny", 2, "z"), ("c", 3, "d")]
@@ -304,3 +305,60 @@ def test_messages_are_decoded_without_a_file(reading) -> None:
         decoder.decode_messages([b"a,1,b", b"nope"], "topic")
     assert caught.value.place is not None
     assert (caught.value.place.file, caught.value.place.line) == ("topic", 2)
+
+
+def records(content: bytes, escape: str, comments: bool) -> Iterator[bytes]:
+    """Split content into records, one character at a time."""
+    text, at, start, quoted, fresh = content.decode(), 0, 0, False, True
+    text = text if text.endswith("\n") else text + "\n"
+    while at < len(text):
+        character = text[at]
+        if comments and at == start and character == "#":
+            at = start = text.index("\n", at) + 1
+            fresh = True
+        elif character == escape:
+            at, fresh = at + 2, False
+        elif quoted and character == '"':
+            quoted = text[at + 1 : at + 2] == '"'
+            at, fresh = at + (2 if quoted else 1), False
+        elif quoted:
+            at, fresh = at + 1, False
+        elif character == "\n":
+            if text[start:at] not in ("", "\r"):
+                yield text[start:at].removesuffix("\r").encode()
+            at = start = at + 1
+            fresh = True
+        else:
+            quoted = fresh and character == '"'
+            at, fresh = at + 1, character == ","
+    if start < len(text):
+        yield text[start:].removesuffix("\n").removesuffix("\r").encode()
+
+
+@calm
+@given(
+    content=st.lists(st.sampled_from([b'"', b",", b"\n", b"1", b"x", b'""', b'","', b" ", b"\r\n", b'"\n"'])).map(
+        b"".join
+    ),
+    block=st.sampled_from([1, 9, 1 << 20]),
+    style=st.sampled_from(["plain", "escape", "comments"]),
+)
+def test_both_readings_agree_about_what_is_wrong(reading, content, block, style) -> None:
+    options = {"plain": {}, "escape": {"csv.escape-character": "x"}, "comments": {"csv.allow-comments": "true"}}[style]
+    if style == "comments":
+        content = content.replace(b"x", b"#")
+    schema = Schema.of([Column("a", STRING), Column("b", STRING)])
+    whole = reading("csv", schema, options=options, block=block, policy=RowPolicy.SKIP)
+    found = whole.rows(content)
+    statistics = whole.faults.statistics()
+    decoder = CsvFormat().decoder(whole.request())
+    assert isinstance(decoder, CsvDecoder)
+    wanted, dead = [], 0
+    for raw in records(content, "x" if style == "escape" else "", style == "comments"):
+        try:
+            values = decoder.read_row(raw, None)
+            wanted.append(dict(zip(schema.names, values, strict=True)))
+        except RowError:
+            dead += 1
+    assert found == wanted
+    assert statistics["skipped_rows"] == dead

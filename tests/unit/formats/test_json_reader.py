@@ -202,6 +202,12 @@ BAD = [
     b'{"a":x,"b":1}',
     b'{"z":[1,2},"b":1}',
     b'{"z":nul,"b":1}',
+    b'{"z":[1 2],"b":1}',
+    b'{"z":[1,],"b":1}',
+    b'{"z":{"x"},"b":1}',
+    b'{"z":{"x":},"b":1}',
+    b'{"z":[{"x":1,}],"b":1}',
+    b'{"z":["x":1],"b":1}',
     b'{"a":"x","b":NaN}',
     b'{a:"x"}',
     b"{",
@@ -279,3 +285,24 @@ def test_messages_may_be_spread_over_lines(reading) -> None:
     decoder = JsonFormat().decoder(reading("json", TWO).request())
     found = decoder.decode_messages([b'{"a":"x",\n "b":1}', b'{"b":2}', b""]).data.to_pylist()
     assert found == [{"a": "x", "b": 1}, {"a": None, "b": 2}]
+
+
+@calm
+@given(
+    rows=st.lists(st.fixed_dictionaries({"a": TEXT, "b": st.integers(0, 99), "z": VALUE}), min_size=1, max_size=6),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from(b'{}[]:,"0x. \n-e')), max_size=4),
+    remove=st.booleans(),
+)
+def test_both_readings_agree_about_what_is_wrong(reading, rows, changes, remove) -> None:
+    content = bytearray("".join(json.dumps(row) + "\n" for row in rows).replace("\\", "/").encode())
+    for place, byte in changes:
+        at = place % len(content)
+        content[at : at + 1] = b"" if remove else bytes([byte])
+    whole = reading("json", TWO, policy=RowPolicy.SKIP, block=1000)
+    found = whole.rows(bytes(content))
+    single = reading("json", TWO, policy=RowPolicy.SKIP)
+    decoder = JsonFormat().decoder(single.request())
+    # a message with an inner line end is read by the row reader alone
+    messages = [b"\n \n" + line for line in bytes(content).split(b"\n") if line.strip()]
+    assert found == decoder.decode_messages(messages).data.to_pylist()
+    assert whole.faults.statistics() == single.faults.statistics()
