@@ -1,0 +1,1 @@
+"""Benchmarks: both engines in turns, each run in a fresh process, medians."""
