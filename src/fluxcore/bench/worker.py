@@ -44,7 +44,7 @@ def run_fluxcore(task: dict[str, Any]) -> dict[str, Any]:
     job = session.start_script(script)
     job.result()
     seconds = time.perf_counter() - ready
-    metrics: Any = job.metrics()  # type: ignore[attr-defined]
+    metrics: Any = job.metrics()
     sink = metrics.operators[-1]
     return {"startup_seconds": ready - STARTED, "seconds": seconds, "output_rows": sink.rows_in}
 
