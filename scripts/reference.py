@@ -8,10 +8,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import tomllib
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-
-import tomllib
 
 from fluxcore.core import registry
 from fluxcore.core.settings import SETTINGS
@@ -93,7 +92,11 @@ def error_codes() -> dict[str, set[str]]:
             if not isinstance(node, ast.Call):
                 continue
             for position, argument in enumerate(node.args):
-                if isinstance(argument, ast.Constant) and isinstance(argument.value, str) and CODE.match(argument.value):
+                if (
+                    isinstance(argument, ast.Constant)
+                    and isinstance(argument.value, str)
+                    and CODE.match(argument.value)
+                ):
                     message = node.args[position + 1] if position + 1 < len(node.args) else None
                     found.setdefault(argument.value, set()).add(shape(message))
     return found
@@ -148,7 +151,9 @@ def licences_page() -> str:
             meta = found.metadata
             licence = meta.get("License-Expression") or (meta.get("License") or "").split("\n")[0][:60]
             if not licence or licence == "UNKNOWN":
-                licence = next((c.rsplit("::", 1)[1].strip() for c in meta.get_all("Classifier", []) if "License ::" in c), "?")
+                licence = next(
+                    (c.rsplit("::", 1)[1].strip() for c in meta.get_all("Classifier", []) if "License ::" in c), "?"
+                )
             size = sum(f.locate().stat().st_size for f in found.files or [] if f.locate().is_file()) / 1e6
             shown = "under 1" if size < 1 else f"{round(size, -1):.0f}" if size >= 20 else f"{round(size):.0f}"
             lines.append(f"| {name} | {group} | {licence} | {shown} |")

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fluxcore.api.expressions import (  # noqa: F401
+    from fluxcore.api.expressions import (
         Aggregate,
         Term,
         call,

@@ -50,13 +50,20 @@ def run(script: str, parallelism: int) -> list[tuple[Any, ...]]:
     session = Session({"parallelism.default": str(parallelism)})
     sinks: list[CollectSink] = []
 
-    def output(statement: Any) -> CollectSink:  # noqa: ARG001
+    def output(statement: Any) -> CollectSink:
         sinks.append(CollectSink())
         return sinks[-1]
 
     session.execute_script(script, output=output)
     batches = sinks[-1].batches
-    columns = [[value for batch in batches for value in batch.data.column(i).to_pylist()] for i in range(batches[0].data.num_columns)] if batches else []
+    columns = (
+        [
+            [value for batch in batches for value in batch.data.column(i).to_pylist()]
+            for i in range(batches[0].data.num_columns)
+        ]
+        if batches
+        else []
+    )
     return [tuple(plain(value) for value in row) for row in zip(*columns, strict=True)]
 
 

@@ -21,7 +21,9 @@ SELECT word, n * 2 AS twice FROM numbers WHERE n > 3;
 def run(command: list[str], folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
     hidden = {"PYTHONPATH", "VIRTUAL_ENV", "NUMBA_CACHE_DIR", "FLUXCORE_CACHE_DIR"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden} | more
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
     assert result.returncode == 0, f"{' '.join(command)}\n{result.stdout}\n{result.stderr}"
     return result
 

@@ -53,7 +53,9 @@ def test_the_lock_covers_what_the_project_needs() -> None:
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
     for extra, names in project["project"]["optional-dependencies"].items():
         wanted += [] if extra == "all" else names
-    locked = {re.split(r"==", line)[0].lower() for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines()}
+    locked = {
+        re.split(r"==", line)[0].lower() for line in (ROOT / "requirements" / "lock.txt").read_text().splitlines()
+    }
     missing = [name for name in (re.split(r"[<>=!\[; ]", each)[0].lower().replace("_", "-") for each in wanted)
                if name not in {each.replace("_", "-") for each in locked}]  # fmt: skip
     assert not missing, "run make lock"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxcore.core import registry
 from fluxcore.errors import not_supported
@@ -39,6 +39,10 @@ class RunningJob(Protocol):
 
     def cancel(self) -> None:
         """Stop the job where it is."""
+        ...
+
+    def metrics(self) -> Any:
+        """Return a snapshot of the job's counters; what it holds depends on the target."""
         ...
 
 

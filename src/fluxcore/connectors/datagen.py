@@ -91,7 +91,8 @@ class _Field:
         type_ = self.type
         if isinstance(type_, IntegerType):
             low, high = -(2 ** (type_.bits - 1)), 2 ** (type_.bits - 1) - 1
-            self.low, self.high = int(self._number("min", low)), int(self._number("max", high))
+            self.low: float = int(self._number("min", low))
+            self.high: float = int(self._number("max", high))
         elif isinstance(type_, FloatType | DecimalType):
             wide = 10.0 ** (type_.precision - type_.scale) - 1 if isinstance(type_, DecimalType) else 1e9
             self.low, self.high = self._number("min", 0.0), self._number("max", wide)
@@ -119,7 +120,7 @@ class _Field:
         if isinstance(type_, BooleanType):
             return pa.array(random.random(rows) < 0.5)
         if isinstance(type_, IntegerType):
-            return pa.array(random.integers(self.low, self.high, rows, endpoint=True)).cast(type_.arrow())
+            return pa.array(random.integers(int(self.low), int(self.high), rows, endpoint=True)).cast(type_.arrow())
         if isinstance(type_, FloatType | DecimalType):
             doubles = pa.array(self.low + random.random(rows) * (self.high - self.low))
             if isinstance(type_, DecimalType):

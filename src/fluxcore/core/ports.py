@@ -236,7 +236,10 @@ class KeyedTable(Protocol):
     valid when the table grows, and a new slot holds zeros.
     """
 
-    columns: Mapping[str, NDArray[Any]]
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Return the value columns by name."""
+        ...
 
     def upsert(self, keys: Sequence[pa.Array | NDArray[Any]]) -> NDArray[Any]:
         """Return the slot (int64) of each key row, making slots for new keys."""

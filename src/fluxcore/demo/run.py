@@ -69,14 +69,15 @@ def _run_script(work: Path, options: DemoOptions, console: Console) -> JobMetric
     except BaseException:
         job.stop()
         raise
-    return job.metrics()
+    metrics: JobMetrics = job.metrics()
+    return metrics
 
 
 def _verdict(console: Console, verdicts: list[Verdict]) -> int:
     wrong = [verdict for verdict in verdicts if not verdict.equal]
     for verdict in wrong:
-        for side, rows in (("only here", verdict.only_ours), ("only in DuckDB", verdict.only_theirs)):
-            for row in rows:
+        for side, examples in (("only here", verdict.only_ours), ("only in DuckDB", verdict.only_theirs)):
+            for row in examples:
                 console.print(f"  {verdict.name}, {side}: {row}", style="red", soft_wrap=True)
     if wrong:
         names = ", ".join(verdict.name for verdict in wrong)

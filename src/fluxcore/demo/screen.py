@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from fluxcore.api.target import RunningJob
     from fluxcore.demo.check import Verdict
-    from fluxcore.runtime.job import Job
     from fluxcore.runtime.metrics import JobMetrics, OperatorMetrics
 
 _REFRESH_S = 0.1
 
 
-def watch(console: Console, job: Job) -> None:
+def watch(console: Console, job: RunningJob) -> None:
     """Show a live table until the job has ended; without a terminal only the last state is printed."""
     if not console.is_terminal:
         job.wait()

@@ -5,7 +5,6 @@ that it leaves to the row reader: wrong ones, and right ones in a rare spelling.
 Each returns the number of nulls; rows that are bad already are left alone.
 """
 
-# ruff: noqa: PLR1714, SIM109  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

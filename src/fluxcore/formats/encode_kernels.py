@@ -1,6 +1,5 @@
 """Writes text: quoted and escaped strings, timestamps and times. All take Arrow's offsets and data as NumPy arrays."""
 
-# ruff: noqa: PLR1714  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

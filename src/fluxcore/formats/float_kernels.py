@@ -4,7 +4,6 @@ Source: W. D. Clinger, "How to read floating point numbers accurately" (short nu
 gigabyte per second", 2021 (all others of up to 19 digits, with 128-bit powers of five).
 """
 
-# ruff: noqa: PLR1714, SIM109  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ The walk expects the keys in the order of the line before and compares bytes; on
 it does not understand it marks as bad; the row reader decides then.
 """
 
-# ruff: noqa: PLR1714, SIM109  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
 """Turns cells of text into dates, times and timestamps; the calling convention is that of ``convert_kernels``."""
 
-# ruff: noqa: PLR1714, SIM109  (plain comparisons compile to the shortest code)
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 

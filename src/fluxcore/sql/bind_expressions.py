@@ -100,7 +100,8 @@ class ExpressionBinder:
         if not args and not tree.star and name == "COUNT":
             raise ScriptError("FX-SQL-0206", "write COUNT(*)", span=tree.span)
         type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
-        columns, parameters = args, ()
+        columns = args
+        parameters: tuple[object, ...] = ()
         if name in ("PERCENTILE", "LAG", "LEAD", "LISTAGG") and len(args) > 1:
             columns, parameters = args[:1], tuple(_constant(arg, name) for arg in args[1:])
         where = None if tree.where is None else inner.condition(tree.where, "FILTER")

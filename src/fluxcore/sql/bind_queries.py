@@ -11,7 +11,7 @@ from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
 from fluxcore.expr.fold import fold
-from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal, columns_of
+from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.plan.nodes import (
     Aggregate,
     Filter,
@@ -315,11 +315,11 @@ def _as(node: Node, columns: list[Column]) -> Node:
     return Project(node, tuple(exprs), tuple(column.name for column in columns))
 
 
-def _constant(value: Expr, column: Column) -> Expr:
+def _constant(value: Expr, column: Column) -> Literal:
     found = (
         fold(build.cast(value, column.type)) if not isinstance(value.type, NullType) else build.cast(value, column.type)
     )
-    if not isinstance(found, Literal) and columns_of(found):
+    if not isinstance(found, Literal):
         raise not_supported("VALUES with more than constants", span=value.span)
     return found
 

@@ -118,10 +118,8 @@ def check_options(table: TableDescription) -> None:
             raise ScriptError("FX-SQL-0513", f"'{value}' is no value for '{key}': {problem}", span=span)
     for option in known.values():
         if option.required and option.name not in table.options:
-            hint = option.help or None
-            raise ScriptError(
-                "FX-SQL-0512", f"connector '{name}' needs the option '{option.name}'", span=table.span, hint=hint
-            )
+            message = f"connector '{name}' needs the option '{option.name}'"
+            raise ScriptError("FX-SQL-0512", message, span=table.span, hint=option.help or None)
     connector.validate(table)
 
 

@@ -38,7 +38,7 @@ class KeyedTable:
         self._words = max(1, sum(self._widths) + self._nullable)
         self._texts = {i: Texts() for i, type_ in enumerate(keys) if isinstance(type_, StringType | BytesType)}
         self._keys = reserve("i8", (RESERVED_SLOTS, self._words))
-        self.columns: dict[str, Any] = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
+        self.columns = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
         self._free = reserve("i8", (RESERVED_SLOTS,))
         self._index = np.zeros(1024, np.uint64)
         self._state = np.zeros(3, np.int64)

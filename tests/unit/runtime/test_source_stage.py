@@ -34,7 +34,7 @@ class ListSplit(Split):
     def name(self) -> str:
         return self._name
 
-    def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:  # noqa: ARG002
+    def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:
         return ListReader(self)
 
 
@@ -80,10 +80,10 @@ class Recorder(Receiver):
         self.mark = MIN_TIME_MS
         self.ended = 0
 
-    def connect(self, port: int = 0) -> int:  # noqa: ARG002
+    def connect(self, port: int = 0) -> int:
         return 0
 
-    def push(self, source: int, batch: Batch) -> None:  # noqa: ARG002
+    def push(self, source: int, batch: Batch) -> None:
         marks = [self.mark] * batch.rows
         if batch.steps is not None:
             marks = batch.steps.before_each(batch.rows, self.mark).tolist()
@@ -91,11 +91,11 @@ class Recorder(Receiver):
             self.mark = batch.steps.last
         self.rows += list(zip(batch.column(0).to_pylist(), marks, strict=True))
 
-    def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
+    def watermark(self, source: int, ms: int) -> None:
         assert ms > self.mark
         self.mark = ms
 
-    def end(self, source: int) -> None:  # noqa: ARG002
+    def end(self, source: int) -> None:
         self.ended += 1
 
 
@@ -215,7 +215,7 @@ def test_cancelling_ends_an_endless_job() -> None:
         bounded = False
 
     class EndlessSplit(ListSplit):
-        def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:  # noqa: ARG002
+        def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:
             reader = ListReader(self)
             reader.take = lambda: 0  # type: ignore[method-assign]
             return reader

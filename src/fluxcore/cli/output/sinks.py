@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.cli.output.texts import joined, json_texts, plain_texts
+from fluxcore.core.hashing import text_buffers
 from fluxcore.core.ports import ChangeMode, Sink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxcore.core.batch import Batch
     from fluxcore.core.schema import Schema
 
@@ -67,10 +70,8 @@ def json_rows(data: pa.RecordBatch, schema: Schema, prefix: pa.Array | None = No
 
 def lines(texts: pa.Array) -> list[bytes]:
     """Return the bytes of texts."""
-    from fluxcore.core.hashing import text_buffers
-
     offsets, data = text_buffers(texts)
-    return [bytes(memoryview(data)[offsets[0] : offsets[-1]])] if len(texts) else []
+    return [data[offsets[0] : offsets[-1]].tobytes()] if len(texts) else []
 
 
 class CsvSink(OutputSink):
@@ -179,5 +180,10 @@ class TableSink(OutputSink):
 
 def output_sink(format_: str, stream: BinaryIO, schema: Schema) -> OutputSink:
     """Return the sink of a ``--format``."""
-    kinds = {"table": TableSink, "json": JsonSink, "csv": CsvSink, "changelog": ChangelogSink}
+    kinds: dict[str, Callable[[BinaryIO, Schema], OutputSink]] = {
+        "table": TableSink,
+        "json": JsonSink,
+        "csv": CsvSink,
+        "changelog": ChangelogSink,
+    }
     return kinds[format_](stream, schema)

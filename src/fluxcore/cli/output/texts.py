@@ -75,10 +75,7 @@ def _floats(array: pa.Array, *, single: bool) -> pa.Array:
     """Return the shortest text that reads back as the same number."""
     values = np.asarray(array.fill_null(0.0))
     finite = np.isfinite(values)
-    if single:
-        texts = [_float32(value) for value in values]
-    else:
-        texts = [repr(value) for value in values.tolist()]
+    texts = [_float32(value) for value in values] if single else [repr(value) for value in values.tolist()]
     if not finite.all():
         names = {"nan": '"NaN"', "inf": '"Infinity"', "-inf": '"-Infinity"'}
         texts = [
