@@ -1,1 +1,1 @@
-"""Benchmarks: both engines in turns, each run in a fresh process, medians."""
+"""Measures FluxCore beside a rival: the same data, in turns, each run in a fresh process."""

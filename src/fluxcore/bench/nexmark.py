@@ -1,6 +1,7 @@
-"""``fluxcore bench nexmark``: FluxCore beside a rival on the same files.
+"""``fluxcore bench nexmark``: FluxCore beside a rival on the same data.
 
-Both run in turns, each run in a fresh process; start-up is reported apart; the medians count.
+Both run in turns, each run in a fresh process; start-up is reported apart; the medians count. Before the timed runs each
+engine answers every query once, and the answers are compared row for row by a checksum.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import platform
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,20 +21,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from fluxcore.bench.files import bids_file, default_folder
-from fluxcore.bench.queries import FLUX
+from fluxcore.bench.files import default_folder
+from fluxcore.bench.queries import FILE_SOURCES, QUERIES, SOURCES
+from fluxcore.bench.worker import Task
+from fluxcore.connectors.nexmark.config import NexmarkConfig
+from fluxcore.connectors.nexmark.files import FileOptions, write_files
 from fluxcore.errors import JobError, ScriptError, nearest
 from fluxcore.limits import BATCH_ROWS
 
 SEED = 1
-SOURCES = ("csv", "json", "parquet", "memory")
+WARM_EVENTS = 2_000
+RIVALS = ("duckdb", "none")
 
 
 @dataclass(frozen=True)
 class NexmarkOptions:
     """What the command line says."""
 
-    queries: tuple[str, ...] = ("q0", "q1", "q2", "q5")
+    queries: tuple[str, ...] = tuple(QUERIES)
     events: int = 10_000_000
     source: str = "csv"
     versus: str = "duckdb"
@@ -41,87 +47,99 @@ class NexmarkOptions:
     runs: int = 3
     json: str | None = None
 
+    @property
+    def threads(self) -> int:
+        """Return how many threads each engine gets."""
+        return self.parallelism or os.cpu_count() or 1
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """Return the engines, ours first."""
+        return ("fluxcore",) if self.versus == "none" else ("fluxcore", self.versus)
+
+    @property
+    def rows(self) -> int:
+        """Return how many bids are read."""
+        return NexmarkConfig().rows("bid", self.events)
+
 
 def run(options: NexmarkOptions) -> int:
     """Measure, print a table, write the JSON file; return the exit code.
 
-    Raises: ``ScriptError`` FX-BEN-0001 for unknown queries, sources or rivals; ``JobError`` FX-BEN-0002 when a run fails.
+    Raises: ``ScriptError`` FX-BEN-0001 for unknown queries, sources or rivals; ``JobError`` FX-BEN-0002 when a run fails,
+    FX-BEN-0003 when the answers differ.
     """
     _check(options)
     console = Console(stderr=True)
-    threads = options.parallelism or os.cpu_count() or 1
     folder = Path(options.data) if options.data else default_folder()
-    console.print(f"data: {options.events:,} events, seed {SEED}, in {folder}")
-    path = bids_file(folder, options.source, options.events, SEED)
-    engines = ["fluxcore"] + ([options.versus] if options.versus != "none" else [])
+    task = Task("fluxcore", "q0", options.source, options.events, SEED, options.threads, warm_events=WARM_EVENTS)
+    if options.source in FILE_SOURCES:
+        console.print(f"data: {options.events:,} events, seed {SEED}, in {folder}")
+        wanted = FileOptions(options.events, options.source, config=NexmarkConfig(seed=SEED), threads=options.threads)
+        path = write_files(folder, wanted)["bid"]
+        warm_path = write_files(folder, replace(wanted, events=WARM_EVENTS))["bid"]
+        task = replace(task, path=str(path), warm_path=str(warm_path))
     results = []
     for query in options.queries:
-        runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
-        for number in range(options.runs):
-            for engine in engines:
-                console.print(f"{query} {engine} {number + 1}/{options.runs}")
-                runs[engine].append(_run(engine, query, options.source, path, threads))
-        results += [_result(query, engine, options, runs[engine]) for engine in engines]
-        _compare(runs, query)
-    _print(results, path, threads, options)
+        runs = _measure(replace(task, query=query), options, console)
+        results += [_result(query, engine, options, runs[engine]) for engine in options.engines]
+    size = sum(file.stat().st_size for file in Path(task.path).iterdir()) if task.path else None
+    about = {"bytes": size, "seed": SEED, "threads": options.threads, "batch_rows": BATCH_ROWS, **_versions()}
+    _print(results, about, options)
     if options.json:
-        about = {
-            "rows": results[0]["rows"],
-            "bytes": path.stat().st_size,
-            "seed": SEED,
-            "threads": threads,
-            **_versions(),
-        }
         Path(options.json).write_text(json.dumps({"results": results, "about": about}, indent=1) + "\n", "utf-8")
     return 0
 
 
 def _check(options: NexmarkOptions) -> None:
-    for query in options.queries:
-        if query not in FLUX:
-            raise ScriptError("FX-BEN-0001", f"there is no query '{query}'", hint=f"known are {', '.join(FLUX)}")
-    if options.source not in SOURCES:
-        hint = nearest(options.source, SOURCES) or f"one of {', '.join(SOURCES)}"
-        raise ScriptError("FX-BEN-0001", f"there is no source '{options.source}'", hint=hint)
-    if options.versus not in ("duckdb", "none"):
-        raise ScriptError("FX-BEN-0001", f"there is no rival '{options.versus}'", hint="duckdb or none")
+    asked = [("query", query, tuple(QUERIES)) for query in options.queries]
+    for what, name, known in [*asked, ("source", options.source, SOURCES), ("rival", options.versus, RIVALS)]:
+        if name not in known:
+            hint = nearest(name, known) or f"known are {', '.join(known)}"
+            raise ScriptError("FX-BEN-0001", f"there is no {what} '{name}'", hint=hint)
 
 
-def _run(engine: str, query: str, source: str, path: Path, threads: int) -> dict[str, Any]:
-    task = {"engine": engine, "query": query, "source": source, "path": str(path), "parallelism": threads}
-    command = [sys.executable, "-m", "fluxcore.bench.worker", json.dumps(task)]
+def _measure(task: Task, options: NexmarkOptions, console: Console) -> dict[str, list[dict[str, Any]]]:
+    """Compare the answers to one query, then return the timed runs of each engine."""
+    console.print(f"{task.query}: answers")
+    answers = {engine: _run(replace(task, engine=engine, check=True)) for engine in options.engines}
+    found = {engine: (answer["result_rows"], answer["checksum"]) for engine, answer in answers.items()}
+    if len(set(found.values())) > 1:
+        raise JobError("FX-BEN-0003", f"the answers to {task.query} differ (rows, checksum): {found}")
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in options.engines}
+    for number in range(options.runs):
+        for engine in options.engines:
+            console.print(f"{task.query}: {engine} {number + 1}/{options.runs}")
+            runs[engine].append(_run(replace(task, engine=engine)) | {"checksum": found[engine][1]})
+    return runs
+
+
+def _run(task: Task) -> dict[str, Any]:
+    started = replace(task, started=time.time())
+    command = [sys.executable, "-m", "fluxcore.bench.worker", started.to_json()]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise JobError("FX-BEN-0002", f"{engine} failed on {query}:\n{done.stderr[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    lines = done.stdout.splitlines()
+    answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": done.stderr[-2000:]}
+    if "error" in answer:
+        raise JobError("FX-BEN-0002", f"{task.engine} failed on {task.query}: {answer['error']}", hint=answer.get("hint"))
+    return answer
 
 
 def _result(query: str, engine: str, options: NexmarkOptions, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    rows = _bids(options.events)
     seconds = statistics.median(run["seconds"] for run in runs)
     return {
         "query": query,
         "engine": engine,
         "source": options.source,
-        "rows": rows,
-        "seconds": [round(run["seconds"], 4) for run in runs],
-        "rows_per_s": round(rows / seconds),
-        "startup_seconds": round(statistics.median(run["startup_seconds"] for run in runs), 3),
+        "rows": options.rows,
+        "seconds": [run["seconds"] for run in runs],
+        "rows_per_s": round(options.rows / seconds),
+        "startup_seconds": statistics.median(run["startup_seconds"] for run in runs),
         "peak_rss_mb": statistics.median(run["peak_rss_mb"] for run in runs),
-        "output_rows": runs[0]["output_rows"],
+        "result_rows": runs[0]["result_rows"],
+        "checksum": runs[0]["checksum"],
+        "configuration": runs[0]["configuration"],
     }
-
-
-def _bids(events: int) -> int:
-    full, rest = divmod(events, 50)
-    return full * 46 + max(0, rest - 4)
-
-
-def _compare(runs: dict[str, list[dict[str, Any]]], query: str) -> None:
-    counts = {engine: {run["output_rows"] for run in each} for engine, each in runs.items()}
-    if len(set.union(*counts.values())) != 1:
-        raise JobError("FX-BEN-0002", f"the answers of {query} differ in their number of rows: {counts}")
 
 
 def _versions() -> dict[str, str]:
@@ -129,17 +147,18 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
-def _print(results: list[dict[str, Any]], path: Path, threads: int, options: NexmarkOptions) -> None:
+def _print(results: list[dict[str, Any]], about: dict[str, Any], options: NexmarkOptions) -> None:
     console = Console()
-    versions = ", ".join(f"{name} {number}" for name, number in _versions().items())
+    size = f", {about['bytes'] / 1e6:,.0f} MB" if about["bytes"] else ""
     console.print(
-        f"Nexmark from {options.source}: {results[0]['rows']:,} bids, {path.stat().st_size / 1e6:,.0f} MB, seed {SEED}, {threads} threads, "
-        f"batches of {BATCH_ROWS:,} rows, {options.runs} runs in turns, medians; no checkpoints, rows judged late one by one",
+        f"Nexmark from {options.source}: {options.rows:,} bids{size}, seed {SEED}; {options.runs} runs in turns, each in a "
+        "fresh process, medians; answers equal by checksum; no checkpoints, rows judged late one by one",
         soft_wrap=True,
     )
-    console.print(
-        f"{versions}; DuckDB: threads={threads}, preserve_insertion_order=false, Arrow batches", soft_wrap=True
-    )
+    for engine in options.engines:
+        told = ", ".join(f"{key} = {value}" for key, value in _configuration(results, engine).items())
+        number = about["fluxcore" if engine == "fluxcore" else engine]
+        console.print(f"{engine} {number}: {told}", soft_wrap=True)
     table = Table(header_style="bold")
     for name in ("query", "engine", "million rows/s", "seconds", "start-up s", "peak MB", "ratio"):
         table.add_column(name, justify="left" if name in ("query", "engine") else "right")
@@ -151,3 +170,8 @@ def _print(results: list[dict[str, Any]], path: Path, threads: int, options: Nex
         cells = (each["query"], each["engine"], f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}")
         table.add_row(*cells, f"{each['startup_seconds']:.2f}", f"{each['peak_rss_mb']:.0f}", ratio)
     console.print(table)
+
+
+def _configuration(results: list[dict[str, Any]], engine: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(each["configuration"] for each in results if each["engine"] == engine)
+    return found

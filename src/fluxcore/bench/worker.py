@@ -1,74 +1,97 @@
-"""One timed run: one engine, one query, in a process of its own. Prints a JSON object."""
+"""Runs one query on one engine once, in a process of its own, and prints what it measured as one line of JSON.
+
+1. Start-up: imports, the engine itself, and the same query over a few rows, so that compiled code is in memory.
+2. The source in memory is made, where the data is not in files.
+3. The timed part: the query's text goes in, and its rows come out and are dropped.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import sys
 import time
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-STARTED = time.perf_counter()
+from fluxcore.bench.engines import ENGINES
+from fluxcore.errors import FluxError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def main() -> None:
-    """Run what the JSON in the first argument says: engine, query, source, path, parallelism."""
-    task = json.loads(sys.argv[1])
-    run = {"fluxcore": run_fluxcore, "duckdb": run_duckdb}[task["engine"]]
-    found = run(task)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({**found, "peak_rss_mb": round(peak, 1)}) + "\n")
-
-
-def run_fluxcore(task: dict[str, Any]) -> dict[str, Any]:
-    """Run the query through the public API into a blackhole, which asks for every column."""
-    from fluxcore.runtime.kernels import use_cache_folder
-
-    use_cache_folder()
-    from fluxcore.api.session import Session
-    from fluxcore.bench.queries import BID, FLUX
-
-    columns, query = FLUX[task["query"]]
-    session = Session({"parallelism.default": str(task["parallelism"])})
-    if task["source"] == "memory":
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(task["path"])
-        session.from_arrow(table, name="bid", watermark=("dateTime", "4 s"))
-    else:
-        options = f"'connector' = 'filesystem', 'path' = '{task['path']}', 'format' = '{task['source']}'"
-        session.execute(BID.format(options=options))
-    session.execute(f"CREATE TABLE target ({columns}) WITH ('connector' = 'blackhole');")
-    script = f"INSERT INTO target {query};"
-    ready = time.perf_counter()
-    job = session.start_script(script)
-    job.result()
-    seconds = time.perf_counter() - ready
-    metrics: Any = job.metrics()
-    sink = metrics.operators[-1]
-    return {"startup_seconds": ready - STARTED, "seconds": seconds, "output_rows": sink.rows_in}
+    from fluxcore.bench.engines import Engine
 
 
-def run_duckdb(task: dict[str, Any]) -> dict[str, Any]:
-    """Run the query and take all result columns as Arrow batches, which are dropped."""
-    import duckdb
+@dataclass(frozen=True)
+class Task:
+    """What a worker does. ``path`` and ``warm_path`` are the folders of the files, None for data in memory."""
 
-    from fluxcore.bench.queries import DUCK, DUCK_SOURCE
+    engine: str
+    query: str
+    source: str
+    events: int
+    seed: int
+    parallelism: int
+    path: str | None = None
+    warm_path: str | None = None
+    warm_events: int = 2000
+    check: bool = False
+    started: float = 0.0
 
-    connection = duckdb.connect(config={"threads": task["parallelism"]})
-    connection.execute("SET preserve_insertion_order = false")
-    if task["source"] == "memory":
-        import pyarrow.parquet as pq
+    def to_json(self) -> str:
+        """Return the task as the worker's argument."""
+        return json.dumps(asdict(self))
 
-        connection.register("bid", pq.read_table(task["path"]))
-    else:
-        connection.execute(f"CREATE VIEW bid AS SELECT * FROM {DUCK_SOURCE[task['source']].format(path=task['path'])}")  # noqa: S608
-    ready = time.perf_counter()
-    reader: Any = connection.execute(DUCK[task["query"]]).to_arrow_reader(122_880)
-    rows = sum(batch.num_rows for batch in reader)
-    seconds = time.perf_counter() - ready
-    return {"startup_seconds": ready - STARTED, "seconds": seconds, "output_rows": rows}
+
+def work(task: Task) -> dict[str, Any]:
+    """Do a task and return its measurements: seconds, rows, megabytes."""
+    make: Callable[[Task, str | None, int], Engine] = ENGINES[task.engine]
+    with contextlib.closing(make(task, task.warm_path, task.warm_events)) as engine:
+        engine.run()
+    ready = time.time()
+    with contextlib.closing(make(task, task.path, task.events)) as engine:
+        before = time.perf_counter()
+        if task.check:
+            result_rows, digest = engine.checksum()
+        else:
+            result_rows, digest = engine.run(), None
+        seconds = time.perf_counter() - before
+        return {
+            "startup_seconds": round(ready - task.started, 4) if task.started else None,
+            "seconds": round(seconds, 5),
+            "result_rows": result_rows,
+            "checksum": digest,
+            "peak_rss_mb": round(peak_rss_mb(), 1),
+            "configuration": engine.configuration,
+        }
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory that this process has held, in millions of bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():  # what getrusage says may be the parent's, from before this program was loaded
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+def main() -> int:
+    """Do the task that the first argument describes. Exit code 1 and an ``error`` when it fails."""
+    task = Task(**json.loads(sys.argv[1]))
+    try:
+        answer = work(task)
+    except FluxError as error:
+        answer = {"error": error.message, "code": error.code, "hint": error.hint}
+    except Exception as error:  # noqa: BLE001  (the parent tells the user; a traceback would not help there)
+        answer = {"error": f"{type(error).__name__}: {error}", "code": "FX-BEN-0003", "hint": None}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 1 if "error" in answer else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,7 +2,7 @@
 
 Canonical bytes: an integer, boolean, date or time is its value as 8 bytes, little-endian; a float its IEEE bits as a double,
 with one NaN and no -0.0; a decimal its text; text and bytes are themselves; NULL hashes to a constant. A key of several
-columns is the hash of its columns' hashes, 8 bytes each. It never changes: saved state is found by it.
+columns is the hash of its columns' hashes, 8 bytes each, little-endian. It never changes: saved state is found by it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ NULL_HASH = 0x6E756C6C6E756C6C
 
 
 def hash_columns(arrays: Sequence[pa.Array]) -> NDArray[np.uint64]:
-    """Return the hash of each row's key."""
+    """Return the hash of each row's key. In: one array or more of equal length, of types that can be keys."""
     hashes = [_hash_column(array) for array in arrays]
     if len(hashes) == 1:
         return hashes[0]
     from fluxcore.core import hashing_kernels
 
     out = np.empty(len(hashes[0]), np.uint64)
-    hashing_kernels.hash_words(np.column_stack(hashes), out)
+    data = np.column_stack(hashes).astype("<u8", copy=False).view(np.uint8).reshape(-1)
+    hashing_kernels.hash_rows(data, 8 * len(hashes), out)
     return out
 
 
@@ -42,7 +43,7 @@ def _hash_column(array: pa.Array) -> NDArray[np.uint64]:
         offsets, data = text_buffers(texts)
         hashing_kernels.hash_texts(offsets, data, out)
     else:
-        hashing_kernels.hash_words(canonical_words(array).view(np.uint64).reshape(-1, 1), out)
+        hashing_kernels.hash_words(canonical_words(array), out)
     if array.null_count:
         out[np.asarray(array.is_null())] = NULL_HASH
     return out

@@ -12,8 +12,10 @@ import numpy as np
 from numba import njit
 
 from fluxcore.formats.cells import ESCAPED, FALSE, MISSING, NULL, NUMBER, PLAIN, STRING, TRUE
-from fluxcore.formats.simd_kernels import copy64, copy_bytes, find_byte
+from fluxcore.formats.simd_kernels import copy64, copy_bytes, find_byte, high_product
 
+_ZERO = np.uint64(0)
+_TEN = np.uint64(10)
 _POWERS = np.array([10**power for power in range(19)], np.int64)
 
 
@@ -32,6 +34,8 @@ def trimmed(buffer, start, length):
 def to_integers(buffer, start, length, form, low, high, out, valid, bad):
     """Write int64 values between ``low`` and ``high``."""
     nulls = 0
+    highest = np.uint64(high)
+    lowest = _ZERO - np.uint64(low)
     for row in range(len(start)):
         valid[row] = 0
         out[row] = 0
@@ -55,22 +59,20 @@ def to_integers(buffer, start, length, form, low, high, out, valid, bad):
                 negative = sign == 45
                 at += 1
                 count -= 1
-        if count == 0 or count > 18:
-            bad[row] = 1  # 19 digits may not fit; the row reader knows
+        if count == 0 or count > 19:
+            bad[row] = 1  # too large, or zeros in front: the row reader knows
             continue
-        value = np.int64(0)
+        value = np.uint64(0)
         wrong = np.uint8(0)
         while at < end:
             digit = np.uint8(buffer[at] - 48)
             wrong |= np.uint8(digit > 9)
-            value = value * 10 + digit
+            value = value * _TEN + np.uint64(digit)
             at += 1
-        if negative:
-            value = -value
-        if wrong or value < low or value > high:
+        if wrong or value > (lowest if negative else highest):
             bad[row] = 1
             continue
-        out[row] = value
+        out[row] = np.int64(_ZERO - value) if negative else np.int64(value)
         valid[row] = 1
     return nulls
 
@@ -147,22 +149,28 @@ def to_decimals(buffer, start, length, form, precision, scale, out, valid, bad):
             at += 1
         fraction = max(fraction, 0)
         shift = scale - fraction
-        if at < end or digits == 0 or digits + max(shift, 0) > 18:
+        if at < end or digits == 0 or digits > 18 or shift > 18:
             bad[row] = 1
             continue
+        room = precision
+        factor = np.int64(1)
         if shift >= 0:
-            value *= _POWERS[shift]
+            factor = _POWERS[shift]
+            room -= shift
         else:
             divisor = _POWERS[-shift]
             rest = value % divisor
             value = value // divisor + (1 if rest * 2 >= divisor else 0)
-        if precision <= 18 and value >= _POWERS[precision]:
+        if value != 0 and (room <= 0 or (room <= 18 and value >= _POWERS[room])):
             nulls += 1
             continue
+        lower = np.uint64(value) * np.uint64(factor)
+        upper = high_product(np.uint64(value), np.uint64(factor))
         if negative:
-            value = -value
-        out[2 * row] = value
-        out[2 * row + 1] = -1 if value < 0 else 0
+            lower = _ZERO - lower
+            upper = ~upper if lower else _ZERO - upper
+        out[2 * row] = np.int64(lower)
+        out[2 * row + 1] = np.int64(upper)
         valid[row] = 1
     return nulls
 

@@ -24,6 +24,7 @@ from fluxcore.core.types import (
     TimeType,
 )
 from fluxcore.errors import DataError
+from fluxcore.formats.csv import CsvFormat
 from fluxcore.formats.values import nearest_float32, parse_text
 
 calm = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -149,3 +150,14 @@ def test_times_of_day_are_cut_to_their_precision(reading) -> None:
     for precision, fraction in wanted.items():
         found = reading("csv", TimeType(precision=precision)).values("\n".join(texts))
         assert found == [datetime.time(0), datetime.time(23, 59, 59, fraction * 1000), datetime.time(12, 30)]
+
+
+def test_long_numbers_need_no_second_reading(reading) -> None:
+    for type_, texts in (
+        (BIGINT, ["9223372036854775807", "-9223372036854775808"]),
+        (DecimalType(precision=38, scale=18), ["-123456789.25"]),
+    ):
+        decoder = CsvFormat().decoder(reading("csv", type_).request())
+        decoder.read_row = lambda *_: pytest.fail("the row reader was asked")
+        found = decoder.decode_messages([text.encode() for text in texts]).data.column(0).to_pylist()
+        assert found == [parse_text(type_, text) for text in texts]

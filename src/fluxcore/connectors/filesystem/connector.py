@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from fluxcore.core import registry
 from fluxcore.core.ports import Connector, Option
@@ -39,7 +39,7 @@ class FilesystemConnector(Connector):
     """Reads a file, a folder or a pattern of files; writes a folder."""
 
     name = "filesystem"
-    options: Sequence[Option] = (  # type: ignore[misc]
+    options: ClassVar[Sequence[Option]] = (
         Option("path", required=True, help="A file, a folder, a pattern such as 'data/*.csv', or a file:// URL."),
         Option("format", required=True, help="The format of the files: csv, json or parquet."),
         *ROW_OPTIONS,
