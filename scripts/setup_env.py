@@ -67,7 +67,7 @@ def build() -> int:
 def make_with_uv() -> list[str]:
     """Make the environment with uv; return the command that installs into it."""
     run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(VENV)])
-    return ["uv", "pip", "install", "--quiet", "--python", str(python())]
+    return ["uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(python())]
 
 
 def make_with_venv() -> list[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fluxcore.core.batch import Batch
+    from fluxcore.core.partial import Partial
     from fluxcore.core.schema import Schema
     from fluxcore.core.time import Clock
     from fluxcore.core.types import DataType
@@ -245,6 +246,10 @@ class KeyedTable(Protocol):
         """Return the slot (int64) of each key row, making slots for new keys."""
         ...
 
+    def upsert_new(self, keys: Sequence[pa.Array | NDArray[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the slots, and the rows (rising) whose keys are new: the first row of each."""
+        ...
+
     def lookup(self, keys: Sequence[pa.Array | NDArray[Any]]) -> NDArray[Any]:
         """Return the slot of each key row, -1 where there is none."""
         ...
@@ -263,6 +268,10 @@ class KeyedTable(Protocol):
 
     def clear(self) -> None:
         """Remove all keys, keeping the memory."""
+        ...
+
+    def freeze(self) -> pa.RecordBatch:
+        """Return all keys and values, a column each: keys first, named ``key0``…, then the value columns."""
         ...
 
     @property
@@ -315,6 +324,10 @@ class Operator(ABC):
     @abstractmethod
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
         """Take a batch of input ``port`` and return the rows that it causes at once."""
+
+    def process_partial(self, partial: Partial) -> Sequence[Batch]:
+        """Take rows that were aggregated before they were sent; the steps of the whole are the combined ones."""
+        return self.process(partial.all_rows())
 
     def advance(self, watermark: int) -> Sequence[Batch]:  # noqa: ARG002
         """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""

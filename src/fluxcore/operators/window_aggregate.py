@@ -20,14 +20,17 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
+from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.rows import times_ms
+from fluxcore.operators.sort_words import raw_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from fluxcore.core.partial import Partial
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 _FIRED_ENTRIES = 1_000_000
 """Keys in slices that are merged in one pass when many windows fire together."""
+
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -70,14 +75,14 @@ class WindowAggregateOperator(Operator):
         self._arrived = 0
 
     def open(self, context: OperatorContext) -> None:
-        """Make the table of slices, the table of keys, and the one in which windows are merged."""
+        """Make the table of slices and the table of keys."""
         super().open(context)
         number = BIGINT.with_nullable(False)
         keys = [self._options.types[index] for index in self._options.keys]
         columns = self._aggregates.columns()
-        self._table = context.state.table("slices", [number, *keys], {**columns, "seen": "u1", "key": "i8"})
+        self._table = context.state.table("slices", [number, *keys], {**columns, "key": "i8"})
         self._keys = context.state.table("keys", keys or [number], {"slices": "i8"})
-        self._merged = context.state.table("windows", [number, number], columns)
+        self._row_of_key = np.zeros(0, np.int64)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
         """Add rows to their slices."""
@@ -100,6 +105,20 @@ class WindowAggregateOperator(Operator):
         else:
             self._add_late(batch, slices, firsts)
         return ()
+
+    def process_partial(self, partial: Partial) -> Sequence[Batch]:
+        """Merge what was aggregated before, and add the rows apart one by one.
+
+        A slice of which a window has fired already sends all rows the slow way.
+        """
+        states = partial.states
+        if states.num_rows:
+            slices = raw_values(states.column(0), "i8")
+            if int(self._options.slicing.first_ends(slices).min()) - 1 <= self._watermark:
+                return self.process(partial.all_rows())
+            self._merge(states, slices)
+        apart = partial.rows_apart()
+        return self.process(apart) if apart.rows else ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire the windows that end up to the watermark."""
@@ -151,24 +170,34 @@ class WindowAggregateOperator(Operator):
         """Add rows to their slices; ``froms`` is the first window end that a late row counts in."""
         if not batch.rows:
             return
-        table, keys = self._table, [batch.column(index) for index in self._options.keys]
-        slots = table.upsert([self._number(slices, froms), *keys])
-        seen = table.columns["seen"]
-        fresh = np.flatnonzero(seen[slots] == 0)
-        if len(fresh):
-            self._note(slots, fresh, [key.take(pa.array(fresh)) for key in keys])
-        self._aggregates.update(table.columns, slots, batch, self._arrived)
+        slots = self._slots(slices, froms, [batch.column(index) for index in self._options.keys])
+        self._aggregates.update(self._table.columns, slots, batch, self._arrived)
         self._arrived += batch.rows
+
+    def _merge(self, states: pa.RecordBatch, slices: Int64s) -> None:
+        """Add what was aggregated before to its slices."""
+        keys = states.columns[1 : 1 + len(self._options.keys)]
+        slots = self._slots(slices, None, keys)
+        columns = {field.name: np.asarray(column) for field, column in zip(states.schema, states.columns, strict=True)}
+        self._aggregates.merge(self._aggregates, self._table.columns, slots, columns, np.arange(len(slots)))
+
+    def _slots(self, slices: Int64s, froms: Int64s | None, keys: Sequence[pa.Array]) -> Int64s:
+        """Return the slot of each row's slice and key."""
+        numbers = self._number(slices, froms)
+        slots, fresh = self._table.upsert_new([numbers, *keys])
+        if len(fresh):
+            self._note(slots[fresh], numbers[fresh], [key.take(pa.array(fresh)) for key in keys])
+        return slots
 
     def _number(self, slices: Int64s, froms: Int64s | None) -> Int64s:
         """Return the number of each row's slice, making slices that are new."""
         if froms is None:
-            unique, inverse = np.unique(slices, return_inverse=True)
-            pairs = [(int(each), MIN_TIME_MS) for each in unique]
+            unique, inverse = distinct(slices)
+            pairs = [(each, MIN_TIME_MS) for each in unique.tolist()]
         else:
             both = np.column_stack([slices, froms])
-            unique, inverse = np.unique(both, axis=0, return_inverse=True)
-            pairs = [(int(a), int(b)) for a, b in unique]
+            found, inverse = np.unique(both, axis=0, return_inverse=True)
+            pairs = [(int(a), int(b)) for a, b in found]
         numbers = np.empty(len(pairs), np.int64)
         for index, pair in enumerate(pairs):
             number = self._numbers.get(pair)
@@ -181,19 +210,15 @@ class WindowAggregateOperator(Operator):
             numbers[index] = number
         return numbers[inverse.reshape(-1)]
 
-    def _note(self, slots: Int64s, fresh: Int64s, keys: list[pa.Array]) -> None:
-        """Remember new slots with their slices, and the number of each one's key."""
-        table = self._table
-        new, first = np.unique(slots[fresh], return_index=True)
-        table.columns["seen"][new] = 1
-        chosen = pa.array(first)
-        numbers = self._keys.upsert([key.take(chosen) for key in keys] or [np.zeros(len(first), np.int64)])
-        np.add.at(self._keys.columns["slices"], numbers, 1)
-        table.columns["key"][new] = numbers
-        of = np.asarray(table.key_columns(new)[0])
-        order = np.argsort(of, kind="stable")
-        slices, starts = np.unique(of[order], return_index=True)
-        for number, part in zip(slices.tolist(), np.split(new[order], starts[1:]), strict=True):
+    def _note(self, slots: Int64s, numbers: Int64s, keys: list[pa.Array]) -> None:
+        """Remember new slots with the numbers of their slices and keys."""
+        known = self._keys.upsert(keys or [np.zeros(len(slots), np.int64)])
+        np.add.at(self._keys.columns["slices"], known, 1)
+        self._table.columns["key"][slots] = known
+        unique, inverse = distinct(numbers)
+        order = np.argsort(inverse.astype(np.int32), kind="stable")
+        bounds = np.cumsum(np.bincount(inverse))[:-1]
+        for number, part in zip(unique.tolist(), np.split(slots[order], bounds), strict=True):
             self._slices[number].add(part)
 
     def _fire(self, due: dict[int, list[_Slice]]) -> list[Batch]:
@@ -220,16 +245,24 @@ class WindowAggregateOperator(Operator):
         if all(len(slices) == 1 for slices in group.values()):
             keys = self._table.key_columns(slots)[1:]
             return self._output(keys, self._aggregates.results(self._table.columns, slots), ends)
-        merged, scratch = self._merged, self._scratch_aggregates
-        into = merged.upsert([ends, self._table.columns["key"][slots]])
-        self._aggregates.merge(scratch, merged.columns, into, self._table.columns, slots)
-        found = merged.live_slots()
-        window, key = (np.asarray(column) for column in merged.key_columns(found))
-        keys = self._keys.key_columns(key) if self._options.keys else []
-        batch = self._output(keys, scratch.results(merged.columns, found), window)
+        scratch = self._scratch_aggregates
+        into, firsts = self._merged_places(ends, self._table.columns["key"][slots])
+        found = np.arange(len(firsts))
+        columns = {name: np.zeros(len(firsts), dtype) for name, dtype in scratch.columns().items()}
+        self._aggregates.merge(scratch, columns, into, self._table.columns, slots)
+        keys = self._table.key_columns(slots[firsts])[1:]
+        batch = self._output(keys, scratch.results(columns, found), ends[firsts])
         scratch.forget(found)
-        merged.clear()
         return batch
+
+    def _merged_places(self, ends: Int64s, keys: Int64s) -> tuple[Int64s, Int64s]:
+        """Return the output row of each entry, and the first entry of each output row: one for each window and key."""
+        most = int(keys.max()) + 1
+        if len(self._row_of_key) < most:
+            self._row_of_key = np.full(2 * most, -1, np.int64)
+        into, firsts = np.empty(len(keys), np.int64), np.empty(len(keys), np.int64)
+        count = kernels.merge_places(ends, keys, self._row_of_key, into, firsts)
+        return into, firsts[:count]
 
     def _free(self, done: list[int]) -> None:
         if not done:
@@ -254,6 +287,20 @@ class WindowAggregateOperator(Operator):
             for index, times in enumerate((starts, ends, ends - 1))
         ]
         return Batch(pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema))
+
+
+def distinct(values: Int64s) -> tuple[Int64s, Int64s]:
+    """Return the different values (rising), and for each value its place among them; quick where they are few."""
+    out = np.empty(len(values), np.int64)
+    few = np.empty(_FEW, np.int64)
+    count = kernels.few_distinct(values, few, out)
+    if count < 0:
+        unique, inverse = np.unique(values, return_inverse=True)
+        return unique, inverse.reshape(-1)
+    order = np.argsort(few[:count])
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count)
+    return few[:count][order], rank[out]
 
 
 @dataclass(slots=True)

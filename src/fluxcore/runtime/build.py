@@ -8,7 +8,6 @@ Equal sub-plans are built once and feed all who take them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
-from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, SinkNode
+from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import Recipe, plain, recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
 from fluxcore.runtime.scans import idle_timeout_s, source_of
@@ -130,8 +129,8 @@ class _Builder:
         inputs = [self._placed[each] for each in node.inputs]
         keyed = all(keys for keys in recipe.keys)
         parallelism = self._settings.parallelism if keyed else 1
-        if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
-            piece = self._instance(node, recipe, number, 0)
+        if (parallelism == 1 or recipe.partials) and len(inputs) == 1 and len(inputs[0].outlets) == 1:
+            piece = self._instance(node, recipe, number, 0, recipe.partials)
             inputs[0].outlets[0].add(piece)
             return _Placed([piece.out], number)
         tasks = []
@@ -142,14 +141,16 @@ class _Builder:
         for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
             for outlet in placed.outlets:
                 targets = [(task.inbox, task.add_input(port)) for task in tasks]
-                route = partial(_route, keys, parallelism) if keys else None
-                outlet.add(ExchangeNode(targets, route, self._parts.metrics[number][0]))
+                route = KeyRoute(keys, parallelism) if keys else None
+                outlet.add(ExchangeNode(targets, route, recipe.partials, self._parts.metrics[number][0]))
         return _Placed([task.head.out for task in tasks], number)
 
-    def _instance(self, node: Node, recipe: Recipe, number: int, index: int) -> OperatorNode:
+    def _instance(
+        self, node: Node, recipe: Recipe, number: int, index: int, partials: Partials | None = None
+    ) -> OperatorNode:
         late = self._late(node, number, index)
         context = OperatorContext(recipe.name, MemoryStateBackend(), SystemClock(), late)
-        piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name))
+        piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name), partials)
         self._parts.operators.append(piece)
         return piece
 
@@ -186,6 +187,20 @@ def _drop(batch: Batch) -> None:
     """Late rows that no folder was given for are only counted."""
 
 
-def _route(keys: Sequence[int], parallelism: int, batch: Batch) -> NDArray[np.int64]:
-    """Return the task of each row, by the key group of its key."""
-    return key_groups([batch.column(key) for key in keys]) * parallelism // KEY_GROUPS
+@dataclass(frozen=True)
+class KeyRoute:
+    """Spreads key groups evenly over tasks. In: ``keys`` the positions of the key in the input's rows."""
+
+    keys: tuple[int, ...]
+    parallelism: int
+
+    def of_rows(self, batch: Batch) -> NDArray[np.int64]:
+        """Return the task of each row."""
+        return self._tasks(batch, self.keys)
+
+    def of_states(self, states: Batch) -> NDArray[np.int64]:
+        """Return the task of each aggregated row; its keys stand behind the slice."""
+        return self._tasks(states, range(1, 1 + len(self.keys)))
+
+    def _tasks(self, batch: Batch, keys: Sequence[int]) -> NDArray[np.int64]:
+        return key_groups([batch.column(key) for key in keys]) * self.parallelism // KEY_GROUPS

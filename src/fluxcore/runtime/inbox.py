@@ -7,6 +7,7 @@ from threading import Condition
 from typing import TYPE_CHECKING
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.partial import Partial
 from fluxcore.errors import Cancelled
 from fluxcore.limits import CHANNEL_BYTES_MAX, CHANNEL_ROWS_MAX
 
@@ -23,16 +24,16 @@ class Inbox:
     def __init__(self, rows: int = CHANNEL_ROWS_MAX, nbytes: int = CHANNEL_BYTES_MAX) -> None:
         self._rows_max = rows
         self._bytes_max = nbytes
-        self._queue: deque[tuple[int, Batch | Control, int]] = deque()
+        self._queue: deque[tuple[int, Batch | Partial | Control, int]] = deque()
         self._rows = 0
         self._bytes = 0
         self._cancelled = False
         self._changed = Condition()
         self.blocked = 0
 
-    def put(self, source: int, element: Batch | Control) -> None:
+    def put(self, source: int, element: Batch | Partial | Control) -> None:
         """Append an element from input ``source``; wait while the queue is full. Raises ``Cancelled``."""
-        rows, nbytes = (element.rows, element.nbytes) if isinstance(element, Batch) else (0, 0)
+        rows, nbytes = (element.rows, element.nbytes) if isinstance(element, Batch | Partial) else (0, 0)
         with self._changed:
             if self._queue and rows and self._full():
                 self.blocked += 1
@@ -45,7 +46,7 @@ class Inbox:
             self._bytes += nbytes
             self._changed.notify_all()
 
-    def get(self) -> tuple[int, Batch | Control]:
+    def get(self) -> tuple[int, Batch | Partial | Control]:
         """Return the next element; wait for one. Raises ``Cancelled``."""
         with self._changed:
             while not self._queue and not self._cancelled:
@@ -53,7 +54,7 @@ class Inbox:
             if self._cancelled:
                 raise Cancelled
             source, element, nbytes = self._queue.popleft()
-            if isinstance(element, Batch):
+            if isinstance(element, Batch | Partial):
                 self._rows -= element.rows
                 self._bytes -= nbytes
                 self._changed.notify_all()

@@ -10,24 +10,42 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.control import End, Idle, Watermark
+from fluxcore.core.partial import Partial, Share, Tasks
 from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.metrics import NodeMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from fluxcore.core.ports import Operator, OperatorContext, Sink
     from fluxcore.runtime.inbox import Inbox
+
+
+Partials = Callable[[Batch], Partial | None]
+"""Aggregates a batch before it is sent, or returns None."""
+
+
+class Route(Protocol):
+    """Tells the task of each row, by the key group of its key."""
+
+    def of_rows(self, batch: Batch) -> NDArray[np.int64]:
+        """Return the tasks of input rows."""
+        ...
+
+    def of_states(self, states: Batch) -> NDArray[np.int64]:
+        """Return the tasks of aggregated rows: a slice, then the keys."""
+        ...
 
 
 class Receiver(ABC):
@@ -43,7 +61,7 @@ class Receiver(ABC):
         """Return what :meth:`push_prepared` takes; pure, called from any thread."""
         return batch
 
-    def parts(self, prepared: Any) -> Sequence[Batch]:
+    def parts(self, prepared: Any) -> Sequence[Batch | Partial]:
         """Return the batches inside a prepared value; all of them end at the same watermark."""
         return (prepared,)
 
@@ -151,11 +169,14 @@ class MapNode(Receiver):
 class OperatorNode(Receiver):
     """A stateful operator behind a gate that combines the watermarks of all its inputs."""
 
-    def __init__(self, operator: Operator, context: OperatorContext, metrics: NodeMetrics) -> None:
+    def __init__(
+        self, operator: Operator, context: OperatorContext, metrics: NodeMetrics, partials: Partials | None = None
+    ) -> None:
         self.operator = operator
         self.out = Outlet()
         self.metrics = metrics
         self._context = context
+        self._partials = partials
         self._ports: list[int] = []
         self._gate = Gate(0)
         self._open = 0
@@ -171,7 +192,11 @@ class OperatorNode(Receiver):
         """Let the operator make its state."""
         self.operator.open(self._context)
 
-    def push(self, source: int, batch: Batch) -> None:
+    def prepare(self, batch: Batch) -> Batch | Partial:
+        """Return the rows, aggregated where that is possible."""
+        return aggregated(self._partials, batch, self._context.name) or batch
+
+    def push(self, source: int, batch: Batch | Partial) -> None:
         """Process rows, then advance to the watermark after them."""
         steps = self._gate.steps(source, batch.steps)
         metrics = self.metrics
@@ -179,7 +204,10 @@ class OperatorNode(Receiver):
         metrics.rows_in += batch.rows
         start = time.perf_counter()
         try:
-            results = list(self.operator.process(batch.with_steps(steps), self._ports[source]))
+            if isinstance(batch, Partial):
+                results = list(self.operator.process_partial(batch.with_steps(steps)))
+            else:
+                results = list(self.operator.process(batch.with_steps(steps), self._ports[source]))
         except Exception as error:
             raise located(error, self._context.name) from error
         metrics.busy_s += time.perf_counter() - start
@@ -241,28 +269,51 @@ class ExchangeNode(Receiver):
     """Sends rows to the tasks of another stage, by the key group of their key columns; without keys all go to task 0."""
 
     def __init__(
-        self, targets: Sequence[tuple[Inbox, int]], route: Callable[[Batch], NDArray[Any]] | None, metrics: NodeMetrics
+        self, targets: Sequence[tuple[Inbox, int]], route: Route | None, partials: Partials | None, metrics: NodeMetrics
     ) -> None:
         self._targets = targets
         self._route = route if len(targets) > 1 else None
+        self._partials = partials
         self.metrics = metrics
 
     def connect(self, port: int = 0) -> int:  # noqa: ARG002
         """Return input number 0: an exchange has one input in each task that writes to it."""
         return 0
 
-    def prepare(self, batch: Batch) -> list[Batch]:
-        """Return the rows of each target task."""
+    def prepare(self, batch: Batch) -> Sequence[Batch | Partial]:
+        """Return the rows of each target task, aggregated where that is possible."""
+        partial = aggregated(self._partials, batch, "partial aggregate")
         if self._route is None:
-            return [batch]
-        tasks = self._route(batch)
+            return [partial or batch]
+        if partial is not None:
+            return self._spread(partial, self._route)
+        tasks = self._route.of_rows(batch)
         return [batch.take(np.flatnonzero(tasks == number)) for number in range(len(self._targets))]
 
-    def parts(self, prepared: list[Batch]) -> Sequence[Batch]:
+    def _spread(self, partial: Partial, route: Route) -> list[Partial]:
+        states = Batch(partial.states)
+        tasks = route.of_states(states)
+        rows = Tasks(partial.whole, route.of_rows, len(self._targets))
+        return [
+            Partial(
+                partial.whole,
+                states.take(np.flatnonzero(tasks == number)).data,
+                partial.apart,
+                Share(rows, number),
+            )
+            for number in range(len(self._targets))
+        ]
+
+    def parts(self, prepared: Sequence[Batch | Partial]) -> Sequence[Batch | Partial]:
         """Return the rows of each target task."""
         return prepared
 
-    def push_prepared(self, source: int, prepared: list[Batch], steps: Sequence[Steps | None]) -> None:  # noqa: ARG002
+    def push_prepared(
+        self,
+        source: int,  # noqa: ARG002
+        prepared: Sequence[Batch | Partial],
+        steps: Sequence[Steps | None],
+    ) -> None:
         """Put each task's rows, and the watermark, into its inbox."""
         for (inbox, number), part, rising in zip(self._targets, prepared, steps, strict=True):
             if part.rows:
@@ -332,6 +383,16 @@ class SinkNode(Receiver):
             self._open -= 1
             if self._open == 0:
                 self.ended.set()
+
+
+def aggregated(partials: Partials | None, batch: Batch, operator: str) -> Partial | None:
+    """Return the batch aggregated, where that is possible; errors name the operator."""
+    if partials is None or not batch.rows:
+        return None
+    try:
+        return partials(batch)
+    except Exception as error:
+        raise located(error, operator) from error
 
 
 def located(error: BaseException, operator: str) -> FluxError:

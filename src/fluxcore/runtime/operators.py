@@ -19,14 +19,18 @@ from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.top_n import TopNOperator
 from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
 from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
+from fluxcore.operators.window_partial import WindowPartials
 from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Aggregate, Attached, Join, Over, Rank, Scan, Sort, WindowAggregate, WindowKind
+from fluxcore.state.backend import MemoryStateBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fluxcore.core.batch import Batch
+    from fluxcore.core.partial import Partial
     from fluxcore.core.ports import Operator
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
@@ -35,11 +39,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task."""
+    """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task.
+
+    ``partials`` aggregates rows before they are sent, where that is possible.
+    """
 
     name: str
     make: Callable[[], Operator]
     keys: tuple[tuple[int, ...], ...]
+    partials: Callable[[Batch], Partial | None] | None = None
 
 
 def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
@@ -102,7 +110,8 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
         time_name=source[time].name,
     )
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
-    return Recipe(operator_name(node), lambda: WindowAggregateOperator(options), (node.keys,))
+    partials = WindowPartials(options, MemoryStateBackend) if WindowPartials.possible(options) else None
+    return Recipe(operator_name(node), lambda: WindowAggregateOperator(options), (node.keys,), partials)
 
 
 def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:

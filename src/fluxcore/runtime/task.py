@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.control import Barrier, End, Idle, Watermark
+from fluxcore.core.partial import Partial
 from fluxcore.runtime.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Task:
             number, element = self.inbox.get()
             source = inputs[number]
             match element:
-                case Batch():
+                case Batch() | Partial():
                     head.push(source, element)
                 case Watermark(ms):
                     head.watermark(source, ms)

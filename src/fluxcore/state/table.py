@@ -41,7 +41,7 @@ class KeyedTable:
         self.columns = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
         self._free = reserve("i8", (RESERVED_SLOTS,))
         self._index = np.zeros(1024, np.uint64)
-        self._state = np.zeros(3, np.int64)
+        self._state = np.zeros(4, np.int64)
 
     @property
     def count(self) -> int:
@@ -56,18 +56,24 @@ class KeyedTable:
 
     def upsert(self, keys: Sequence[Any]) -> Int64s:
         """Return the slot (int64) of each key row, making slots of zeros for new keys."""
+        return self.upsert_new(keys)[0]
+
+    def upsert_new(self, keys: Sequence[Any]) -> tuple[Int64s, Int64s]:
+        """Return the slot of each key row, and the rows (rising) whose keys are new: the first row of each."""
         words = self._pack(keys, insert=True)
         rows = len(words)
-        wanted = int(self._state[2]) + rows
-        if wanted * 10 > len(self._index) * 6:
-            self._reindex(rows)
-        slots, fresh = np.empty(rows, np.int64), np.empty(rows, np.int64)
-        made = kernels.upsert(self._index, self._keys, words, self._free, self._state, slots, fresh)
-        if made and self._texts:
+        slots, made = np.empty(rows, np.int64), np.empty(rows, np.int64)
+        self._state[3] = 0
+        at = kernels.upsert(self._index, self._keys, words, 0, self._free, self._state, slots, made)
+        while at < rows:
+            self._reindex()
+            at = kernels.upsert(self._index, self._keys, words, at, self._free, self._state, slots, made)
+        fresh = made[: int(self._state[3])]
+        if len(fresh) and self._texts:
+            new = words[fresh]
             for place, texts in self._text_places():
-                ids = words[fresh[:made], place]
-                texts.retain(ids[self._present(words[fresh[:made]], place)])
-        return slots
+                texts.retain(new[:, place][self._present(new, place)])
+        return slots, fresh
 
     def lookup(self, keys: Sequence[Any]) -> Int64s:
         """Return the slot of each key row, -1 where there is none."""
@@ -115,12 +121,16 @@ class KeyedTable:
 
     def key_columns(self, slots: Int64s) -> list[pa.Array]:
         """Return the keys at these slots as Arrow columns."""
-        rows = self._keys[slots]
         found, place = [], 0
         for number, (type_, width) in enumerate(zip(self._arrow, self._widths, strict=True)):
-            nulls = (rows[:, -1] >> number & 1).astype(np.bool_) if self._nullable else None
-            words = np.ascontiguousarray(rows[:, place : place + width])
-            found.append(self._unpack(number, words, nulls, type_))
+            words = np.empty((width, len(slots)), np.int64)
+            flags = np.empty(len(slots) if self._nullable else 0, np.bool_)
+            count = 0
+            for index in range(width):
+                flag = number if self._nullable else -1
+                count = kernels.key_words(self._keys, slots, place + index, flag, words[index], flags)
+            flat = words[0] if width == 1 else np.ascontiguousarray(words.T).reshape(-1)
+            found.append(self._unpack(number, flat, flags if count else None, type_))
             place += width
         return found
 
@@ -173,21 +183,21 @@ class KeyedTable:
 
     def _unpack(self, number: int, words: Int64s, nulls: Any, type_: pa.DataType) -> pa.Array:
         if number in self._texts:
-            return self._texts[number].texts(words[:, 0], nulls, type_)
-        mask = None if nulls is None or not nulls.any() else pa.array(~nulls).buffers()[1]
+            return self._texts[number].texts(words, nulls, type_)
+        mask = None if nulls is None else pa.array(~nulls).buffers()[1]
         if self._widths[number] == 2:
-            return pa.Array.from_buffers(type_, len(words), [mask, pa.py_buffer(words)])
-        flat = words[:, 0]
+            return pa.Array.from_buffers(type_, len(words) // 2, [mask, pa.py_buffer(words)])
         if pa.types.is_boolean(type_):
-            return pa.array(flat != 0, mask=nulls)
+            return pa.array(words != 0, mask=nulls)
         if pa.types.is_floating(type_):
-            return pa.array(flat.view(np.float64), mask=nulls).cast(type_)
-        narrow = np.ascontiguousarray(flat.astype(f"i{type_.bit_width // 8}"))
+            return pa.array(words.view(np.float64), mask=nulls).cast(type_)
+        narrow = words.astype(f"i{type_.bit_width // 8}", copy=False)
         return pa.Array.from_buffers(type_, len(narrow), [mask, pa.py_buffer(narrow)])
 
-    def _reindex(self, more: int) -> None:
+    def _reindex(self) -> None:
+        """Make the index anew, at most a quarter full, without the entries of deleted keys."""
         live = self.live_slots()
-        size = 1 << max(10, (2 * (len(live) + more)).bit_length())
+        size = 1 << max(10, (4 * len(live) - 1).bit_length())
         self._index = np.zeros(size, np.uint64)
         kernels.rebuild(self._index, self._keys, live)
         self._state[2] = len(live)

@@ -34,15 +34,21 @@ def _equal(keys, slot, words, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def upsert(index, keys, words, free, state, slots, fresh):  # type: ignore[no-untyped-def]
-    """Find or make the slot of each row of ``words`` (int64, rows x k).
+def upsert(index, keys, words, first, free, state, slots, fresh):  # type: ignore[no-untyped-def]
+    """Find or make the slot of each row of ``words`` (int64, rows x k) from row ``first`` on.
 
-    ``state`` int64: [0] high-water slot, [1] free slots on the stack ``free``, [2] used index entries. ``fresh`` gets the
-    rows that made a slot; their number is returned. The caller sees to room in ``index``.
+    ``state`` int64: [0] high-water slot, [1] free slots on the stack ``free``, [2] used index entries, [3] rows in
+    ``fresh``. ``fresh`` gets the rows that made a slot. Returns the row at which the index has become too full, or the
+    number of rows.
     """
     mask = np.uint64(len(index) - 1)
-    made = 0
-    for row in range(words.shape[0]):
+    most = len(index) * 6 // 10
+    for row in range(first, words.shape[0]):
+        if row > first and _equal(words, row - 1, words, row):
+            slots[row] = slots[row - 1]
+            continue
+        if state[2] >= most:
+            return row
         h = _mix(words, row)
         tag = h & ~_MASK32
         at = h & mask
@@ -60,8 +66,8 @@ def upsert(index, keys, words, free, state, slots, fresh):  # type: ignore[no-un
                 index[at] = tag | np.uint64(slot + 2)
                 state[2] += 1
                 slots[row] = slot
-                fresh[made] = row
-                made += 1
+                fresh[state[3]] = row
+                state[3] += 1
                 break
             if entry > 1 and (entry & ~_MASK32) == tag:
                 slot = np.int64(entry & _MASK32) - 2
@@ -69,7 +75,25 @@ def upsert(index, keys, words, free, state, slots, fresh):  # type: ignore[no-un
                     slots[row] = slot
                     break
             at = (at + np.uint64(1)) & mask
-    return made
+    return words.shape[0]
+
+
+@njit(cache=True, nogil=True)
+def key_words(keys, slots, place, flag, out, nulls):  # type: ignore[no-untyped-def]
+    """Copy word ``place`` of the keys at ``slots`` to ``out``; ``nulls`` (bool) gets bit ``flag`` of the last word.
+
+    A ``flag`` of -1 says that no key is NULL. Returns how many are.
+    """
+    last = keys.shape[1] - 1
+    count = 0
+    for row in range(len(slots)):
+        slot = slots[row]
+        out[row] = keys[slot, place]
+        if flag >= 0:
+            null = (keys[slot, last] >> flag) & 1
+            nulls[row] = null
+            count += null
+    return count
 
 
 @njit(cache=True, nogil=True)

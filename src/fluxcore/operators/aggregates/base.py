@@ -49,6 +49,8 @@ class Accumulator(ABC):
     """One aggregate call. Its state stands in columns named ``prefix`` + name of a keyed table."""
 
     takes_retractions = False
+    mergeable = True
+    """Whether states that were made apart may be merged in any order."""
 
     def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
         self.call = call

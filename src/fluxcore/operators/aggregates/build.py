@@ -65,6 +65,11 @@ class Aggregates:
         return all(member.takes_retractions for member in self.members)
 
     @property
+    def mergeable(self) -> bool:
+        """Return whether the states of all calls may be merged in any order."""
+        return all(member.mergeable for member in self.members)
+
+    @property
     def keeps_values(self) -> bool:
         """Return whether a call keeps values outside the table, which go to one window at a time."""
         return any(isinstance(member, Kept) for member in self.members)

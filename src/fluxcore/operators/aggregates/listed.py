@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Kept(Accumulator):
     """Keeps (slot, value) pairs in arrays outside the columns; subclasses say what becomes of them."""
 
+    mergeable = False
+
     def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
         super().__init__(call, arg_type, prefix)
         self._slots: list[Int64s] = []

@@ -195,6 +195,8 @@ class Spread(Accumulator):
 class Ordered(Accumulator):
     """FIRST_VALUE and LAST_VALUE by arrival."""
 
+    mergeable = False  # arrival numbers are given where the state is
+
     def columns(self) -> dict[str, str]:
         """Return the value, its arrival number and the count."""
         return {"best": "f8" if isinstance(self.arg_type, FloatType) else "i8", "order": "i8", "n": "i8"}
