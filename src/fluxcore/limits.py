@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-BATCH_ROWS: Final = 65_536
+BATCH_ROWS: Final = 131_072
 """Rows of a batch under heavy load; sources cut larger reads into slices of this size."""
 
 TEXT_BLOCK_BYTES: Final = 8 * 1024 * 1024

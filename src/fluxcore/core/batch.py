@@ -39,16 +39,16 @@ class Steps:
         return Steps(np.array([row], np.int64), np.array([value], np.int64))
 
     @staticmethod
-    def rising(candidates: Int64s) -> Steps | None:
-        """Return the steps of the running maximum of a watermark candidate per row (ms), or None for no rows."""
-        if len(candidates) == 0:
-            return None
-        highest = np.maximum.accumulate(candidates)
-        first = np.empty(len(highest), np.bool_)
-        first[0] = highest[0] > MIN_TIME_MS
-        np.greater(highest[1:], highest[:-1], out=first[1:])
-        at = np.flatnonzero(first)
-        return Steps(at + 1, highest[at]) if len(at) else None
+    def rising(candidates: Int64s, units: int = 1) -> Steps | None:
+        """Return the steps of the running maximum of a watermark candidate per row, or None when there are none.
+
+        In: ``units`` of the candidates in a millisecond; steps are whole milliseconds, rounded down.
+        """
+        from fluxcore.core.step_kernels import rising  # compiled code is loaded only to run
+
+        rows, values = np.empty(len(candidates), np.int64), np.empty(len(candidates), np.int64)
+        count = rising(candidates, units, -(-MIN_TIME_MS // units) if units > 1 else MIN_TIME_MS, rows, values)
+        return Steps(rows[:count].copy(), values[:count].copy()) if count else None
 
     def after(self, watermark: int) -> Steps | None:
         """Return the steps that rise above ``watermark``, or None when there are none."""
@@ -84,6 +84,25 @@ class Steps:
         return np.concatenate((np.array([start], np.int64), self.values))[found]
 
 
+def data_bytes(data: pa.RecordBatch) -> int:
+    """Return the bytes that the rows of a batch take, without counting bit by bit what only costs a bit."""
+    return sum(_array_bytes(column) for column in data.columns)
+
+
+def _array_bytes(array: pa.Array) -> int:
+    type_ = array.type
+    if pa.types.is_string(type_) or pa.types.is_binary(type_):
+        offsets = array.buffers()[1]
+        if offsets is None or not len(array):
+            return 0
+        ends = memoryview(offsets).cast("i")
+        return 4 * len(array) + ends[array.offset + len(array)] - ends[array.offset]
+    if pa.types.is_primitive(type_) or pa.types.is_decimal(type_):
+        return len(array) * type_.bit_width // 8
+    size: int = array.nbytes
+    return size
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows as Arrow columns.
@@ -104,7 +123,7 @@ class Batch:
     @property
     def nbytes(self) -> int:
         """Return the bytes that the batch's rows take."""
-        return self.data.nbytes + (0 if self.weights is None else self.weights.nbytes)
+        return data_bytes(self.data) + (0 if self.weights is None else self.weights.nbytes)
 
     def column(self, index: int) -> pa.Array:
         """Return the column at a position."""

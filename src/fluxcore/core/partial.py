@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fluxcore.core.batch import Batch
+from fluxcore.core.batch import Batch, data_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Partial:
     @cached_property
     def nbytes(self) -> int:
         """Return the bytes that are kept alive, a task's part of them."""
-        return self.states.nbytes + self.whole.nbytes // (self.share.tasks.count if self.share else 1)
+        return data_bytes(self.states) + self.whole.nbytes // (self.share.tasks.count if self.share else 1)
 
     @property
     def steps(self) -> Steps | None:

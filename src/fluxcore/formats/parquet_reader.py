@@ -168,7 +168,7 @@ class ParquetReader(SplitReader):
 
     def _converted(self, column: Column, array: pa.Array) -> pa.Array:
         """Return the array in the table's type; times are cut to its precision, and nothing wraps."""
-        target = column.type.arrow()
+        target, held = column.type.arrow(), array.type
         if array.type != target:
             try:
                 array = _floored(array, target) if _narrows(array.type, target) else array.cast(target)
@@ -179,7 +179,7 @@ class ParquetReader(SplitReader):
                     place=Place(file=self._path, field=column.name),
                     hint="declare the column with a wider type",
                 ) from error
-        return _cut(column.type, array)
+        return array if _coarse(column.type, held) else _cut(column.type, array)
 
     def _check(self, schema: pa.Schema) -> None:
         """Raise ``DataError`` FX-DAT-0011 for a column that the file lacks or holds in another kind of type."""
@@ -264,6 +264,13 @@ def _fits(held: pa.DataType, target: pa.DataType) -> bool:
     if pa.types.is_integer(target):
         return bool(pa.types.is_integer(held))
     return bool(pa.types.is_null(held)) or any(kind(held) and kind(target) for kind in kinds)
+
+
+def _coarse(type_: DataType, held: pa.DataType) -> bool:
+    """Return whether the values of a type in a file have no digits that a timestamp of the table has no room for."""
+    if not isinstance(type_, TimestampType) or not pa.types.is_timestamp(held):
+        return False
+    return {"s": 0, "ms": 3, "us": 6, "ns": 9}[held.unit] <= type_.precision
 
 
 def _cut(type_: DataType, array: pa.Array) -> pa.Array:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.batch import data_bytes
 from fluxcore.errors import DataError
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators.sort_words import raw_values, stable_order
@@ -112,7 +113,7 @@ class RowBuffer:
     def _add(self, chunk: _Chunk) -> None:
         self._chunks.append(chunk)
         self.rows += len(chunk.tags)
-        self.nbytes += chunk.data.nbytes + chunk.tags.nbytes
+        self.nbytes += data_bytes(chunk.data) + chunk.tags.nbytes
         self._small += len(chunk.tags) < BATCH_ROWS
 
     def _reset(self, chunks: Sequence[_Chunk]) -> None:

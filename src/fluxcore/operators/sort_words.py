@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _WORD_BITS = 63
 _LOWEST = np.int64(-(2**63))
+_FEW = 64
 _HIGHEST = np.int64(2**63 - 1)
 
 
@@ -83,11 +84,29 @@ def dense_codes(words: Sequence[Int64s], rows: int) -> tuple[Int64s, int]:
     """Return a group number (0, 1, …, in the order of the words) for each row, and the number of groups."""
     if rows == 0:
         return np.zeros(0, np.int64), 0
+    if len(words) == 1:
+        unique, codes = distinct(words[0])
+        return codes, len(unique)
     order = stable_order(words, rows)
     codes = np.empty(rows, np.int64)
     numbers = np.cumsum(changes(words, order))
     codes[order] = numbers - 1
     return codes, int(numbers[-1])
+
+
+def distinct(values: Int64s) -> tuple[Int64s, Int64s]:
+    """Return the different values (rising), and for each value its place among them; quick where they are few."""
+    from fluxcore.operators.distinct_kernels import few_distinct  # compiled code is loaded only to run
+
+    places, few = np.empty(len(values), np.int64), np.empty(_FEW, np.int64)
+    count = few_distinct(np.ascontiguousarray(values), few, places)
+    if count < 0:
+        unique, inverse = np.unique(values, return_inverse=True)
+        return unique, inverse.reshape(-1)
+    order = np.argsort(few[:count])
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count)
+    return few[:count][order], rank[places]
 
 
 def all_valid(columns: Sequence[pa.Array]) -> Bools | None:

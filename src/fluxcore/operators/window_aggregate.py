@@ -23,7 +23,7 @@ from fluxcore.core.types import BIGINT
 from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.rows import times_ms
-from fluxcore.operators.sort_words import raw_values
+from fluxcore.operators.sort_words import distinct, raw_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 _FIRED_ENTRIES = 1_000_000
 """Keys in slices that are merged in one pass when many windows fire together."""
-
-_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -276,8 +274,7 @@ class WindowAggregateOperator(Operator):
         self._table.delete(gone)
         counts = self._keys.columns["slices"]
         np.subtract.at(counts, keys, 1)
-        unused = np.unique(keys)
-        self._keys.delete(unused[counts[unused] == 0])
+        self._keys.delete(np.unique(keys[counts[keys] == 0]))
 
     def _output(self, keys: Sequence[pa.Array], results: Sequence[pa.Array], ends: Int64s) -> Batch:
         schema = self._options.output
@@ -287,20 +284,6 @@ class WindowAggregateOperator(Operator):
             for index, times in enumerate((starts, ends, ends - 1))
         ]
         return Batch(pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema))
-
-
-def distinct(values: Int64s) -> tuple[Int64s, Int64s]:
-    """Return the different values (rising), and for each value its place among them; quick where they are few."""
-    out = np.empty(len(values), np.int64)
-    few = np.empty(_FEW, np.int64)
-    count = kernels.few_distinct(values, few, out)
-    if count < 0:
-        unique, inverse = np.unique(values, return_inverse=True)
-        return unique, inverse.reshape(-1)
-    order = np.argsort(few[:count])
-    rank = np.empty(count, np.int64)
-    rank[order] = np.arange(count)
-    return few[:count][order], rank[out]
 
 
 @dataclass(slots=True)

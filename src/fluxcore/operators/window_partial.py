@@ -70,8 +70,9 @@ class WindowPartials:
         if others:
             rows = np.flatnonzero(kinds == kernels.ON_TIME)
             part, slices = Batch(batch.data).take(rows), slices[rows]
-        table = self._table()
-        slots = table.upsert([slices, *(part.column(index) for index in self._options.keys)])
+        keys = [part.column(index) for index in self._options.keys]
+        table = self._table(nullable=any(key.null_count for key in keys))
+        slots = table.upsert([slices, *keys])
         if table.count > _GROUPS_SHARE_MAX * batch.rows and batch.rows >= _PAUSE_BATCHES:
             self._pause = _PAUSE_BATCHES
         self._aggregates.update(table.columns, slots, part, 0)
@@ -88,10 +89,13 @@ class WindowPartials:
         others = kernels.cut(raw_values(time, "i8"), per_ms, self._shape, rows, values, slices, kinds)
         return slices, kinds, others
 
-    def _table(self) -> KeyedTable:
-        if not hasattr(self._own, "table"):
-            keys = [self._options.types[index] for index in self._options.keys]
+    def _table(self, *, nullable: bool) -> KeyedTable:
+        """Return this thread's table for keys that may, or may not, be NULL: the latter is quicker."""
+        name = "nullable" if nullable else "plain"
+        table: KeyedTable | None = getattr(self._own, name, None)
+        if table is None:
+            keys = [self._options.types[index].with_nullable(nullable) for index in self._options.keys]
             columns = self._aggregates.columns()
-            self._own.table = self._backend().table("partial", [BIGINT.with_nullable(False), *keys], columns)
-        table: KeyedTable = self._own.table
+            table = self._backend().table(name, [BIGINT.with_nullable(False), *keys], columns)
+            setattr(self._own, name, table)
         return table

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
 
+_FUSED_TASKS_MAX = 2
+"""Up to so many tasks, an operator whose rows arrive aggregated is one task: an exchange would cost more than it saves."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -129,7 +132,9 @@ class _Builder:
         inputs = [self._placed[each] for each in node.inputs]
         keyed = all(keys for keys in recipe.keys)
         parallelism = self._settings.parallelism if keyed else 1
-        if (parallelism == 1 or recipe.partials) and len(inputs) == 1 and len(inputs[0].outlets) == 1:
+        if recipe.partials and parallelism <= _FUSED_TASKS_MAX:
+            parallelism = 1
+        if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
             piece = self._instance(node, recipe, number, 0, recipe.partials)
             inputs[0].outlets[0].add(piece)
             return _Placed([piece.out], number)

@@ -38,9 +38,9 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
             raise DataError("FX-RUN-0201", message, hint=f"drop such rows before: WHERE `{name}` IS NOT NULL")
         candidates = compute(batch.data)
         if candidates.null_count:
-            candidates = candidates.fill_null(pa.scalar(-(2**63) // 2, pa.int64()).cast(candidates.type))
+            candidates = candidates.fill_null(pa.scalar(-(2**63), pa.int64()).cast(candidates.type))
         values = np.asarray(candidates.view(pa.int64()))
-        return batch.with_steps(Steps.rising(values // units))
+        return batch.with_steps(Steps.rising(values, units))
 
     return assign
 
