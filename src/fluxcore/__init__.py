@@ -71,3 +71,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'fluxcore' has no attribute {name!r}")
     module, attribute = _PLACES[name]
     return getattr(import_module(f"fluxcore.{module}"), attribute)
+
+
+# Importing the package fluxcore.sql would put it here in place of the function: so it is imported first, and hidden.
+import_module("fluxcore.sql")
+del sql

@@ -123,8 +123,8 @@ class DuckDbEngine(Engine):
         view = duckdb_view(self.task.source, self.path)
         if view:
             self.connection.execute(view)
-        result = self.connection.execute(self.query.duckdb)
-        # newer versions of DuckDB name it to_arrow_reader
+        result: Any = self.connection.execute(self.query.duckdb)
+        # versions before 2 name it otherwise
         read = getattr(result, "to_arrow_reader", None) or result.fetch_record_batch
         yield from read(BATCH_ROWS)
 

@@ -121,7 +121,9 @@ def _run(task: Task) -> dict[str, Any]:
     lines = done.stdout.splitlines()
     answer: dict[str, Any] = json.loads(lines[-1]) if lines else {"error": done.stderr[-2000:]}
     if "error" in answer:
-        raise JobError("FX-BEN-0002", f"{task.engine} failed on {task.query}: {answer['error']}", hint=answer.get("hint"))
+        raise JobError(
+            "FX-BEN-0002", f"{task.engine} failed on {task.query}: {answer['error']}", hint=answer.get("hint")
+        )
     return answer
 
 

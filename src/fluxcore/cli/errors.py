@@ -68,8 +68,10 @@ def told(*, debug: bool) -> Iterator[None]:
 
 
 def _broken_pipe(error: BaseException | None) -> bool:
-    while error is not None:
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
         if isinstance(error, BrokenPipeError):
             return True
+        seen.append(error)
         error = error.__cause__
     return False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import Cancelled, FluxError
 from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
 from fluxcore.runtime.metrics import JobMetrics, NodeMetrics, combine
-from fluxcore.runtime.nodes import located
+from fluxcore.runtime.nodes import errors_of, located
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,8 @@ class Job:
         except Exception as error:  # noqa: BLE001  (all the rest must still be closed)
             if self._error is None:
                 self._error = located(error, name)
-                self._error.__cause__ = error
+                if self._error is not error:
+                    self._error.__cause__ = error
 
 
 def quiet_interpreter() -> None:
@@ -203,14 +204,10 @@ def quiet_interpreter() -> None:
 
 
 def _guarded(action: Callable[[], None], name: str) -> None:
-    try:
+    with errors_of(name):
         action()
-    except Exception as error:
-        raise located(error, name) from error
 
 
 def _guarded_list(action: Callable[[], list[Callable[[], None]]], name: str) -> list[Callable[[], None]]:
-    try:
+    with errors_of(name):
         return action()
-    except Exception as error:
-        raise located(error, name) from error

@@ -137,10 +137,8 @@ class MapNode(Receiver):
     def apply(self, batch: Batch) -> Batch:
         """Return the function's rows; errors name this operator. Called from any thread."""
         start = time.perf_counter()
-        try:
+        with errors_of(self.name):
             result = self._function(batch)
-        except Exception as error:
-            raise located(error, self.name) from error
         with self._lock:
             self.metrics.busy_s += time.perf_counter() - start
             self.metrics.batches_in += 1
@@ -203,13 +201,11 @@ class OperatorNode(Receiver):
         metrics.batches_in += 1
         metrics.rows_in += batch.rows
         start = time.perf_counter()
-        try:
+        with errors_of(self._context.name):
             if isinstance(batch, Partial):
                 results = list(self.operator.process_partial(batch.with_steps(steps)))
             else:
                 results = list(self.operator.process(batch.with_steps(steps), self._ports[source]))
-        except Exception as error:
-            raise located(error, self._context.name) from error
         metrics.busy_s += time.perf_counter() - start
         self._emit(results)
         if batch.steps is not None:
@@ -230,10 +226,8 @@ class OperatorNode(Receiver):
         self._open -= 1
         self._advance(self._gate.end(source))
         if self._open == 0:
-            try:
+            with errors_of(self._context.name):
                 results = list(self.operator.finish())
-            except Exception as error:
-                raise located(error, self._context.name) from error
             self._emit(results)
             self._measure()
             self.out.end()
@@ -247,10 +241,8 @@ class OperatorNode(Receiver):
             return
         self.metrics.watermark_ms = watermark
         start = time.perf_counter()
-        try:
+        with errors_of(self._context.name):
             results = list(self.operator.advance(watermark))
-        except Exception as error:
-            raise located(error, self._context.name) from error
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
         self.out.watermark(watermark)
@@ -364,10 +356,8 @@ class SinkNode(Receiver):
         """Write rows."""
         with self._lock:
             start = time.perf_counter()
-            try:
+            with errors_of(self.name):
                 self.sink.write(batch)
-            except Exception as error:
-                raise located(error, self.name) from error
             self.metrics.busy_s += time.perf_counter() - start
             self.metrics.rows_in += batch.rows
             self.metrics.batches_in += 1
@@ -389,10 +379,26 @@ def aggregated(partials: Partials | None, batch: Batch, operator: str) -> Partia
     """Return the batch aggregated, where that is possible; errors name the operator."""
     if partials is None or not batch.rows:
         return None
-    try:
+    with errors_of(operator):
         return partials(batch)
-    except Exception as error:
-        raise located(error, operator) from error
+
+
+class errors_of:  # noqa: N801
+    """Names the operator in every error inside the ``with`` block; what is no ``FluxError`` becomes one."""
+
+    __slots__ = ("_operator",)
+
+    def __init__(self, operator: str) -> None:
+        self._operator = operator
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception):
+            told = located(error, self._operator)
+            if told is not error:  # an error is never its own cause: whoever follows causes would not come to an end
+                raise told from error
 
 
 def located(error: BaseException, operator: str) -> FluxError:

@@ -18,7 +18,7 @@ from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.errors import Cancelled
 from fluxcore.limits import BATCH_ROWS, BLOCKS_IN_FLIGHT_PER_WORKER, IDLE_POLL_S
 from fluxcore.runtime.gate import Gate
-from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, located
+from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, errors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,13 +176,11 @@ class SourceStage:
     def _take(self, state: _Split) -> tuple[_Split, int, Any] | None:
         if state.ended:
             return None
-        try:
+        with errors_of(self.name):
             if state.reader is None:
                 state.reader = state.split.open()
                 state.last_rows_at = time.monotonic()
             unit = state.reader.take()
-        except Exception as error:
-            raise located(error, self.name) from error
         if unit is Signal.NOTHING_NOW:
             self._check_idle(state)
             return None
@@ -200,10 +198,8 @@ class SourceStage:
         """Return the work of a unit, one list for each slice of its rows."""
         assert state.reader is not None
         start = time.perf_counter()
-        try:
+        with errors_of(self.name):
             batch = state.reader.decode(unit)
-        except Exception as error:
-            raise located(error, self.name) from error
         seconds = time.perf_counter() - start
         with self._changed:
             self.metrics.busy_s += seconds
