@@ -26,11 +26,12 @@ def tracked() -> list[Path]:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_source_file_is_a_room_and_not_a_hall(path: Path) -> None:
     text = path.read_text("utf-8")
+    screen = 110 if path.name.endswith("_kernels.py") else 85  # a call in the middle of a hot loop costs half its speed
     assert text.count("\n") <= 700, "a file over 700 lines has more than one purpose"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno <= 85, f"{node.name} does not fit a screen"
+            assert node.end_lineno - node.lineno <= screen, f"{node.name} does not fit a screen"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.types import IntervalType
 from fluxcore.errors import ScriptError, nearest
@@ -200,10 +200,6 @@ def call(function: str, *args: Any) -> Term:
     return _Function(function, tuple(term(arg) for arg in args))
 
 
-@overload
-def term(value: Term) -> Term: ...
-@overload
-def term(value: Any) -> Term: ...
 def term(value: Any) -> Term:
     """Return ``value`` if it is a term, else the constant."""
     return value if isinstance(value, Term) else _Constant(value)
