@@ -34,6 +34,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "examples", source / "examples")
     for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"):
         shutil.copy(ROOT / name, source)
     run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)], folder)
@@ -69,6 +70,12 @@ def test_the_shell_takes_statements_from_a_pipe(installed: Path, tmp_path: Path)
     assert result.returncode == 0, result.stderr
     assert "two" in result.stdout
     assert "2" in result.stdout
+
+
+def test_the_demo_brings_its_script(installed: Path, tmp_path: Path) -> None:
+    program = "from pathlib import Path; from fluxcore.demo.run import script; print(script(Path('here'))[0])"
+    result = run([str(installed / "python"), "-c", program], tmp_path)
+    assert "here/input/flights.csv" in result.stdout
 
 
 def test_the_doctor_is_content(installed: Path, tmp_path: Path) -> None:
