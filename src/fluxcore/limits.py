@@ -36,3 +36,6 @@ JOIN_TIMEOUT_S: Final = 10.0
 
 STRING_COLUMN_BYTES_MAX: Final = 2**31 - 1
 """Bytes of text in one column of one batch (Arrow's 32-bit offsets)."""
+
+LIVE_ROWS_MAX: Final = 10_000
+"""Rows of a result that the shell keeps to show them as they change."""

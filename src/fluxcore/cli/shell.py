@@ -13,13 +13,13 @@ from fluxcore.errors import Cancelled, FluxError
 from fluxcore.runtime.kernels import use_cache_folder
 
 if TYPE_CHECKING:
-    from fluxcore.api.session import Session
+    from fluxcore.api.session import Session, Step
     from fluxcore.cli.run import RunOptions
 
 HELP = """Statements end with ;  and may take several lines.
   .help            this help
   .tables          the tables and views
-  .format NAME     table, json, csv or changelog; changelog shows every change as it comes
+  .format NAME     table (of an endless query: as it changes), json, csv or changelog (every change as it comes)
   .read FILE       run a script
   .quit            leave (or Ctrl-D)
 Ctrl-C stops the running query. SHOW TABLES, DESCRIBE t and EXPLAIN SELECT … work as in Flink."""
@@ -76,11 +76,22 @@ class _Prompt:
             else:
                 bound = self._session.bind(text, file="<shell>")
                 for step in self._session.steps(bound, text=text, file="<shell>"):
-                    run_step(self._session, step, self._format, text, "<shell>")
+                    self._step(step, text)
         except (KeyboardInterrupt, Cancelled):
             tell("stopped")
         except FluxError as error:
             tell(error.render())
+
+    def _step(self, step: Step, text: str) -> None:
+        from fluxcore.cli.live import show_live, wants_live  # the screen is needed by nobody else
+
+        if not wants_live(self._session, step, self._format):
+            run_step(self._session, step, self._format, text, "<shell>")
+            return
+        try:
+            show_live(self._session, step)
+        except FluxError as error:
+            raise error.located(text, "<shell>") from error.__cause__
 
     def _command(self, text: str) -> None:
         word, _, rest = text.partition(" ")
