@@ -14,6 +14,7 @@ from fluxcore.cli.errors import tell
 from fluxcore.cli.output.sinks import FORMATS, output_sink
 from fluxcore.core.settings import Settings
 from fluxcore.errors import FluxError, JobError, Place, ScriptError, nearest
+from fluxcore.plan.changelog import is_append_only, unique_key
 from fluxcore.runtime.kernels import use_cache_folder
 
 if TYPE_CHECKING:
@@ -99,11 +100,19 @@ def run_step(session: Session, step: Step, format_: str, text: str = "", name: s
         show_reply(step.reply.message, step.reply.columns, step.reply.rows)
         return
 
+    changes = format_ == "changelog" or (format_ == "table" and is_updated_for_ever(session, step))
+
     def output(statement: SelectStatement) -> object:
-        return output_sink(format_, sys.stdout.buffer, statement.plan.schema)
+        key = unique_key(statement.plan)
+        return output_sink(format_, sys.stdout.buffer, statement.plan.schema, changes=changes, key=key)
 
     try:
-        job = session.start_step(step, output, changelog=format_ == "changelog")  # type: ignore[arg-type]
+        if changes and format_ == "table" and sys.stdout.isatty():
+            from fluxcore.cli.live import show_live  # the screen is needed by nobody else
+
+            show_live(session, step)
+            return
+        job = session.start_step(step, output, changelog=changes)  # type: ignore[arg-type]
         try:
             job.result()
         except BaseException:
@@ -111,6 +120,12 @@ def run_step(session: Session, step: Step, format_: str, text: str = "", name: s
             raise
     except FluxError as error:
         raise error.located(text, name) from error.__cause__
+
+
+def is_updated_for_ever(session: Session, step: Step) -> bool:
+    """Return whether a step is a query whose rows are updated and whose input never ends."""
+    select = step.select
+    return select is not None and not is_append_only(select.plan) and not session.is_bounded(select.plan, step.settings)
 
 
 def show_reply(message: str | None, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcore.plan.nodes import Aggregate, Join, JoinKind, Rank, Sort
+from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Project, Rank, Sort
 
 if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node
@@ -24,3 +25,20 @@ def is_append_only(node: Node) -> bool:
 def changelog_mode(node: Node) -> str:
     """Return ``I`` for append-only rows, ``I,UB,UA,D`` for updating ones, as Flink's EXPLAIN writes it."""
     return "I" if is_append_only(node) else "I,UB,UA,D"
+
+
+def unique_key(node: Node) -> tuple[int, ...] | None:
+    """Return columns by which an updating node's rows differ from each other at any time; None where none are known."""
+    if isinstance(node, Aggregate):
+        return tuple(range(len(node.keys)))
+    if isinstance(node, Filter):
+        return unique_key(node.input)
+    if isinstance(node, Project):
+        below = unique_key(node.input)
+        if below is None:
+            return None
+        places = {
+            expr.index: place for place, expr in reversed(list(enumerate(node.exprs))) if isinstance(expr, ColumnRef)
+        }
+        return tuple(places[column] for column in below) if all(column in places for column in below) else None
+    return None

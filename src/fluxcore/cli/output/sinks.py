@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from fluxcore.cli.output.texts import joined, json_texts, plain_texts
 from fluxcore.core.hashing import text_buffers
 from fluxcore.core.ports import ChangeMode, Sink
+from fluxcore.operators.sort_words import equality_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.schema import Schema
@@ -102,26 +103,36 @@ class CsvSink(OutputSink):
 
 
 class ChangelogSink(OutputSink):
-    """One JSON object a row with the kind of change first."""
+    """One JSON object a row with the kind of change first. In: ``key`` the columns that tell the result's rows apart."""
 
     modes: ClassVar[frozenset[ChangeMode]] = frozenset(ChangeMode)
+
+    def __init__(self, stream: BinaryIO, schema: Schema, key: Sequence[int] | None = None) -> None:
+        super().__init__(stream, schema)
+        self._key = key
 
     def write(self, batch: Batch) -> None:
         """Write rows with their ``op``."""
         if not batch.rows:
             return
         self.rows += batch.rows
-        prefix = pc.binary_join_element_wise('"op": "', operations(batch), '"', "")
+        prefix = pc.binary_join_element_wise('"op": "', operations(batch, self._key), '"', "")
         self.put(b"".join(lines(json_rows(batch.data, self.schema, prefix))))
 
 
-def operations(batch: Batch) -> pa.Array:
-    """Return +I, -U, +U or -D per row: a retraction and the insertion right behind it are an update."""
+def operations(batch: Batch, key: Sequence[int] | None) -> pa.Array:
+    """Return +I, -U, +U or -D per row: a retraction and the insertion of the same key right behind it are an update.
+
+    Where no key is known, any retraction and insertion that follow each other are.
+    """
     if batch.weights is None:
         return pa.array(["+I"] * batch.rows)
     weights = batch.weights
     pairs = np.zeros(batch.rows, np.bool_)
     pairs[:-1] = (weights[:-1] < 0) & (weights[1:] > 0)
+    for index in key or ():
+        for word in equality_words(batch.column(index)):
+            pairs[:-1] &= word[:-1] == word[1:]
     names = np.where(weights > 0, "+I", "-D").astype(object)
     names[pairs] = "-U"
     names[1:][pairs[:-1]] = "+U"
@@ -134,6 +145,7 @@ class TableSink(OutputSink):
     def __init__(self, stream: BinaryIO, schema: Schema) -> None:
         super().__init__(stream, schema)
         self._widths: list[int] | None = None
+        self._names = list(schema.names)
         self._right = [column.type.name()[:3] in ("INT", "BIG", "SMA", "TIN", "DOU", "FLO", "DEC") for column in schema]
 
     def write(self, batch: Batch) -> None:
@@ -141,7 +153,7 @@ class TableSink(OutputSink):
         if not batch.rows:
             return
         self.rows += batch.rows
-        columns = []
+        columns = self.first_columns(batch)
         for index, column in enumerate(self.schema):
             texts = plain_texts(batch.column(index), column.type).to_pylist()
             columns.append(["NULL" if text is None else text.replace("\n", "⏎") for text in texts])
@@ -156,15 +168,19 @@ class TableSink(OutputSink):
     def commit(self) -> None:
         """Write the last line and the number of rows."""
         if self._widths is None:
-            self._head([[] for _ in self.schema])
+            self._head([[] for _ in self._names])
         self.put(f"{self._line()}{self.rows} row{'' if self.rows == 1 else 's'}\n".encode())
+
+    def first_columns(self, batch: Batch) -> list[list[str]]:  # noqa: ARG002
+        """Return the texts of columns that stand before the result's own."""
+        return []
 
     def _head(self, columns: list[list[str]]) -> None:
         self._widths = [
             max([len(name), *(min(len(text), _WIDTH_MAX) for text in texts)])
-            for name, texts in zip(self.schema.names, columns, strict=True)
+            for name, texts in zip(self._names, columns, strict=True)
         ]
-        names = " | ".join(self._cell(i, name) for i, name in enumerate(self.schema.names))
+        names = " | ".join(self._cell(i, name) for i, name in enumerate(self._names))
         self.put(f"{self._line()}| {names} |\n{self._line()}".encode())
 
     def _line(self) -> str:
@@ -178,12 +194,28 @@ class TableSink(OutputSink):
         return shown.rjust(width) if self._right[index] else shown.ljust(width)
 
 
-def output_sink(format_: str, stream: BinaryIO, schema: Schema) -> OutputSink:
-    """Return the sink of a ``--format``."""
-    kinds: dict[str, Callable[[BinaryIO, Schema], OutputSink]] = {
-        "table": TableSink,
-        "json": JsonSink,
-        "csv": CsvSink,
-        "changelog": ChangelogSink,
-    }
-    return kinds[format_](stream, schema)
+class ChangesTableSink(TableSink):
+    """A text table of changes, with the kind of each change in a first column: a result that is updated for ever."""
+
+    modes: ClassVar[frozenset[ChangeMode]] = frozenset(ChangeMode)
+
+    def __init__(self, stream: BinaryIO, schema: Schema, key: Sequence[int] | None = None) -> None:
+        super().__init__(stream, schema)
+        self._key = key
+        self._names.insert(0, "op")
+        self._right.insert(0, False)
+
+    def first_columns(self, batch: Batch) -> list[list[str]]:
+        """Return the kinds of change."""
+        return [operations(batch, self._key).to_pylist()]
+
+
+def output_sink(
+    format_: str, stream: BinaryIO, schema: Schema, *, changes: bool = False, key: Sequence[int] | None = None
+) -> OutputSink:
+    """Return the sink of a ``--format``; ``changes`` asks for every change in a table too."""
+    if format_ == "changelog":
+        return ChangelogSink(stream, schema, key)
+    if format_ == "table":
+        return ChangesTableSink(stream, schema, key) if changes else TableSink(stream, schema)
+    return {"json": JsonSink, "csv": CsvSink}[format_](stream, schema)
