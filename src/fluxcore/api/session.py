@@ -219,7 +219,8 @@ class Session:
     def _register(
         self, name: str, schema: Schema, options: Mapping[str, str], watermark: tuple[str, str] | None
     ) -> Stream:
-        description = TableDescription(name, schema, options)
+        time = schema.find(watermark[0]) if watermark is not None else None
+        description = TableDescription(name, schema, options, time_column=time)
         connector = registry.connector(options["connector"])
         known = {option.name for option in connector.options_for(options)} | {"connector"}
         for key in options:

@@ -85,7 +85,8 @@ class TableDescription:
     """A table as declared: the name, the physical columns, the WITH options, and where it was declared.
 
     ``spans`` maps an option's name to its place in the script, for error messages. ``metadata`` maps the position of
-    a metadata column in ``schema`` to the connector's metadata key.
+    a metadata column in ``schema`` to the connector's metadata key. ``time_column`` is the position of the column that the
+    watermark is declared on, where that is a physical one: a NULL in it is a fault of the row.
     """
 
     name: str
@@ -94,6 +95,7 @@ class TableDescription:
     primary_key: tuple[int, ...] = ()
     partitioned_by: tuple[int, ...] = ()
     metadata: Mapping[int, str] = field(default_factory=dict)
+    time_column: int | None = None
     span: Span | None = None
     spans: Mapping[str, Span] = field(default_factory=dict)
 

@@ -163,7 +163,7 @@ class ParquetReader(SplitReader):
             "FX-DAT-0013",
             f"row {unit.first_row + row + 1}: null in a column of type {column.type.sql()}",
             place=Place(file=self._path, field=column.name),
-            hint="declare the column without NOT NULL; the row policy can't skip single rows of a Parquet file",
+            hint="an event time is never NULL, nor a NOT NULL column; a row policy can't skip rows of a Parquet file",
         )
 
     def _converted(self, column: Column, array: pa.Array) -> pa.Array:

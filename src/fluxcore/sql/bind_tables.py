@@ -68,6 +68,7 @@ def _description(tree: ast.CreateTable, physical: Schema) -> TableDescription:
         name=tree.name[-1],
         schema=physical,
         options=options,
+        time_column=physical.find(tree.watermark[0]) if tree.watermark is not None else None,
         primary_key=positions(tree.primary_key, "PRIMARY KEY"),
         partitioned_by=positions(tree.partitioned, "PARTITIONED BY"),
         span=tree.span,

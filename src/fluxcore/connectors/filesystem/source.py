@@ -11,13 +11,14 @@ import pyarrow as pa
 from fluxcore.connectors.filesystem.paths import cannot, files_of, require_local
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Source, Split, SplitReader
+from fluxcore.core.schema import Schema
 from fluxcore.formats.base import DecodeRequest
 from fluxcore.formats.faults import RowFaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcore.core.ports import Pushdown, ScanRequest
+    from fluxcore.core.ports import Pushdown, ScanRequest, TableDescription
     from fluxcore.formats.base import Format
 
 
@@ -35,7 +36,7 @@ class FilesystemSource(Source):
         wanted = tuple(place[index] for index in request.columns if index in place)
         self._extra = _Extra(request) if len(wanted) < len(request.columns) else None
         self._decode = DecodeRequest(
-            schema=table.schema.select(physical),
+            schema=_with_time(table).select(physical),
             columns=wanted or (0,),
             options=table.options,
             pushdown=request.pushdown if self._extra is None else None,
@@ -49,6 +50,13 @@ class FilesystemSource(Source):
     def statistics(self) -> Mapping[str, int]:
         """Return the rows that the row policy took out."""
         return self._faults.statistics()
+
+
+def _with_time(table: TableDescription) -> Schema:
+    """Return the table's schema, with the column of the event time as one that can't be NULL."""
+    time = table.time_column
+    columns = enumerate(table.schema)
+    return Schema.of(replace(c, type=c.type.with_nullable(False)) if i == time else c for i, c in columns)
 
 
 class FileSplit(Split):
