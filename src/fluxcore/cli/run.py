@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.cli.errors import tell
 from fluxcore.cli.output.sinks import FORMATS, output_sink
+from fluxcore.core import log
 from fluxcore.core.settings import Settings
 from fluxcore.errors import FluxError, JobError, Place, ScriptError, nearest
 from fluxcore.plan.changelog import is_append_only, unique_key
@@ -70,6 +71,11 @@ def new_session(settings: dict[str, str], target: str) -> Session:
     return Session(settings, target=target)
 
 
+def show_log(settings: Settings) -> None:
+    """Show log records on standard error as the settings say."""
+    log.show(settings.text("fluxcore.log.level"), settings.text("fluxcore.log.format"))
+
+
 def read_script(name: str) -> tuple[str, str]:
     """Return a script's text and the name that messages use; ``-`` is standard input.
 
@@ -100,6 +106,7 @@ def run_step(session: Session, step: Step, format_: str, text: str = "", name: s
         show_reply(step.reply.message, step.reply.columns, step.reply.rows)
         return
 
+    show_log(step.settings)
     changes = format_ == "changelog" or (format_ == "table" and is_updated_for_ever(session, step))
 
     def output(statement: SelectStatement) -> object:
@@ -151,6 +158,10 @@ def _run_job(path: Path, settings: dict[str, str]) -> None:
     Raises: ``ScriptError`` FX-JOB-0001 for text that is no Python, ``JobError`` FX-JOB-0002 for an exception of the job.
     """
     read_script(str(path))
+    checked = Settings.load()
+    for key, value in settings.items():
+        checked = checked.with_value(key, value)
+    show_log(checked)
     os.environ["FLUXCORE_JOB_SETTINGS"] = "\n".join(f"{key}={value}" for key, value in settings.items())
     sys.argv = [str(path)]
     sys.path.insert(0, str(path.resolve().parent))

@@ -59,6 +59,14 @@ SETTINGS: dict[str, Setting] = {
             "string",
             "A folder that receives the rows that came too late for a window, one JSON lines file per operator.",
         ),
+        Setting(
+            "fluxcore.log.level",
+            "warning",
+            "enum",
+            "What the command line logs on standard error: this level and above.",
+            ("debug", "info", "warning", "error"),
+        ),
+        Setting("fluxcore.log.format", "text", "enum", "The form of the log's lines.", ("text", "json")),
     )
 }
 

@@ -86,7 +86,7 @@ class _Builder:
         for number, (root, sink) in enumerate(roots, len(order)):
             self._add_sink(root, sink, number)
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
-        return Job(self._parts)
+        return Job(self._parts, self._settings.text("pipeline.name"))
 
     def _place(self, node: Node, number: int) -> _Placed:
         settings = self._settings

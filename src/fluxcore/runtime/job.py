@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import gc
+import secrets
 import sys
 import threading
 import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from fluxcore.core.log import Log
 from fluxcore.errors import Cancelled, FluxError
 from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
 from fluxcore.runtime.metrics import JobMetrics, NodeMetrics, combine
@@ -50,8 +52,10 @@ class Parts:
 class Job:
     """A job from its start to its end. All methods may be called from any thread."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, name: str = "") -> None:
         self._parts = parts
+        self.id = secrets.token_hex(4)
+        self._log = Log("job", job=self.id, **({"name": name} if name else {}))
         self._lock = threading.Lock()
         self._running = 0
         self._error: FluxError | None = None
@@ -69,6 +73,7 @@ class Job:
     def start(self) -> Job:
         """Open everything and start the threads. An error while opening is raised here, after all was closed again."""
         self._started_at = time.monotonic()
+        self._log.info("started", sources=len(self._parts.sources), tasks=len(self._parts.tasks), bounded=self.bounded)
         quiet_interpreter()
         runs: list[tuple[str, Callable[[], None]]] = []
         try:
@@ -184,7 +189,24 @@ class Job:
             self._try(late.close, "late rows")
         self._ended_at = time.monotonic()
         gc.unfreeze()
-        self._done.set()
+        try:
+            self._tell_end()
+        finally:
+            self._done.set()
+
+    def _tell_end(self) -> None:
+        found = self.metrics()
+        if found.skipped_rows:
+            self._log.warning("rows that can't be read were skipped", rows=found.skipped_rows)
+        if found.dead_letter_rows:
+            self._log.warning("rows that can't be read went to the dead letters", rows=found.dead_letter_rows)
+        late = {operator.name: operator.late_rows for operator in found.operators if operator.late_rows}
+        for operator, rows in late.items():
+            self._log.info("rows came too late", operator=operator, rows=rows)
+        error = self._error
+        how = "ended" if error is None else "stopped" if isinstance(error, Cancelled) else "failed"
+        more = {} if how != "failed" or error is None else {"code": error.code, "error": error.message}
+        self._log.info(how, rows=found.source_rows, seconds=round(found.elapsed_s, 3), **more)
 
     def _try(self, action: Callable[[], None], name: str) -> None:
         try:
