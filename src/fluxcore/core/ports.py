@@ -287,11 +287,61 @@ class KeyedTable(Protocol):
         ...
 
 
+class RowTable(Protocol):
+    """A columnar table of whole rows (see ``fluxcore.state``); a row is known by its slot, and equal rows may repeat.
+
+    ``columns`` are NumPy views by slot as in :class:`KeyedTable`.
+    """
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Return the value columns by name."""
+        ...
+
+    def add(self, data: pa.RecordBatch) -> NDArray[Any]:
+        """Add rows; return their slots (int64)."""
+        ...
+
+    def take(self, slots: NDArray[Any]) -> list[pa.Array]:
+        """Return the rows at these slots as Arrow columns."""
+        ...
+
+    def remove(self, slots: NDArray[Any]) -> None:
+        """Remove the rows at these distinct slots."""
+        ...
+
+    def live_slots(self) -> NDArray[Any]:
+        """Return the slots in use, in the order of the slots."""
+        ...
+
+    def freeze(self) -> pa.RecordBatch:
+        """Return all rows, with the value columns behind them."""
+        ...
+
+    def restore(self, frozen: pa.RecordBatch) -> NDArray[Any]:
+        """Add what :meth:`freeze` gave; return the slots of its rows."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use."""
+        ...
+
+
 class StateBackend(Protocol):
     """Makes the tables in which operators keep all of their keyed state."""
 
     def table(self, name: str, keys: Sequence[DataType], columns: Mapping[str, str]) -> KeyedTable:
         """Return the keyed table ``name`` with these key types and value columns (name -> NumPy dtype)."""
+        ...
+
+    def rows(self, name: str, schema: pa.Schema, columns: Mapping[str, str]) -> RowTable:
+        """Return the table ``name`` of whole rows, with value columns (name -> NumPy dtype)."""
         ...
 
 

@@ -48,7 +48,7 @@ def run(options: DemoOptions, console: Console | None = None) -> int:
     verdicts = compare(work, late)
     path = write_report(work, metrics, verdicts)
     console.print(verdict_table(verdicts))
-    console.print(f"report: {path.resolve()}", soft_wrap=True)
+    console.print(f"report: {path}", soft_wrap=True)
     return _verdict(console, verdicts)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
@@ -16,6 +15,7 @@ from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
 from fluxcore.operators.aggregates.build import Aggregates
+from fluxcore.operators.sort_words import equality_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,9 +47,10 @@ class GroupAggregateOperator(Operator):
 
     def __init__(self, options: GroupAggregateOptions) -> None:
         self._options = options
-        self._aggregates = Aggregates(options.calls, options.types)
+        self._aggregates = Aggregates(options.calls, options.types, append_only=options.append_only)
         if not options.append_only and not self._aggregates.takes_retractions:
-            raise not_supported("MIN, MAX and the like over rows that are updated")
+            functions = [m.call.function for m in self._aggregates.members if not m.takes_retractions]
+            raise not_supported(f"{functions[0]} over rows that are updated")
         self._arrived = 0
 
     def open(self, context: OperatorContext) -> None:
@@ -58,6 +59,7 @@ class GroupAggregateOperator(Operator):
         keys = [self._options.types[index] for index in self._options.keys]
         columns = {**self._aggregates.columns(), "rows": "i8"}
         self._table = context.state.table("groups", keys or [BIGINT.with_nullable(False)], columns)
+        self._aggregates.open(context.state)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
         """Take rows and return the changes of their groups."""
@@ -78,7 +80,7 @@ class GroupAggregateOperator(Operator):
         gone = touched[~alive]
         changes = self._changes(old, new, touched[existed], touched[alive])
         if len(gone):
-            self._aggregates.forget(gone)
+            self._aggregates.forget(table.columns, gone)
             table.delete(gone)
         if changes is None:
             return ()
@@ -141,5 +143,8 @@ class GroupAggregateOperator(Operator):
 
 
 def _equal(left: pa.Array, right: pa.Array) -> NDArray[np.bool_]:
-    equal = pc.fill_null(pc.equal(left, right), False)
-    return np.asarray(pc.or_(equal, pc.and_(left.is_null(), right.is_null())))
+    words = equality_words(pa.concat_arrays([left, right]))
+    same = np.ones(len(left), np.bool_)
+    for word in words:
+        same &= word[: len(left)] == word[len(left) :]
+    return same

@@ -80,6 +80,8 @@ class WindowAggregateOperator(Operator):
         columns = self._aggregates.columns()
         self._table = context.state.table("slices", [number, *keys], {**columns, "key": "i8"})
         self._keys = context.state.table("keys", keys or [number], {"slices": "i8"})
+        self._aggregates.open(context.state)
+        self._scratch_aggregates.open(context.state, "merged")
         self._row_of_key = np.zeros(0, np.int64)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
@@ -250,7 +252,7 @@ class WindowAggregateOperator(Operator):
         self._aggregates.merge(scratch, columns, into, self._table.columns, slots)
         keys = self._table.key_columns(slots[firsts])[1:]
         batch = self._output(keys, scratch.results(columns, found), ends[firsts])
-        scratch.forget(found)
+        scratch.forget(columns, found)
         return batch
 
     def _merged_places(self, ends: Int64s, keys: Int64s) -> tuple[Int64s, Int64s]:
@@ -270,7 +272,7 @@ class WindowAggregateOperator(Operator):
             del self._numbers[each.pair]
         gone = np.concatenate([slots for each in freed for slots in each.slots])
         keys = self._table.columns["key"][gone]
-        self._aggregates.forget(gone)
+        self._aggregates.forget(self._table.columns, gone)
         self._table.delete(gone)
         counts = self._keys.columns["slices"]
         np.subtract.at(counts, keys, 1)

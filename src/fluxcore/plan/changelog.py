@@ -22,6 +22,17 @@ def is_append_only(node: Node) -> bool:
     return all(is_append_only(each) for each in node.inputs)
 
 
+def is_final(node: Node) -> bool:
+    """Return whether the node takes no row back when its aggregates give only their final rows (bounded input)."""
+    if isinstance(node, Aggregate | Sort):
+        return True
+    if isinstance(node, Rank) and node.window is None:
+        return False
+    if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
+        return False
+    return all(is_final(each) for each in node.inputs)
+
+
 def changelog_mode(node: Node) -> str:
     """Return ``I`` for append-only rows, ``I,UB,UA,D`` for updating ones, as Flink's EXPLAIN writes it."""
     return "I" if is_append_only(node) else "I,UB,UA,D"

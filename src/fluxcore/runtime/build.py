@@ -17,7 +17,8 @@ from fluxcore.core.ports import ChangeMode, OperatorContext, SinkRequest
 from fluxcore.core.time import SystemClock
 from fluxcore.errors import ScriptError
 from fluxcore.expr.compile import compile_predicate, compile_projection
-from fluxcore.plan.changelog import is_append_only
+from fluxcore.operators.materialize import MaterializeOperator
+from fluxcore.plan.changelog import is_append_only, is_final
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values
 from fluxcore.runtime.job import Job, Parts
@@ -108,9 +109,9 @@ class _Builder:
             return self._map(node, number, window_function(node))
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
-        return self._operator(
-            node, recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog), number
-        )
+        recipe = recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog)
+        inputs = tuple(self._placed[each] for each in node.inputs)
+        return self._operator(inputs, recipe, number, lambda index: self._late(node, number, index))
 
     def _source(self, name: str, source: Source, number: int) -> SourceStage:
         metrics = self._parts.new_metrics(number, name)
@@ -128,19 +129,20 @@ class _Builder:
             outlets.append(piece.out)
         return _Placed(outlets, number)
 
-    def _operator(self, node: Node, recipe: Recipe, number: int) -> _Placed:
-        inputs = [self._placed[each] for each in node.inputs]
+    def _operator(
+        self, inputs: tuple[_Placed, ...], recipe: Recipe, number: int, late: Callable[[int], Callable[[Batch], None]]
+    ) -> _Placed:
         keyed = all(keys for keys in recipe.keys)
         parallelism = self._settings.parallelism if keyed else 1
         if recipe.partials and parallelism <= _FUSED_TASKS_MAX:
             parallelism = 1
         if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
-            piece = self._instance(node, recipe, number, 0, recipe.partials)
+            piece = self._instance(recipe, number, late(0), recipe.partials)
             inputs[0].outlets[0].add(piece)
             return _Placed([piece.out], number)
         tasks = []
         for index in range(parallelism):
-            piece = self._instance(node, recipe, number, index)
+            piece = self._instance(recipe, number, late(index))
             tasks.append(Task(f"{recipe.name} {index + 1}/{parallelism}", piece))
         self._parts.tasks += tasks
         for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
@@ -151,9 +153,8 @@ class _Builder:
         return _Placed([task.head.out for task in tasks], number)
 
     def _instance(
-        self, node: Node, recipe: Recipe, number: int, index: int, partials: Partials | None = None
+        self, recipe: Recipe, number: int, late: Callable[[Batch], None], partials: Partials | None = None
     ) -> OperatorNode:
-        late = self._late(node, number, index)
         context = OperatorContext(recipe.name, MemoryStateBackend(), SystemClock(), late)
         piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name), partials)
         self._parts.operators.append(piece)
@@ -182,9 +183,14 @@ class _Builder:
             hint = "use a window, or a sink that takes updates, such as print"
             span = root.span if isinstance(root, Insert) else None
             raise ScriptError("FX-RUN-0110", message, span=span, hint=hint)
+        placed = self._placed[node]
+        if final and not is_final(node):
+            schema = plain(node.schema)
+            recipe = Recipe("Materialize", lambda: MaterializeOperator(schema), ((),))
+            placed = self._operator((placed,), recipe, number, lambda _: _drop)
         piece = SinkNode(name, sink, self._parts.new_metrics(number, name))
         self._parts.sinks.append(piece)
-        for outlet in self._placed[node].outlets:
+        for outlet in placed.outlets:
             outlet.add(piece)
 
 

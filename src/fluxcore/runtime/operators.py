@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import StringType, TimestampType
+from fluxcore.core.types import ArrayType, MapType, RowType, StringType, TimestampType
 from fluxcore.errors import not_supported
 from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.nodes import columns_of, moved
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
+from fluxcore.operators.join import JoinOperator, JoinOptions
+from fluxcore.operators.join_side import JoinInput
 from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
 from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
@@ -55,7 +57,8 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
     Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
     """
-    if not isinstance(node, Aggregate | Sort) and not all(is_append_only(each) for each in node.inputs):
+    regular = isinstance(node, Join) and node.left_window is None
+    if not (regular or isinstance(node, Aggregate | Sort)) and not all(is_append_only(each) for each in node.inputs):
         raise not_supported(f"{type(node).__name__} over rows that are updated")
     match node:
         case WindowAggregate():
@@ -128,20 +131,46 @@ def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
 
 
 def _join(node: Join, settings: Settings) -> Recipe:
-    if node.left_window is None or node.right_window is None:
-        raise not_supported("a join of streams that are not in equal windows", hint="join window by window")
-    residual, columns = None, None
+    residual = None
+    columns: tuple[int, ...] = ()
     if node.condition is not None:
         columns = tuple(sorted(columns_of(node.condition)))
         condition = moved(node.condition, {old: new for new, old in enumerate(columns)})
         residual = compile_predicate(condition, settings)
+    if node.left_window is None or node.right_window is None:
+        options = JoinOptions(
+            kind=JoinRows(node.kind.value),
+            left=_join_input(node.left, node.left_keys),
+            right=_join_input(node.right, node.right_keys),
+            key_types=tuple(node.left.schema[index].type.with_nullable(False) for index in node.left_keys),
+            output=plain(node.schema),
+            residual=residual,
+            residual_columns=columns,
+        )
+        return Recipe(operator_name(node), lambda: JoinOperator(options), (node.left_keys, node.right_keys))
+    return _window_join(node, residual, columns)
+
+
+def _join_input(node: Node, keys: tuple[int, ...]) -> JoinInput:
+    append_only = is_append_only(node)
+    nested = [column for column in node.schema if isinstance(column.type, ArrayType | MapType | RowType)]
+    if nested and not append_only:
+        raise not_supported(f"a join of updated rows with {nested[0].type.name()} (column {nested[0].name})")
+    return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only)
+
+
+def _window_join(
+    node: Join, residual: Callable[[pa.RecordBatch], pa.BooleanArray] | None, columns: tuple[int, ...]
+) -> Recipe:
+    assert node.left_window is not None
+    assert node.right_window is not None
     options = WindowJoinOptions(
         kind=JoinRows(node.kind.value),
         left=JoinSide(plain(node.left.schema), node.left_window.end, node.left_window.start, node.left_keys),
         right=JoinSide(plain(node.right.schema), node.right_window.end, node.right_window.start, node.right_keys),
         output=plain(node.schema),
         residual=residual,
-        residual_columns=columns,
+        residual_columns=columns if residual else None,
     )
     same = all(
         isinstance(node.left.schema[a].type, StringType) == isinstance(node.right.schema[b].type, StringType)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.state.rows import RowTable
 from fluxcore.state.table import KeyedTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import pyarrow as pa
+
     from fluxcore.core.types import DataType
 
 
 class MemoryStateBackend:
-    """Makes keyed tables in memory and knows them by name."""
+    """Makes tables in memory and knows them by name."""
 
     def __init__(self) -> None:
         self.tables: dict[str, KeyedTable] = {}
+        self.row_tables: dict[str, RowTable] = {}
 
     def table(self, name: str, keys: Sequence[DataType], columns: Mapping[str, str]) -> KeyedTable:
         """Return a new keyed table with these key types and value columns (name -> NumPy dtype)."""
         assert name not in self.tables, name
         self.tables[name] = KeyedTable(keys, columns)
         return self.tables[name]
+
+    def rows(self, name: str, schema: pa.Schema, columns: Mapping[str, str]) -> RowTable:
+        """Return a new table of whole rows of this schema, with value columns (name -> NumPy dtype)."""
+        assert name not in self.row_tables, name
+        self.row_tables[name] = RowTable(schema, columns)
+        return self.row_tables[name]

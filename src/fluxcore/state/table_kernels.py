@@ -209,6 +209,21 @@ def reindex_texts(index, arena, starts, lengths, ids):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
+def remove_texts(index, arena, starts, lengths, ids):  # type: ignore[no-untyped-def]
+    """Mark the index entries of these texts as deleted."""
+    mask = np.uint64(len(index) - 1)
+    for number in range(len(ids)):
+        each = ids[number]
+        wanted = np.uint64(each + 2)
+        at = xxh64(arena, starts[each], lengths[each]) & mask
+        while index[at] != 0:
+            if index[at] > 1 and (index[at] & _MASK32) == wanted:
+                index[at] = 1
+                break
+            at = (at + np.uint64(1)) & mask
+
+
+@njit(cache=True, nogil=True)
 def gather_texts(arena, starts, lengths, ids, offsets, out):  # type: ignore[no-untyped-def]
     """Copy the texts of ``ids`` one behind the other; ``offsets`` are already filled."""
     for row in range(len(ids)):

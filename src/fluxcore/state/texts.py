@@ -70,8 +70,8 @@ class Texts:
         self._free[first : first + len(dead)] = dead
         self._state[1] += len(dead)
         self._live_bytes -= int(self._lengths[dead].sum())
+        kernels.remove_texts(self._index, self._arena, self._starts, self._lengths, dead)
         self._lengths[dead] = -1
-        self._reindex(len(self._index))
         used = int(self._state[3])
         if used > _COMPACT_BYTES and self._live_bytes * 2 < used:
             self._compact()
@@ -95,7 +95,7 @@ class Texts:
         if insert:
             wanted = int(self._state[2]) + rows
             if wanted * 2 > len(self._index):
-                self._reindex(1 << (wanted * 4).bit_length())
+                self._reindex(1 << ((self.count + rows) * 4).bit_length())
         ids = np.empty(rows, np.int64)
         fresh = np.empty(rows, np.int64)
         made = kernels.intern(

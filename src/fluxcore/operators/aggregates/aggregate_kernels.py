@@ -75,15 +75,24 @@ def greatest(best, counts, slots, values, valid):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True)
-def spread(means, squares, counts, slots, values, valid):  # type: ignore[no-untyped-def]
-    """Update mean and sum of squared distances (Welford)."""
+def spread(means, squares, counts, slots, values, valid, weight):  # type: ignore[no-untyped-def]
+    """Update mean and sum of squared distances (Welford), backwards for a value taken back."""
     for row in range(len(slots)):
         if len(valid) == 0 or valid[row]:
             slot, value = slots[row], values[row]
-            counts[slot] += 1
             delta = value - means[slot]
-            means[slot] += delta / counts[slot]
-            squares[slot] += delta * (value - means[slot])
+            if len(weight) and weight[row] < 0:
+                counts[slot] -= 1
+                if counts[slot] == 0:
+                    means[slot] = 0.0
+                    squares[slot] = 0.0
+                else:
+                    means[slot] -= delta / counts[slot]
+                    squares[slot] = max(squares[slot] - delta * (value - means[slot]), 0.0)
+            else:
+                counts[slot] += 1
+                means[slot] += delta / counts[slot]
+                squares[slot] += delta * (value - means[slot])
 
 
 @njit(cache=True, nogil=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fluxcore.core.ports import StateBackend
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
 
@@ -73,11 +74,19 @@ class Accumulator(ABC):
     def result(self, columns: Columns, slots: Int64s) -> pa.Array:
         """Return the results at slots, in the call's Arrow type."""
 
-    def forget(self, slots: Int64s) -> None:  # noqa: B027
-        """Drop what is kept outside the columns for these slots."""
+    def open(self, state: StateBackend, name: str) -> None:  # noqa: B027
+        """Make what is kept outside the columns; ``name`` tells this accumulator's tables from others."""
+
+    def take_over(self, giver: Accumulator, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
+        """Add to ``slots`` what ``giver``, an accumulator of the same call, knows of its ``from_slots``."""
+        del giver
+        self.merge(into, slots, source, from_slots)
+
+    def forget(self, columns: Columns, slots: Int64s) -> None:  # noqa: B027
+        """Drop what is kept outside the columns for these distinct slots."""
 
     def scratch(self) -> Accumulator:
-        """Return an accumulator for a table in which windows are merged; shares nothing that :meth:`forget` drops."""
+        """Return an accumulator for a table in which windows are merged; it is opened apart."""
         return type(self)(self.call, self.arg_type, self.prefix)
 
     def at(self, columns: Columns, name: str) -> Any:

@@ -8,16 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BytesType, DecimalType, StringType
+from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType
 from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS, Accumulator, Rows
-from fluxcore.operators.aggregates.listed import CountDistinct, Kept, KeptExtreme, Percentile
+from fluxcore.operators.aggregates.distinct import Distinct
+from fluxcore.operators.aggregates.extreme import HeapExtreme
+from fluxcore.operators.aggregates.listed import ArrayAgg, Chosen, ChosenForever, Collect, ListAgg, Percentile
 from fluxcore.operators.aggregates.numeric import Average, Count, Extreme, Ordered, Spread, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.core.batch import Batch
+    from fluxcore.core.ports import StateBackend
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.aggregates.base import Columns, Int64s
@@ -25,29 +28,53 @@ if TYPE_CHECKING:
 _SPREAD = {"VAR_POP", "VAR_SAMP", "VARIANCE", "STDDEV_POP", "STDDEV_SAMP", "STDDEV"}
 
 
-def accumulator(call: AggCall, types: Sequence[DataType], prefix: str) -> Accumulator:
-    """Return the accumulator of a call over input columns of these types. Raises ``ScriptError`` FX-SQL-0900."""
+_NESTED = (ArrayType, MapType, RowType)
+
+
+def accumulator(call: AggCall, types: Sequence[DataType], prefix: str, *, append_only: bool = True) -> Accumulator:
+    """Return the accumulator of a call over input columns of these types; ``append_only`` rows are never taken back.
+
+    Raises: ``ScriptError`` FX-SQL-0900.
+    """
     type_ = types[call.args[0]] if call.args else None
-    if call.distinct:
-        if call.function == "COUNT":
-            return CountDistinct(call, type_, prefix)
-        if call.function not in ("MIN", "MAX"):
-            raise not_supported(f"{call.function}(DISTINCT …)", span=call.span)
-    if call.function == "COUNT":
-        return Count(call, type_, prefix)
-    if call.function == "SUM":
-        return Sum(call, type_, prefix)
-    if call.function == "AVG":
-        return Average(call, type_, prefix)
-    if call.function in ("MIN", "MAX"):
-        kept = isinstance(type_, StringType | BytesType | DecimalType)
-        return KeptExtreme(call, type_, prefix) if kept else Extreme(call, type_, prefix)
-    if call.function in _SPREAD and not isinstance(type_, DecimalType):
-        return Spread(call, type_, prefix)
-    if call.function in ("FIRST_VALUE", "LAST_VALUE") and not isinstance(type_, StringType | BytesType | DecimalType):
-        return Ordered(call, type_, prefix)
-    if call.function == "PERCENTILE" and len(call.parameters) == 1:
-        return Percentile(call, type_, prefix)
+    found = _accumulator(call, type_, prefix, append_only=append_only)
+    if call.function == "APPROX_COUNT_DISTINCT":
+        return Distinct(found)
+    if not call.distinct or call.function in ("MIN", "MAX"):
+        return found
+    if isinstance(type_, _NESTED):
+        raise not_supported(f"{call.function}(DISTINCT …) of {type_.name()}", span=call.span)
+    return Distinct(found)
+
+
+def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_only: bool) -> Accumulator:
+    match call.function:
+        case "COUNT" | "APPROX_COUNT_DISTINCT":
+            return Count(call, type_, prefix)
+        case "SUM" | "AVG":
+            found = (Sum if call.function == "SUM" else Average)(call, type_, prefix)
+            found.counts_specials = not append_only
+            return found
+        case "MIN" | "MAX":
+            texts = isinstance(type_, StringType | BytesType)
+            if append_only:
+                return (ChosenForever if texts or isinstance(type_, DecimalType) else Extreme)(call, type_, prefix)
+            return (Chosen if texts else HeapExtreme)(call, type_, prefix)
+        case "FIRST_VALUE" | "LAST_VALUE":
+            numeric = not isinstance(type_, (StringType, BytesType, DecimalType, *_NESTED))
+            if append_only:
+                return (Ordered if numeric else ChosenForever)(call, type_, prefix)
+            return Chosen(call, type_, prefix)
+        case "PERCENTILE" if len(call.parameters) == 1:
+            return Percentile(call, type_, prefix)
+        case "LISTAGG":
+            return ListAgg(call, type_, prefix)
+        case "ARRAY_AGG":
+            return ArrayAgg(call, type_, prefix)
+        case "COLLECT":
+            return Collect(call, type_, prefix)
+        case function if function in _SPREAD and not isinstance(type_, DecimalType):
+            return Spread(call, type_, prefix)
     what = f"{call.function} of {type_.name()}" if type_ is not None else call.function
     raise not_supported(what, span=call.span)
 
@@ -55,9 +82,16 @@ def accumulator(call: AggCall, types: Sequence[DataType], prefix: str) -> Accumu
 class Aggregates:
     """All calls of one operator over one table's columns."""
 
-    def __init__(self, calls: Sequence[AggCall], types: Sequence[DataType]) -> None:
+    def __init__(self, calls: Sequence[AggCall], types: Sequence[DataType], *, append_only: bool = True) -> None:
         self._calls = list(calls)
-        self.members = [accumulator(call, types, f"a{index}.") for index, call in enumerate(calls)]
+        self.members = [
+            accumulator(call, types, f"a{index}.", append_only=append_only) for index, call in enumerate(calls)
+        ]
+
+    def open(self, state: StateBackend, name: str = "values") -> None:
+        """Make what the calls keep outside the table's columns."""
+        for member in self.members:
+            member.open(state, f"{member.prefix}{name}")
 
     @property
     def takes_retractions(self) -> bool:
@@ -71,8 +105,8 @@ class Aggregates:
 
     @property
     def keeps_values(self) -> bool:
-        """Return whether a call keeps values outside the table, which go to one window at a time."""
-        return any(isinstance(member, Kept) for member in self.members)
+        """Return whether a call keeps values outside the table."""
+        return any(not member.mergeable for member in self.members)
 
     def columns(self) -> dict[str, str]:
         """Return the state columns of all calls."""
@@ -98,17 +132,13 @@ class Aggregates:
     def merge(self, other: Aggregates, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
         """Add the state of ``from_slots`` here to ``slots`` of ``other``."""
         for own, target in zip(self.members, other.members, strict=True):
-            if isinstance(own, Kept):
-                assert isinstance(target, Kept)
-                own.lend(target, into, slots, from_slots)
-            else:
-                target.merge(into, slots, source, from_slots)
+            target.take_over(own, into, slots, source, from_slots)
 
     def results(self, columns: Columns, slots: Int64s) -> list[pa.Array]:
         """Return each call's results at slots."""
         return [member.result(columns, slots) for member in self.members]
 
-    def forget(self, slots: Int64s) -> None:
-        """Drop what is kept outside the table for these slots."""
+    def forget(self, columns: Columns, slots: Int64s) -> None:
+        """Drop what is kept outside the table for these distinct slots."""
         for member in self.members:
-            member.forget(slots)
+            member.forget(columns, slots)

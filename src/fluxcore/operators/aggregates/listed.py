@@ -1,4 +1,4 @@
-"""Aggregates that keep values rather than numbers: PERCENTILE, distinct values, MIN and MAX of text and wide decimals."""
+"""Aggregates that keep values rather than numbers: PERCENTILE, lists, MIN and MAX of texts, the first or last of anything."""
 
 from __future__ import annotations
 
@@ -9,164 +9,235 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import DecimalType
-from fluxcore.limits import BATCH_ROWS
+from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.aggregates.base import Accumulator, Rows, numbers
-from fluxcore.operators.sort_words import dense_codes, equality_words
+from fluxcore.operators.chains import entries_of
+from fluxcore.operators.sort_words import dense_codes, equality_words, stable_order
 
 if TYPE_CHECKING:
-    from fluxcore.core.types import DataType
-    from fluxcore.expr.nodes import AggCall
+    from fluxcore.core.ports import RowTable, StateBackend
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
 
-class Kept(Accumulator):
-    """Keeps (slot, value) pairs in arrays outside the columns; subclasses say what becomes of them."""
+class Values(Accumulator):
+    """Keeps the values of each slot in a chain; subclasses say what becomes of them."""
 
     mergeable = False
+    takes_retractions = True
+    keeps_nulls = False
+    _table: RowTable
 
-    def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
-        super().__init__(call, arg_type, prefix)
-        self._slots: list[Int64s] = []
-        self._values: list[pa.Array] = []
+    def open(self, state: StateBackend, name: str) -> None:
+        """Make the table of values."""
+        assert self.arg_type is not None
+        schema = pa.schema([("value", self.arg_type.arrow())])
+        self._table = state.rows(name, schema, {"next": "i8", "prev": "i8", "owner": "i8", "order": "i8"})
 
     def columns(self) -> dict[str, str]:
-        """Return how many values there are."""
-        return {"n": "i8"}
+        """Return the chain's head."""
+        return {"head": "i8"}
 
     def update(self, columns: Columns, rows: Rows) -> None:
-        """Keep values that count."""
-        valid = rows.valid()
-        slots, values = rows.slots, rows.args[0]
-        if len(valid):
-            slots, values = slots[valid], values.filter(pa.array(valid))
-        self._keep(columns, slots, values)
+        """Keep values that count; a value taken back takes the earliest equal one away."""
+        valid = rows.where if self.keeps_nulls else rows.valid()
+        chosen = np.flatnonzero(valid) if len(valid) else np.arange(len(rows.slots))
+        if len(rows.weights):
+            back = chosen[rows.weights[chosen] < 0]
+            chosen = chosen[rows.weights[chosen] > 0]
+        slots, values = rows.slots[chosen], rows.args[0].take(pa.array(chosen))
+        self._keep(columns, slots, values, rows.first_row + chosen)
+        if len(rows.weights) and len(back):
+            self._take_back(columns, rows.slots[back], rows.args[0].take(pa.array(back)))
 
     def merge(self, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:  # noqa: ARG002
-        """Take the values that :meth:`lend` brought over."""
-        raise AssertionError("kept values are merged by lend")
+        """Take the values that :meth:`take_over` brings over."""
+        raise AssertionError("kept values are merged by take_over")
 
-    def lend(self, other: Kept, into: Columns, slots: Int64s, from_slots: Int64s) -> None:
-        """Give ``other`` the values of ``from_slots`` under ``slots``."""
-        own, values = self._all()
-        if not len(own) or not len(from_slots):
-            return
-        target = np.full(max(int(own.max()), int(from_slots.max())) + 1, -1, np.int64)
-        target[from_slots] = slots
-        places = target[own]
-        chosen = places >= 0
-        other._keep(into, places[chosen], values.filter(pa.array(chosen)))
+    def take_over(self, giver: Accumulator, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
+        """Add the values of another table's slots."""
+        assert isinstance(giver, Values)
+        places, entries = giver._entries(source, from_slots)
+        values, order = giver._table.take(entries)[0], giver._table.columns["order"][entries]
+        self._keep(into, slots[places], values, order)
 
-    def forget(self, slots: Int64s) -> None:
+    def forget(self, columns: Columns, slots: Int64s) -> None:
         """Drop the values of these slots."""
-        own, values = self._all()
-        if not len(own) or not len(slots):
+        _, entries = self._entries(columns, slots)
+        self._table.remove(entries)
+        self.at(columns, "head")[slots] = 0
+
+    def _keep(self, columns: Columns, slots: Int64s, values: pa.Array, order: Int64s) -> None:
+        if not len(slots):
             return
-        gone = np.zeros(max(int(own.max()), int(slots.max())) + 1, np.bool_)
-        gone[slots] = True
-        left = ~gone[own]
-        self._slots, self._values = [own[left]], [values.filter(pa.array(left))]
+        entries = self._table.add(pa.RecordBatch.from_arrays([values], ["value"]))
+        chain = self._table.columns
+        chain["order"][entries] = order
+        kernels.link(self.at(columns, "head"), chain["next"], chain["prev"], chain["owner"], entries, slots)
 
-    def _keep(self, columns: Columns, slots: Int64s, values: pa.Array) -> None:
-        np.add.at(self.at(columns, "n"), slots, 1)
-        self._slots.append(slots)
-        self._values.append(values)
-        self._shrink()
+    def _take_back(self, columns: Columns, slots: Int64s, values: pa.Array) -> None:
+        """Remove the earliest equal value of each slot and value."""
+        groups, inverse = np.unique(slots, return_inverse=True)
+        places, entries = self._ordered(columns, groups)
+        held = self._table.take(entries)[0]
+        words = [np.concatenate((places, inverse.reshape(-1))), *equality_words(pa.concat_arrays([held, values]))]
+        codes, count = dense_codes(words, len(places) + len(slots))
+        wanted = np.bincount(codes[len(places) :], minlength=count)
+        mine = codes[: len(places)]
+        by_code = stable_order([mine], len(mine))
+        starts = np.zeros(count, np.int64)
+        np.cumsum(np.bincount(mine, minlength=count)[:-1], out=starts[1:])
+        rank = np.empty(len(mine), np.int64)
+        rank[by_code] = np.arange(len(mine)) - starts[mine[by_code]]
+        self._drop(columns, entries[rank < wanted[mine]])
 
-    def _shrink(self) -> None:
-        """Give up what can't matter any more; called after each batch."""
+    def _drop(self, columns: Columns, entries: Int64s) -> None:
+        chain, empty = self._table.columns, np.empty(len(entries), np.int64)
+        kernels.unlink(self.at(columns, "head"), chain["next"], chain["prev"], chain["owner"], entries, empty)
+        self._table.remove(entries)
 
-    def _all(self) -> tuple[Int64s, pa.Array]:
-        if not self._slots:
-            type_ = self.arg_type.arrow() if self.arg_type else pa.null()
-            return np.zeros(0, np.int64), pa.array([], type_)
-        if len(self._slots) > 1:
-            self._slots = [np.concatenate(self._slots)]
-            self._values = [pa.concat_arrays(self._values)]
-        return self._slots[0], self._values[0]
+    def _entries(self, columns: Columns, slots: Int64s) -> tuple[Int64s, Int64s]:
+        """Return for each value of ``slots``: the place within ``slots`` (rising), and its entry."""
+        return entries_of(self.at(columns, "head"), self._table.columns["next"], slots)
 
-    def _chosen(self, slots: Int64s) -> tuple[Int64s, Any]:
-        """Return for the values of ``slots``: the position within ``slots``, and the value."""
-        own, values = self._all()
-        place = np.full(int(max(own.max(initial=0), slots.max(initial=0))) + 1, -1, np.int64)
-        place[slots] = np.arange(len(slots))
-        groups = place[own]
-        wanted = groups >= 0
-        return groups[wanted], values.filter(pa.array(wanted))
+    def _ordered(self, columns: Columns, slots: Int64s) -> tuple[Int64s, Int64s]:
+        """Return what :meth:`_entries` does, the values of a slot in the order of arrival."""
+        places, entries = self._entries(columns, slots)
+        order = stable_order([places, self._table.columns["order"][entries]], len(places))
+        return places[order], entries[order]
+
+    def _lists(self, columns: Columns, slots: Int64s) -> tuple[NDArrayInt32, pa.Array]:
+        """Return offsets (one more than slots) and the values of all slots, each slot's in the order of arrival."""
+        places, entries = self._ordered(columns, slots)
+        offsets = np.zeros(len(slots) + 1, np.int32)
+        np.cumsum(np.bincount(places, minlength=len(slots)), out=offsets[1:])
+        return offsets, self._table.take(entries)[0]
 
 
-class Percentile(Kept):
+NDArrayInt32 = Any
+
+
+class Percentile(Values):
     """PERCENTILE(x, share): exact, interpolated between the two nearest values."""
 
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
         """Return the percentiles; NULL of nothing."""
-        groups, values = self._chosen(slots)
+        groups, entries = self._entries(columns, slots)
+        values = self._table.take(entries)[0]
         doubles = values.cast(pa.float64()) if isinstance(self.arg_type, DecimalType) else values
         found = numbers(doubles).astype(np.float64)
-        order = np.lexsort((found, groups))
-        ranked = found[order]
+        if not len(found):
+            return pa.nulls(len(slots), pa.float64())
+        ranked = found[np.lexsort((found, groups))]
         counts = np.bincount(groups, minlength=len(slots)).astype(np.int64)
         firsts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        share = float(str(self.call.parameters[0]))
-        place = (counts - 1) * share
+        place = (counts - 1) * float(str(self.call.parameters[0]))
         low = np.floor(place)
         nulls = counts == 0
         at = np.where(nulls, 0, firsts + low.astype(np.int64))
-        if not len(ranked):
-            return pa.nulls(len(slots), pa.float64())
         last = np.where(nulls, 0, firsts + counts - 1)
-        below, above = (
-            ranked[np.minimum(at, len(ranked) - 1)],
-            ranked[np.minimum(np.minimum(at + 1, last), len(ranked) - 1)],
-        )
-        return pa.array(below + (above - below) * (place - low), mask=nulls if nulls.any() else None)
+        below, above = ranked[at], ranked[np.minimum(at + 1, last)]
+        exact = place == low  # so that an infinity beside a value does not turn it into NaN
+        share = np.where(exact, 0.0, place - low)
+        return pa.array(np.where(exact, below, below + (above - below) * share), mask=nulls if nulls.any() else None)
 
 
-class CountDistinct(Kept):
-    """COUNT(DISTINCT x): each (slot, value) pair is kept once, but for those that came since the last clean-up."""
+class ListAgg(Values):
+    """LISTAGG(x, separator): the texts in the order of arrival; NULL of nothing."""
 
-    def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
-        super().__init__(call, arg_type, prefix)
-        self._clean = 0
-
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
-        """Return how many different values there are."""
-        self._once()
-        groups, _ = self._chosen(slots)
-        return pa.array(np.bincount(groups, minlength=len(slots)).astype(np.int64))
-
-    def _shrink(self) -> None:
-        if sum(len(each) for each in self._slots) > 2 * self._clean + BATCH_ROWS:
-            self._once()
-
-    def _once(self) -> None:
-        slots, values = self._all()
-        codes, groups = dense_codes([slots, *equality_words(values)], len(slots))
-        if groups < len(slots):
-            _, first = np.unique(codes, return_index=True)
-            first.sort()
-            self._slots, self._values = [slots[first]], [values.take(pa.array(first))]
-        self._clean = groups
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+        """Return the joined texts."""
+        offsets, values = self._lists(columns, slots)
+        separator = str(self.call.parameters[0]) if self.call.parameters else ","
+        joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), values), separator)
+        empty = np.diff(offsets) == 0
+        return pc.if_else(pa.array(empty), pa.scalar(None, pa.string()), joined) if empty.any() else joined
 
 
-class KeptExtreme(Kept):
-    """MIN and MAX of text, bytes and wide decimals: only the best value of each slot is kept."""
+class ArrayAgg(Values):
+    """ARRAY_AGG(x): all values, NULLs too, in the order of arrival; NULL of nothing."""
 
-    def _shrink(self) -> None:
-        slots, values = self._all()
-        if len(slots) < 2:
-            return
-        rank = pc.rank(
-            values, sort_keys="descending" if self.call.function == "MAX" else "ascending", tiebreaker="first"
-        )
-        order = np.lexsort((np.asarray(rank), slots))
-        first = np.ones(len(order), np.bool_)
-        first[1:] = slots[order][1:] != slots[order][:-1]
-        best = order[first]
-        self._slots, self._values = [slots[best]], [values.take(pa.array(best))]
+    keeps_nulls = True
 
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:  # noqa: ARG002
-        """Return the best values; NULL of nothing."""
-        groups, values = self._chosen(slots)
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+        """Return the lists."""
+        offsets, values = self._lists(columns, slots)
+        empty = np.diff(offsets) == 0
+        type_ = self.call.type.arrow()
+        mask = pa.array(empty) if empty.any() else None
+        return pa.ListArray.from_arrays(pa.array(offsets), values, mask=mask).cast(type_)
+
+
+class Collect(Values):
+    """COLLECT(x): how often each value occurs."""
+
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+        """Return the multisets."""
+        places, entries = self._ordered(columns, slots)
+        values = self._table.take(entries)[0]
+        codes, count = dense_codes([places, *equality_words(values)], len(places))
+        first = np.full(count, len(codes), np.int64)
+        np.minimum.at(first, codes, np.arange(len(codes)))
+        offsets = np.zeros(len(slots) + 1, np.int32)
+        np.cumsum(np.bincount(places[first], minlength=len(slots)), out=offsets[1:])
+        type_ = self.call.type.arrow()
+        items = pa.array(np.bincount(codes, minlength=count).astype(np.int32))
+        keys = values.take(pa.array(first)).cast(type_.key_type)
+        return pa.MapArray.from_arrays(pa.array(offsets), keys, items).cast(type_)
+
+
+class Chosen(Values):
+    """One value of each slot: MIN or MAX of anything that has an order, FIRST_VALUE or LAST_VALUE."""
+
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+        """Return the chosen values; NULL of nothing."""
+        groups, entries = self._entries(columns, slots)
+        chosen = entries[self._best(groups, entries)]
         places = np.full(len(slots), -1, np.int64)
-        places[groups] = np.arange(len(groups))
+        places[self._groups_of(groups)] = np.arange(len(chosen))
+        values = self._table.take(chosen)[0]
         return values.take(pa.array(places, mask=places < 0)).cast(self.call.type.arrow())
+
+    def _best(self, groups: Int64s, entries: Int64s) -> Int64s:
+        """Return the place of the best entry of each group, by group."""
+        if self.call.function in ("FIRST_VALUE", "LAST_VALUE"):
+            rank = self._table.columns["order"][entries]
+        else:
+            rank = np.asarray(pc.rank(self._table.take(entries)[0], tiebreaker="dense")).astype(np.int64)
+        if self.call.function in ("MAX", "LAST_VALUE"):
+            rank = -rank
+        order = np.lexsort((rank, groups))
+        return order[_firsts(groups[order])]
+
+    @staticmethod
+    def _groups_of(groups: Int64s) -> Int64s:
+        return groups[_firsts(groups)]
+
+
+class ChosenForever(Chosen):
+    """The same over rows that are never taken back: only the best value of each slot is kept."""
+
+    takes_retractions = False
+
+    def update(self, columns: Columns, rows: Rows) -> None:
+        """Keep values, and of each slot touched only the best."""
+        super().update(columns, rows)
+        self._shrink(columns, np.unique(rows.slots))
+
+    def take_over(self, giver: Accumulator, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
+        """Add the best values of another table's slots."""
+        super().take_over(giver, into, slots, source, from_slots)
+        self._shrink(into, np.unique(slots))
+
+    def _shrink(self, columns: Columns, slots: Int64s) -> None:
+        groups, entries = self._entries(columns, slots)
+        if len(entries) > len(slots) or len(entries) > len(self._groups_of(groups)):
+            worse = np.ones(len(entries), np.bool_)
+            worse[self._best(groups, entries)] = False
+            self._drop(columns, entries[worse])
+
+
+def _firsts(groups: Int64s) -> Any:
+    """Return where a new group starts in grouped places."""
+    first = np.ones(len(groups), np.bool_)
+    first[1:] = groups[1:] != groups[:-1]
+    return first

@@ -22,9 +22,12 @@ from fluxcore.operators.aggregates.base import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
 _DECIMAL_MAX = 10**38
+_SPECIALS: dict[str, Callable[[Any], Any]] = {"nan": np.isnan, "up": np.isposinf, "down": np.isneginf}
 
 
 class Count(Accumulator):
@@ -53,12 +56,16 @@ class Sum(Accumulator):
     """SUM of integers (wrapping), floats or decimals; NULL of nothing. AVG builds on it."""
 
     takes_retractions = True
+    counts_specials = False
+    """Whether NaN and the infinities are counted apart, so that the number comes back when they are taken back."""
 
     def columns(self) -> dict[str, str]:
         """Return sum and count; decimals have a low and a high word."""
         if is_wide(self.arg_type):
             return {"low": "u8", "high": "u8", "n": "i8"}
-        return {"sum": "f8" if isinstance(self.arg_type, FloatType) else "i8", "n": "i8"}
+        if not isinstance(self.arg_type, FloatType):
+            return {"sum": "i8", "n": "i8"}
+        return {"sum": "f8", "n": "i8"} | (dict.fromkeys(_SPECIALS, "i8") if self.counts_specials else {})
 
     def update(self, columns: Columns, rows: Rows) -> None:
         """Add values."""
@@ -67,7 +74,27 @@ class Sum(Accumulator):
             words = self.at(columns, "low"), self.at(columns, "high")
             kernels.add_wide(*words, n, rows.slots, wide_words(rows.args[0]), rows.valid(), rows.weights)
         else:
-            kernels.add(self.at(columns, "sum"), n, rows.slots, numbers(rows.args[0]), rows.valid(), rows.weights)
+            values = numbers(rows.args[0])
+            if self.counts_specials and isinstance(self.arg_type, FloatType) and not np.isfinite(values).all():
+                values = self._without_specials(columns, rows, values)
+            kernels.add(self.at(columns, "sum"), n, rows.slots, values, rows.valid(), rows.weights)
+
+    def _without_specials(self, columns: Columns, rows: Rows, values: Any) -> Any:
+        valid = rows.valid()
+        for name, is_special in _SPECIALS.items():
+            found = is_special(values) & valid if len(valid) else is_special(values)
+            weights = rows.weights[found] if len(rows.weights) else 1
+            np.add.at(self.at(columns, name), rows.slots[found], weights)
+        return np.where(np.isfinite(values), values, 0.0)
+
+    def sums(self, columns: Columns, slots: Int64s) -> Any:
+        """Return the sums of integers and floats."""
+        total = self.at(columns, "sum")[slots]
+        if self.counts_specials and isinstance(self.arg_type, FloatType):
+            nan, up, down = (self.at(columns, name)[slots] > 0 for name in _SPECIALS)
+            total = np.where(up, np.inf, np.where(down, -np.inf, total))
+            total = np.where(nan | (up & down), np.nan, total)
+        return total
 
     def merge(self, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
         """Add sums and counts."""
@@ -92,7 +119,7 @@ class Sum(Accumulator):
                 for v, null in zip(whole, nulls, strict=True)
             ]
             return pa.array(values, self.call.type.arrow())
-        return from_numbers(self.at(columns, "sum")[slots], self.call.type.arrow(), nulls)
+        return from_numbers(self.sums(columns, slots), self.call.type.arrow(), nulls)
 
     def wide_sums(self, columns: Columns, slots: Int64s) -> list[int]:
         """Return the sums of decimals as whole numbers of their last digit."""
@@ -111,7 +138,7 @@ class Average(Sum):
             return pa.array(
                 [self._wide(v, int(c)) for v, c in zip(self.wide_sums(columns, slots), n, strict=True)], wanted
             )
-        total, nulls = self.at(columns, "sum")[slots], n == 0
+        total, nulls = self.sums(columns, slots), n == 0
         safe = np.where(nulls, 1, n)
         if isinstance(self.arg_type, FloatType):
             return from_numbers(total / safe, wanted, nulls)
@@ -165,6 +192,8 @@ class Extreme(Accumulator):
 class Spread(Accumulator):
     """VAR_POP, VAR_SAMP, STDDEV_POP, STDDEV_SAMP."""
 
+    takes_retractions = True
+
     def columns(self) -> dict[str, str]:
         """Return mean, squared distances and count."""
         return {"mean": "f8", "squares": "f8", "n": "i8"}
@@ -173,7 +202,7 @@ class Spread(Accumulator):
         """Take values."""
         values = numbers(rows.args[0]).astype(np.float64)
         state = self.at(columns, "mean"), self.at(columns, "squares"), self.at(columns, "n")
-        kernels.spread(*state, rows.slots, values, rows.valid())
+        kernels.spread(*state, rows.slots, values, rows.valid(), rows.weights)
 
     def merge(self, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:
         """Merge means and distances."""

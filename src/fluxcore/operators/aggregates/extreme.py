@@ -1,0 +1,141 @@
+"""MIN and MAX over rows that may be taken back: a heap of values for each slot, cleaned when its root is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from fluxcore.core.types import BIGINT
+from fluxcore.operators.aggregates import heap_kernels as kernels
+from fluxcore.operators.aggregates.base import Accumulator, Rows
+from fluxcore.operators.sort_words import OrderKey, order_words
+
+if TYPE_CHECKING:
+    from fluxcore.core.ports import KeyedTable, StateBackend
+    from fluxcore.operators.aggregates.base import Columns, Int64s
+
+_DEAD_MIN = 4096
+
+
+class HeapExtreme(Accumulator):
+    """Counts each value of each slot. Fixed-width types and decimals.
+
+    A value that is gone stays in the heap until it stands at the root, or until the gone ones are the most.
+    Cost: a new value O(1), a value taken back O(1), the next best O(log n) amortised.
+    """
+
+    mergeable = False
+    takes_retractions = True
+    _table: KeyedTable
+
+    def open(self, state: StateBackend, name: str) -> None:
+        """Make the table of values."""
+        assert self.arg_type is not None
+        keys = [BIGINT.with_nullable(False), self.arg_type.with_nullable(False)]
+        columns = {
+            "count": "i8",
+            "inside": "u1",
+            "owner": "i8",
+            "child": "i8",
+            "sibling": "i8",
+            "high": "i8",
+            "low": "u8",
+        }
+        self._table = state.table(name, keys, columns)
+        self._gone = 0
+
+    def columns(self) -> dict[str, str]:
+        """Return the heap's root."""
+        return {"root": "i8"}
+
+    def update(self, columns: Columns, rows: Rows) -> None:
+        """Count values."""
+        valid = rows.valid()
+        slots, values, weights = rows.slots, rows.args[0], rows.weights
+        if len(valid):
+            chosen = np.flatnonzero(valid)
+            slots, values = slots[chosen], values.take(pa.array(chosen))
+            weights = weights[chosen] if len(weights) else weights
+        if not len(slots):
+            return
+        entries, fresh = self._table.upsert_new([slots, values])
+        held = self._table.columns
+        touched = np.unique(entries)
+        before = held["count"][touched]
+        np.add.at(held["count"], entries, weights if len(weights) else 1)
+        after = held["count"][touched]
+        new = entries[fresh]
+        held["owner"][new] = slots[fresh]
+        held["high"][new], held["low"][new] = self._words(values.take(pa.array(fresh)))
+        inside = held["inside"][touched] != 0
+        self._gone += int((inside & (before > 0) & (after <= 0)).sum()) - int(
+            (inside & (before <= 0) & (after > 0)).sum()
+        )
+        self._push(columns, touched[~inside & (after > 0)])
+        self._table.delete(touched[~inside & (after == 0)])
+        if self._gone > max(_DEAD_MIN, self._table.count // 2):
+            self._rebuild(columns)
+
+    def merge(self, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:  # noqa: ARG002
+        """Windows never take rows back, so nothing merges these."""
+        raise AssertionError("MIN and MAX over updated rows are not merged")
+
+    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
+        """Return the best values; NULL of nothing."""
+        roots, held = self.at(columns, "root"), self._table.columns
+        dead = np.empty(max(len(slots), 1024), np.int64)
+        while True:
+            heap = roots, held["child"], held["sibling"], held["high"], held["low"], held["count"]
+            count = kernels.settle(*heap, np.asarray(slots, np.int64), dead)
+            popped = dead[:count]
+            held["inside"][popped] = 0
+            self._table.delete(popped[held["count"][popped] == 0])
+            self._gone -= count
+            if count < len(dead):
+                break
+        best = roots[slots]
+        known = np.flatnonzero(best)
+        values = self._table.key_columns(best[known] - 1)[1]
+        if len(known) == len(slots):
+            return values.cast(self.call.type.arrow())
+        places = np.full(len(slots), -1, np.int64)
+        places[known] = np.arange(len(known))
+        return values.take(pa.array(places, mask=places < 0)).cast(self.call.type.arrow())
+
+    def forget(self, columns: Columns, slots: Int64s) -> None:
+        """Drop the values of these slots."""
+        self._table.delete(self._emptied(columns, slots))
+
+    def _emptied(self, columns: Columns, slots: Int64s) -> Int64s:
+        """Empty the heaps of slots; return the entries that they had."""
+        out = np.empty(self._table.count, np.int64)
+        held = self._table.columns
+        slots = np.asarray(slots, np.int64)
+        count = kernels.members(self.at(columns, "root"), held["child"], held["sibling"], slots, out)
+        self._gone -= int((held["count"][out[:count]] <= 0).sum())
+        return out[:count]
+
+    def _push(self, columns: Columns, entries: Int64s) -> None:
+        held = self._table.columns
+        held["inside"][entries] = 1
+        heap = self.at(columns, "root"), held["child"], held["sibling"], held["high"], held["low"]
+        kernels.push(*heap, entries, held["owner"][entries])
+
+    def _rebuild(self, columns: Columns) -> None:
+        """Make all heaps anew, without the values that are gone."""
+        held = self._table.columns
+        live = self._table.live_slots()
+        self.at(columns, "root")[np.unique(held["owner"][live])] = 0
+        count = held["count"][live]
+        held["inside"][live] = 0
+        self._push(columns, live[count > 0])
+        self._table.delete(live[count == 0])
+        self._gone = 0
+
+    def _words(self, values: pa.Array) -> tuple[Int64s, Any]:
+        """Return two words that order the values, the best one first."""
+        words = order_words(values, OrderKey(0, descending=self.call.function == "MAX"))
+        low = words[1].view(np.uint64) ^ np.uint64(1 << 63) if len(words) > 1 else np.zeros(len(values), np.uint64)
+        return words[0], low

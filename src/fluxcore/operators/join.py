@@ -1,0 +1,208 @@
+"""Joins two changelogs on keys and a condition, for as long as they go on.
+
+A row that comes meets the rows of the other side that are there, and stays for those that come later. With weights v and w
+two rows make v * w joined ones, so that a row taken back takes its joined rows back. A row without a partner comes out with
+NULLs where the kind of join says so, and is taken back when its first partner comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from fluxcore.core.batch import Batch
+from fluxcore.core.ports import Operator
+from fluxcore.operators.join_side import JoinInput, JoinSide
+from fluxcore.operators.window_join import JoinRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from fluxcore.core.batch import Int64s
+    from fluxcore.core.ports import OperatorContext
+    from fluxcore.core.types import DataType
+
+_ONE_SIDED = (JoinRows.SEMI, JoinRows.ANTI)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinOptions:
+    """What to join.
+
+    ``key_types`` are those that both sides' keys are compared in; ``output`` left columns, then right ones (left only for
+    SEMI and ANTI). ``residual`` judges candidate pairs that hold ``residual_columns`` of left and right together.
+    """
+
+    kind: JoinRows
+    left: JoinInput
+    right: JoinInput
+    key_types: tuple[DataType, ...]
+    output: pa.Schema
+    residual: Callable[[pa.RecordBatch], pa.BooleanArray] | None = None
+    residual_columns: tuple[int, ...] = ()
+
+
+class JoinOperator(Operator):
+    """Takes changelogs on both ports. NULL keys never match.
+
+    Cost: a row costs its partners; taking one back is O(1) besides.
+    """
+
+    def __init__(self, options: JoinOptions) -> None:
+        self._options = options
+        kind = options.kind
+        self._shows_alone = (
+            kind in (JoinRows.LEFT, JoinRows.FULL, JoinRows.ANTI),
+            kind in (JoinRows.RIGHT, JoinRows.FULL),
+        )
+        self._judges = (self._shows_alone[0] or kind is JoinRows.SEMI, self._shows_alone[1])
+        self._append_only = options.left.append_only and options.right.append_only and not any(self._shows_alone)
+
+    def open(self, context: OperatorContext) -> None:
+        """Make the tables of both sides."""
+        super().open(context)
+        types = self._options.key_types
+        self._sides = (
+            JoinSide(self._options.left, types, "left", context.state),
+            JoinSide(self._options.right, types, "right", context.state),
+        )
+
+    def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
+        """Join the rows of input ``port`` (0 left, 1 right) with the other side, and keep them."""
+        if not batch.rows:
+            return ()
+        side, other = self._sides[port], self._sides[1 - port]
+        out = _Changes(self._options.output, append_only=self._append_only)
+        valid = side.valid_keys(batch)
+        if valid is not None:
+            self._alone(out, port, batch.filter(~valid).with_steps(None))
+            batch = batch.filter(valid)
+        data = batch.with_steps(None)
+        weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+        keys = side.key_arrays(data)
+        partners = np.zeros(batch.rows, np.int64)
+        shifts: list[tuple[Int64s, Int64s]] = []
+        for rows, slots in other.pairs(other.find(keys, batch.rows)):
+            rows, slots = self._judged(port, data, rows, slots)
+            counts = other.columns["count"][slots]
+            if self._judges[port]:
+                np.add.at(partners, rows, counts)
+            if self._judges[1 - port]:
+                shifts.append((slots, weights[rows]))
+            if self._options.kind not in _ONE_SIDED:
+                out.add(self._joined(port, data, rows, slots), weights[rows] * counts)
+        self._turn(out, 1 - port, shifts)
+        self._own(out, port, data, weights, partners)
+        side.add(data, keys, weights, partners if self._judges[port] else None)
+        return out.batches()
+
+    @property
+    def state_rows(self) -> int:
+        """Return the number of rows kept."""
+        return sum(side.count for side in self._sides)
+
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes kept."""
+        return sum(side.nbytes for side in self._sides)
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the rows of both sides."""
+        return {"left": self._sides[0].freeze(), "right": self._sides[1].freeze()}
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        for side, name in zip(self._sides, ("left", "right"), strict=True):
+            columns = frozen[name].columns
+            batch = Batch(pa.RecordBatch.from_arrays(columns[:-2], schema=side.options.schema))
+            counts, partners = (np.asarray(column) for column in columns[-2:])
+            side.add(batch, side.key_arrays(batch), counts, partners)
+
+    def _judged(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> tuple[Int64s, Int64s]:
+        """Return the candidate pairs for which the residual condition is true."""
+        residual = self._options.residual
+        if residual is None:
+            return rows, slots
+        columns = self._joined(port, batch, rows, slots)
+        chosen = [columns[index] for index in self._options.residual_columns] or [pa.nulls(len(rows))]
+        mask = residual(pa.RecordBatch.from_arrays(chosen, [f"c{index}" for index in range(len(chosen))]))
+        kept = (mask.fill_null(False) if mask.null_count else mask).to_numpy(zero_copy_only=False)
+        return rows[kept], slots[kept]
+
+    def _joined(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> list[pa.Array]:
+        mine = batch.data.take(pa.array(rows)).columns
+        others = self._sides[1 - port].rows(slots)
+        return [*mine, *others] if port == 0 else [*others, *mine]
+
+    def _own(self, out: _Changes, port: int, batch: Batch, weights: Int64s, partners: Int64s) -> None:
+        """Give the arrived rows that come out by themselves: without a partner, or for SEMI with one."""
+        if self._options.kind is JoinRows.SEMI:
+            if port == 0:
+                rows = np.flatnonzero(partners > 0)
+                out.add(batch.data.take(pa.array(rows)).columns, weights[rows])
+        elif self._shows_alone[port]:
+            rows = np.flatnonzero(partners <= 0)
+            out.add(self._padded(port, batch.data.take(pa.array(rows)).columns), weights[rows])
+
+    def _alone(self, out: _Changes, port: int, batch: Batch) -> None:
+        """Give rows whose key is NULL: they never have a partner and need not be kept."""
+        if self._shows_alone[port]:
+            weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+            out.add(self._padded(port, batch.data.columns), weights)
+
+    def _turn(self, out: _Changes, port: int, shifts: list[tuple[Int64s, Int64s]]) -> None:
+        """Count new and lost partners of kept rows of ``port``; rows that gained their first or lost their last change."""
+        if not shifts:
+            return
+        side = self._sides[port]
+        slots, inverse = np.unique(np.concatenate([each for each, _ in shifts]), return_inverse=True)
+        change = np.zeros(len(slots), np.int64)
+        np.add.at(change, inverse.reshape(-1), np.concatenate([weights for _, weights in shifts]))
+        before = side.columns["partners"][slots]
+        after = before + change
+        side.columns["partners"][slots] = after
+        gained = np.flatnonzero((before <= 0) & (after > 0))
+        lost = np.flatnonzero((before > 0) & (after <= 0))
+        sign = 1 if self._options.kind is JoinRows.SEMI else -1
+        for places, weight in ((gained, sign), (lost, -sign)):
+            found = slots[places]
+            out.add(self._padded(port, side.rows(found)), weight * side.columns["count"][found], first=weight < 0)
+
+    def _padded(self, port: int, columns: Sequence[pa.Array]) -> list[pa.Array]:
+        if self._options.kind in _ONE_SIDED:
+            return list(columns)
+        rows = len(columns[0]) if columns else 0
+        other = self._options.right if port == 0 else self._options.left
+        nulls = [pa.nulls(rows, field.type) for field in other.schema]
+        return [*columns, *nulls] if port == 0 else [*nulls, *columns]
+
+
+class _Changes:
+    """Gathers the rows that a batch causes, with weights of any size."""
+
+    def __init__(self, schema: pa.Schema, *, append_only: bool) -> None:
+        self._schema = schema
+        self._append_only = append_only
+        self._before: list[Batch] = []
+        self._after: list[Batch] = []
+
+    def add(self, columns: Sequence[pa.Array], weights: Int64s, *, first: bool = False) -> None:
+        """Add rows, each as often as its weight says; ``first`` puts them before those that are not."""
+        if not len(weights):
+            return
+        data = pa.RecordBatch.from_arrays(list(columns), schema=self._schema)
+        if self._append_only:
+            self._after.append(Batch(data))
+            return
+        size = np.abs(weights)
+        if (size != 1).any():
+            data = data.take(pa.array(np.repeat(np.arange(len(weights)), size)))
+            weights = np.repeat(weights, size)
+        (self._before if first else self._after).append(Batch(data, np.sign(weights).astype(np.int8)))
+
+    def batches(self) -> list[Batch]:
+        """Return the rows: those that go first, then the others."""
+        return self._before + self._after

@@ -1,0 +1,139 @@
+"""One side of a join: its rows by key, with how often each stands there and how many partners it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from fluxcore.operators import chain_kernels as kernels
+from fluxcore.operators.chains import portions
+from fluxcore.operators.sort_words import all_valid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fluxcore.core.batch import Batch, Bools, Int64s
+    from fluxcore.core.ports import KeyedTable, RowTable, StateBackend
+    from fluxcore.core.types import DataType
+
+_CHAIN = {"next": "i8", "prev": "i8", "key": "i8", "count": "i8", "partners": "i8"}
+
+
+@dataclass(frozen=True, slots=True)
+class JoinInput:
+    """One input: its Arrow schema, its types, the positions of its keys, and whether its rows are never taken back."""
+
+    schema: pa.Schema
+    types: tuple[DataType, ...]
+    keys: tuple[int, ...] = ()
+    append_only: bool = True
+
+
+class JoinSide:
+    """Keeps the rows of one input in chains by key. Rows whose key is NULL never come here.
+
+    Rows that may be taken back are kept once with a count (which may be negative for a while) and found by their values in
+    O(1); rows that are never taken back are kept as they come.
+    """
+
+    def __init__(self, options: JoinInput, key_types: Sequence[DataType], name: str, state: StateBackend) -> None:
+        self.options = options
+        self._key_arrow = [type_.arrow() for type_ in key_types]
+        self._keys: KeyedTable | None = state.table(f"{name} keys", key_types, {"head": "i8"}) if key_types else None
+        self._alone = np.zeros(1, np.int64)
+        self._plain: RowTable | None = None
+        self._counted: KeyedTable | None = None
+        if options.append_only:
+            self._plain = state.rows(f"{name} rows", options.schema, _CHAIN)
+        else:
+            self._counted = state.table(f"{name} rows", options.types, _CHAIN)
+        self.columns = (self._plain or self._table).columns
+
+    @property
+    def _table(self) -> KeyedTable:
+        assert self._counted is not None
+        return self._counted
+
+    @property
+    def count(self) -> int:
+        """Return the number of rows kept."""
+        return self._plain.count if self._plain is not None else self._table.count
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes kept."""
+        rows = self._plain.nbytes if self._plain is not None else self._table.nbytes
+        return rows + (self._keys.nbytes if self._keys is not None else 0)
+
+    def key_arrays(self, batch: Batch) -> list[pa.Array]:
+        """Return the key columns of a batch of this input, in the types that both sides share."""
+        arrays = [batch.column(index) for index in self.options.keys]
+        return [a if a.type == type_ else a.cast(type_) for a, type_ in zip(arrays, self._key_arrow, strict=True)]
+
+    def valid_keys(self, batch: Batch) -> Bools | None:
+        """Return which rows have no NULL in their key; None when all do."""
+        return all_valid([batch.column(index) for index in self.options.keys])
+
+    def find(self, keys: Sequence[pa.Array], rows: int) -> Int64s:
+        """Return the slot of each key, -1 where no row has it."""
+        return np.zeros(rows, np.int64) if self._keys is None else self._keys.lookup(keys)
+
+    def pairs(self, found: Int64s) -> Iterator[tuple[Int64s, Int64s]]:
+        """Return (row numbers, row slots here) of all pairs of keys from :meth:`find` with the rows kept, in portions."""
+        return portions(self._heads(), self.columns["next"], found)
+
+    def rows(self, slots: Int64s) -> list[pa.Array]:
+        """Return the rows at these slots."""
+        return self._plain.take(slots) if self._plain is not None else self._table.key_columns(slots)
+
+    def add(self, batch: Batch, keys: Sequence[pa.Array], weights: Int64s, partners: Int64s | None) -> None:
+        """Add rows with their weights; ``partners`` is how many each has on the other side."""
+        if self._plain is not None:
+            slots = self._plain.add(batch.data)
+            fresh = np.arange(len(slots))
+            self.columns["count"][slots] = 1
+        else:
+            slots, fresh = self._table.upsert_new(batch.data.columns)
+            np.add.at(self.columns["count"], slots, weights)
+        if partners is not None:
+            self.columns["partners"][slots] = partners
+        new = slots[fresh]
+        owners = np.zeros(len(new), np.int64)
+        if self._keys is not None:
+            at = pa.array(fresh)
+            owners = self._keys.upsert([key.take(at) for key in keys] if len(fresh) < batch.rows else keys)
+        columns = self.columns
+        kernels.link(self._heads(), columns["next"], columns["prev"], columns["key"], new, owners)
+        if self._counted is not None:
+            touched = np.unique(slots)
+            self.remove(touched[columns["count"][touched] == 0])
+
+    def remove(self, slots: Int64s) -> None:
+        """Forget the rows at these distinct slots, and keys that have none left."""
+        if not len(slots):
+            return
+        columns, empty = self.columns, np.empty(len(slots), np.int64)
+        count = kernels.unlink(self._heads(), columns["next"], columns["prev"], columns["key"], slots, empty)
+        if self._plain is not None:
+            self._plain.remove(slots)
+        else:
+            self._table.delete(slots)
+        if self._keys is not None:
+            self._keys.delete(empty[:count])
+
+    def freeze(self) -> pa.RecordBatch:
+        """Return all rows with their counts and partners (the chains are made again)."""
+        slots = self.live_slots()
+        extra = [pa.array(self.columns[name][slots]) for name in ("count", "partners")]
+        names = [f"row{index}" for index in range(len(self.options.schema))] + ["count", "partners"]
+        return pa.RecordBatch.from_arrays([*self.rows(slots), *extra], names)
+
+    def live_slots(self) -> Int64s:
+        """Return the slots of all rows."""
+        return self._plain.live_slots() if self._plain is not None else self._table.live_slots()
+
+    def _heads(self) -> Int64s:
+        return self._alone if self._keys is None else self._keys.columns["head"]
