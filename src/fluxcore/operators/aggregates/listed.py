@@ -177,10 +177,12 @@ class Collect(Values):
         codes, count = dense_codes([places, *equality_words(values)], len(places))
         first = np.full(count, len(codes), np.int64)
         np.minimum.at(first, codes, np.arange(len(codes)))
+        by_arrival = np.argsort(first)
+        first = first[by_arrival]
         offsets = np.zeros(len(slots) + 1, np.int32)
         np.cumsum(np.bincount(places[first], minlength=len(slots)), out=offsets[1:])
         type_ = self.call.type.arrow()
-        items = pa.array(np.bincount(codes, minlength=count).astype(np.int32))
+        items = pa.array(np.bincount(codes, minlength=count)[by_arrival].astype(np.int32))
         keys = values.take(pa.array(first)).cast(type_.key_type)
         return pa.MapArray.from_arrays(pa.array(offsets), keys, items).cast(type_)
 
