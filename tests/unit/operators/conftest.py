@@ -12,6 +12,7 @@ import pytest
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import MAX_TIME_MS, SystemClock
+from fluxcore.state.backend import MemoryStateBackend
 
 
 @dataclass
@@ -72,7 +73,7 @@ def rows_of(batches):
 
 
 def new_context(late):
-    return OperatorContext("test", None, SystemClock(), late.append)
+    return OperatorContext("test", MemoryStateBackend(), SystemClock(), late.append)
 
 
 def drive(make, stream, *, freeze_at=None):
