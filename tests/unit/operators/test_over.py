@@ -25,7 +25,7 @@ EVENTS = st.lists(
 )
 MODELS = {
     "LAG": None,
-    "COUNT": lambda v: len(v),
+    "COUNT": len,
     "SUM": lambda v: sum(v) if v else None,
     "AVG": lambda v: int(sum(v) / len(v)) if v else None,
     "MIN": lambda v: min(v, default=None),
