@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from fluxcore.connectors.collect import QueueSink
 from fluxcore.errors import Cancelled, ScriptError, not_supported
-from fluxcore.plan.changelog import changelog_mode, is_append_only
+from fluxcore.operators.change_kinds import operations
+from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
 from fluxcore.runtime.build import Options, build
@@ -15,8 +18,7 @@ from fluxcore.runtime.scans import is_bounded
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import pyarrow as pa
-
+    from fluxcore.core.batch import Batch
     from fluxcore.core.ports import Sink
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
@@ -47,12 +49,15 @@ class EmbeddedTarget:
         return build(list(zip(plans, sinks, strict=True)), Options(settings, changelog, bounded))
 
     def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
-        """Run a query and yield its rows batch by batch; closing the iterator stops the job."""
-        queue = QueueSink()
+        """Run a query and yield its rows batch by batch; closing the iterator stops the job.
+
+        With ``changelog`` a first column ``op`` says +I, -U, +U or -D.
+        """
+        queue, key = QueueSink(), unique_key(node)
         job = self.start([(node, queue)], settings, changelog=changelog)
         try:
             for batch in queue:
-                yield batch.data
+                yield _with_operations(batch, key) if changelog else batch.data
             job.result()
         except BaseException as error:
             job.stop()
@@ -70,6 +75,11 @@ class EmbeddedTarget:
         text = "\n\n".join(_tree(plan) for plan in plans)
         rules = ", ".join(fired) or "none"
         return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+
+
+def _with_operations(batch: Batch, key: Sequence[int] | None) -> pa.RecordBatch:
+    data = batch.data
+    return pa.RecordBatch.from_arrays([operations(batch, key), *data.columns], ["op", *data.schema.names])
 
 
 def _tree(node: Node, depth: int = 0) -> str:

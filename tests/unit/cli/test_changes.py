@@ -5,10 +5,11 @@ import pyarrow as pa
 import pytest
 
 import fluxcore as fx
-from fluxcore.cli.output.sinks import ChangesTableSink, operations
+from fluxcore.cli.output.sinks import ChangesTableSink
 from fluxcore.core.batch import Batch
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT, STRING
+from fluxcore.operators.change_kinds import operations
 from fluxcore.plan.changelog import unique_key
 
 

@@ -18,7 +18,11 @@ CASES = {
     "SELECT DISTINCT k, v FROM t": (False, True, (0, 1)),
     "SELECT a.v FROM t a JOIN t b ON a.k = b.k": (True, True, None),
     "SELECT a.v FROM t a LEFT JOIN t b ON a.k = b.k": (False, False, None),
-    "SELECT v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) r FROM t) WHERE r <= 2": (False, False, None),
+    "SELECT v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) r FROM t) WHERE r <= 2": (
+        False,
+        False,
+        None,
+    ),
 }
 
 

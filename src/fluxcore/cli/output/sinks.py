@@ -7,14 +7,13 @@ import io
 import json
 from typing import TYPE_CHECKING, BinaryIO, ClassVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.cli.output.texts import joined, json_texts, plain_texts
 from fluxcore.core.hashing import text_buffers
 from fluxcore.core.ports import ChangeMode, Sink
-from fluxcore.operators.sort_words import equality_words
+from fluxcore.operators.change_kinds import operations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,25 +117,6 @@ class ChangelogSink(OutputSink):
         self.rows += batch.rows
         prefix = pc.binary_join_element_wise('"op": "', operations(batch, self._key), '"', "")
         self.put(b"".join(lines(json_rows(batch.data, self.schema, prefix))))
-
-
-def operations(batch: Batch, key: Sequence[int] | None) -> pa.Array:
-    """Return +I, -U, +U or -D per row: a retraction and the insertion of the same key right behind it are an update.
-
-    Where no key is known, any retraction and insertion that follow each other are.
-    """
-    if batch.weights is None:
-        return pa.array(["+I"] * batch.rows)
-    weights = batch.weights
-    pairs = np.zeros(batch.rows, np.bool_)
-    pairs[:-1] = (weights[:-1] < 0) & (weights[1:] > 0)
-    for index in key or ():
-        for word in equality_words(batch.column(index)):
-            pairs[:-1] &= word[:-1] == word[1:]
-    names = np.where(weights > 0, "+I", "-D").astype(object)
-    names[pairs] = "-U"
-    names[1:][pairs[:-1]] = "+U"
-    return pa.array(names.tolist(), pa.string())
 
 
 class TableSink(OutputSink):

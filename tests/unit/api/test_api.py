@@ -1,0 +1,186 @@
+"""The Python API beside SQL, plain Python and DuckDB."""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import fluxcore as fx
+
+ROWS = 5_000
+
+
+def table():
+    number = pa.array(range(ROWS), pa.int64())
+    return pa.table(
+        {
+            "id": number,
+            "city": pa.array([None if i % 11 == 0 else f"c{i % 7}" for i in range(ROWS)]),
+            "fare": pa.array([None if i % 13 == 0 else (i * 37 % 100) / 4 for i in range(ROWS)]),
+            "ts": pa.array([i * 1_000_000 for i in range(ROWS)], pa.int64()).cast(pa.timestamp("us")),
+        }
+    )
+
+
+@pytest.fixture(params=["1", "2"], ids=["one worker", "two workers"])
+def session(request):
+    made = fx.Session({"parallelism.default": request.param})
+    made.from_arrow(table(), name="rides", watermark=("ts", "5 s"))
+    return made
+
+
+def rows(stream):
+    return sorted(stream.to_arrow().to_pylist(), key=repr)
+
+
+def asked(query):
+    rides = table()  # noqa: F841  (DuckDB finds it by its name)
+    return sorted(duckdb.sql(query).to_arrow_table().to_pylist(), key=repr)
+
+
+def test_filter_select_and_computed_columns(session):
+    rides = session.table("rides")
+    found = rides.filter(fx.col("fare") > 10, fx.col("city").is_not_null()).select("id", double=fx.col("fare") * 2)
+    assert rows(found) == asked("SELECT id, fare * 2 AS double FROM rides WHERE fare > 10 AND city IS NOT NULL")
+    wide = rides.with_columns(big=fx.col("fare").between(20, 30)).filter(fx.col("big"))
+    assert wide.schema.names == ["id", "city", "fare", "ts", "big"]
+    assert len(rows(wide)) == len(asked("SELECT 1 FROM rides WHERE fare BETWEEN 20 AND 30"))
+
+
+def test_the_plan_is_the_one_that_sql_makes(session):
+    by_api = session.table("rides").filter(fx.col("fare") > 10.5).select("id")
+    by_sql = session.sql("SELECT id FROM rides WHERE fare > 10.5")
+    assert by_api.explain().split("rules:")[0] == by_sql.explain().split("rules:")[0]
+
+
+def test_groups(session):
+    found = session.table("rides").group_by("city").agg(
+        n=fx.count(), known=fx.count("fare"), total=fx.sum("fare"), least=fx.min("id"), most=fx.max("id"),
+        mean=fx.avg("fare"), dear=fx.count().where(fx.col("fare") > 20), kinds=fx.count("fare").distinct(),
+    )  # fmt: skip
+    wanted = asked(
+        "SELECT city, count(*) AS n, count(fare) AS known, sum(fare) AS total, min(id) AS least, max(id) AS most, "
+        "avg(fare) AS mean, count(*) FILTER (fare > 20) AS dear, count(DISTINCT fare) AS kinds FROM rides GROUP BY city"
+    )
+    assert [r["city"] for r in rows(found)] == [r["city"] for r in wanted]
+    for got, want in zip(rows(found), wanted, strict=True):
+        assert got == pytest.approx(want)
+
+
+def test_windows(session):
+    found = session.table("rides").window(fx.tumble("ts", "1 minute")).group_by("city").agg(n=fx.count())
+    wanted = asked("SELECT city, count(*) AS n, time_bucket(INTERVAL '1 minute', ts) AS s FROM rides GROUP BY city, s")
+    key = lambda row: (row["city"], row["n"], row.get("s") or row.get("window_start"))  # noqa: E731
+    assert sorted(map(key, rows(found)), key=repr) == sorted(map(key, wanted), key=repr)
+    sliding = session.table("rides").window(fx.hop("ts", size="1 minute", slide="20 s")).group_by().agg(n=fx.count())
+    full = [row["n"] for row in sorted(rows(sliding), key=lambda row: row["window_start"])]
+    assert full[2:-3] == [60] * (len(full) - 5)
+
+
+def test_union_join_top_over_sort_and_limit(session):
+    rides = session.table("rides")
+    twice = rides.select("id").union(rides.select("id"))
+    assert len(rows(twice)) == 2 * ROWS
+    joined = rides.select("id", "city").join(rides.select("id", "fare"), on=["id"])
+    assert rows(joined.select("id", "fare")) == asked("SELECT id, fare FROM rides")
+    best = rides.filter(fx.col("fare").is_not_null()).top(1, by=["fare", "id"], per=["city"]).select("city", "id")
+    assert rows(best) == asked(
+        "SELECT city, id FROM rides WHERE fare IS NOT NULL "
+        "QUALIFY row_number() OVER (PARTITION BY city ORDER BY fare DESC, id DESC) = 1"
+    )
+    before = rides.over(partition_by="city", order_by="ts", last=fx.lag("id")).select("id", "last")
+    assert rows(before) == asked("SELECT id, lag(id) OVER (PARTITION BY city ORDER BY ts) AS last FROM rides")
+    assert rides.select("id").sort("id", ascending=False).limit(3).to_arrow()["id"].to_pylist() == [4999, 4998, 4997]
+
+
+def test_results_in_three_forms_and_batch_by_batch(session):
+    stream = session.table("rides").select("id", "fare")
+    arrow = stream.to_arrow()
+    assert arrow.num_rows == ROWS
+    polars = pytest.importorskip("polars")
+    frame = stream.to_polars()
+    assert isinstance(frame, polars.DataFrame)
+    assert sorted(frame["id"].to_list()) == list(range(ROWS))
+    pytest.importorskip("pandas")
+    pandas = stream.to_pandas()
+    assert str(pandas.dtypes["fare"]) == "double[pyarrow]"
+    assert sum(batch.num_rows for batch in stream.batches()) == ROWS
+
+
+def test_the_changelog_of_an_updated_query():
+    session = fx.Session({"parallelism.default": "1"})
+    session.from_arrow(
+        [pa.record_batch({"k": ["a", "a"], "v": [1, 2]}), pa.record_batch({"k": ["a"], "v": [3]})], name="t"
+    )
+    found = [row for b in session.sql("SELECT k, SUM(v) AS s FROM t GROUP BY k").batches(changelog=True) for row in b.to_pylist()]  # fmt: skip
+    assert found == [
+        {"op": "+I", "k": "a", "s": 3}, {"op": "-U", "k": "a", "s": 3}, {"op": "+U", "k": "a", "s": 6},
+    ]  # fmt: skip
+
+
+def test_an_endless_query_is_closed_with_its_iterator():
+    session = fx.Session()
+    session.execute("CREATE TABLE g (x INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100000')")
+    batches = session.table("g").batches()
+    assert next(batches).num_rows > 0
+    batches.close()
+    with pytest.raises(StopIteration):
+        next(batches)
+
+
+def test_writing_into_a_table(session, tmp_path):
+    session.execute(
+        f"CREATE TABLE out (id BIGINT, fare DOUBLE) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'o'}', "
+        "'format' = 'json')"
+    )
+    session.table("rides").select("id", "fare").write("out")
+    assert sum(len(file.read_text().splitlines()) for file in (tmp_path / "o").iterdir()) == ROWS
+
+
+def test_files_are_read_by_their_suffix(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("1,a\n2,b\n")
+    schema = pa.schema([("id", pa.int64()), ("name", pa.string())])
+    stream = fx.Session().read(path, schema=schema)
+    assert rows(stream) == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "hint"),
+    [
+        (lambda s: s.table("rides").select("farre"), "FX-API-0001", "fare"),
+        (lambda s: s.table("rides").filter(fx.col("farre") > 1), "FX-API-0001", "fare"),
+        (lambda s: s.table("ride"), "FX-SQL-0203", "rides"),
+        (lambda s: s.sql("SELEC 1"), "FX-SQL-0106", None),
+        (lambda s: s.table("rides").window(fx.tumble("id", "1 minute")), "FX-API-0002", None),
+        (lambda s: s.table("rides").window(fx.tumble("ts", "1 minuet")), "FX-API-0003", None),
+        (lambda s: s.table("rides").filter(fx.col("fare")), None, None),
+        (lambda s: s.table("rides").over(partition_by="city", order_by="id", x=fx.lag("id")), "FX-API-0002", None),
+        (lambda s: s.from_arrow(table(), name="x", watermark=("id", "5 s")), "FX-API-0010", None),
+        (lambda s: s.read("x.dat", schema=pa.schema([("a", pa.int64())])), "FX-API-0009", None),
+        (lambda s: fx.Session(target="moon"), None, None),
+        (lambda s: fx.Session({"parallelism.defalt": "1"}), None, "parallelism.default"),
+    ],
+)
+def test_mistakes_are_script_errors_that_say_what_to_do(session, wrong, code, hint):
+    with pytest.raises(fx.ScriptError) as caught:
+        wrong(session)
+    if code is not None:
+        assert caught.value.code == code
+    if hint is not None:
+        assert hint in str(caught.value.hint) + str(caught.value)
+
+
+def test_a_column_has_no_truth_value():
+    with pytest.raises(TypeError, match="write & for and"):
+        bool(fx.col("a") > 1)
+
+
+def test_the_shared_session_and_the_names_of_the_package():
+    fx.from_arrow(pa.table({"a": [1, 2]}), name="shared_numbers")
+    assert rows(fx.sql("SELECT SUM(a) AS s FROM shared_numbers")) == [{"s": 3}]
+    for name in fx.__all__:
+        assert getattr(fx, name) is not None
+    with pytest.raises(AttributeError):
+        fx.nothing  # noqa: B018
