@@ -65,7 +65,7 @@ class QueryBinder:
     def _table(self, name: str, span: Span) -> Node:
         if name in self._tables:
             return self._tables[name]
-        return self._catalog.get(name, span).node
+        return self._catalog.relation(name, span)
 
     def _sub_query(self, query: ast.Query) -> Node:
         return self._query(query)

@@ -43,6 +43,16 @@ class Catalog:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
 
+    def copy(self) -> Catalog:
+        """Return a catalog of the same tables and views."""
+        found = Catalog()
+        found._entries = dict(self._entries)
+        return found
+
+    def take(self, other: Catalog) -> None:
+        """Hold what another catalog holds."""
+        self._entries = dict(other._entries)
+
     def add(self, name: str, entry: Entry, *, if_not_exists: bool = False, span: Span | None = None) -> bool:
         """Add a table or view; return whether it is new. Raises ``ScriptError`` FX-SQL-0502 for a name in use."""
         if name in self._entries:
@@ -73,11 +83,22 @@ class Catalog:
             raise self._missing(name, span)
         return found
 
+    def relation(self, name: str, span: Span | None = None) -> Node:
+        """Return the plan of a table or view to read. Raises ``ScriptError`` FX-SQL-0203, or FX-CON-0003."""
+        found = self.get(name, span)
+        if found.table is not None and not registry.connector(found.table.options["connector"]).readable():
+            message = f"'{name}' can't be read: its connector '{found.table.options['connector']}' only writes"
+            raise ScriptError("FX-CON-0003", message, span=span)
+        return found.node
+
     def table(self, name: str, span: Span | None = None) -> TableDescription:
-        """Return a table to write into. Raises ``ScriptError`` FX-SQL-0203 or 0204."""
+        """Return a table to write into. Raises ``ScriptError`` FX-SQL-0203 or 0204, or FX-CON-0003."""
         found = self.get(name, span)
         if found.table is None:
             raise ScriptError("FX-SQL-0204", f"'{name}' is a view and can't be written into", span=span)
+        if not registry.connector(found.table.options["connector"]).writable():
+            message = f"'{name}' can't be written: its connector '{found.table.options['connector']}' only reads"
+            raise ScriptError("FX-CON-0003", message, span=span)
         return found.table
 
     def names(self, kind: str | None = None) -> list[str]:

@@ -25,6 +25,9 @@ _NILADIC = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_TIME
 _CALLABLE = {"LEFT", "RIGHT", "ROW", "ARRAY", "MAP", "TRUNCATE", "IF", "FLOOR", "CEIL", "COUNT", "CHAR_LENGTH"}
 
 
+_DIGITS_MAX = 38
+
+
 class ExpressionParser(Cursor):
     """Parses expressions; queries inside them are left to :meth:`query`."""
 
@@ -167,7 +170,11 @@ class ExpressionParser(Cursor):
         match token.kind:
             case Kind.NUMBER:
                 self.advance()
-                return ast.Constant(value=_number(token.text), span=token.span)
+                value = _number(token.text)
+                if not isinstance(value, float) and len(Decimal(value).as_tuple().digits) > _DIGITS_MAX:
+                    message = f"a number of more than {_DIGITS_MAX} digits fits no type"
+                    raise ScriptError("FX-SQL-0303", message, span=token.span, hint="write it as a DOUBLE: 1.5E40")
+                return ast.Constant(value=value, span=token.span)
             case Kind.STRING:
                 self.advance()
                 return ast.Constant(value=token.text, span=token.span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,16 +80,27 @@ class BoundScript:
     settings: Settings
 
 
+_FRAMES_MAX = 5_000
+"""Frames of the interpreter that a deep expression may take: some hundreds of operators one within the other."""
+
+
 def bind_script(text: str, *, file: str | None = None, catalog: Catalog, settings: Settings) -> BoundScript:
     """Parse and bind a whole script.
 
-    Raises: ``ScriptError`` with file, line and column of what is wrong; tables made before the error stay.
+    Raises: ``ScriptError`` with file, line and column of what is wrong; the catalog is then as it was before.
     """
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES_MAX))
+    trial = catalog.copy()
     try:
-        binder = _ScriptBinder(text, catalog, settings)
-        return BoundScript(tuple(binder.bind(tree) for tree in parse_script(text)), binder.settings)
+        binder = _ScriptBinder(text, trial, settings)
+        bound = BoundScript(tuple(binder.bind(tree) for tree in parse_script(text)), binder.settings)
     except FluxError as error:
         raise error.located(text, file) from error.__cause__
+    except RecursionError:
+        message = "an expression of the script is nested too deeply"
+        raise ScriptError("FX-SQL-0110", message, hint="IN (…) says the same as a long row of OR") from None
+    catalog.take(trial)
+    return bound
 
 
 def bind_query(text: str, *, catalog: Catalog, settings: Settings) -> Node:
