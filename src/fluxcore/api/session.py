@@ -162,7 +162,7 @@ class Session:
 
     def iterate(self, node: nodes.Node, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
         """Run a query and return its rows batch by batch."""
-        return self.target.iterate(node, self.settings, changelog=changelog)
+        yield from self.target.iterate(node, self.settings, changelog=changelog)  # holds the session, and its tables
 
     def is_bounded(self, node: nodes.Node, settings: Settings | None = None) -> bool:
         """Return whether a plan ends by itself."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import ScanRequest, TableDescription
 
 _UNIT_ROWS = 65_536
+_SEEDED_ROWS = 1_024
+"""Rows that are made from one seed, so that the same row is the same however rows are cut."""
 _LETTERS = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
@@ -220,13 +222,22 @@ class DatagenReader(SplitReader):
         """Return the rows of a range."""
         first, rows = unit
         source = self._source
-        arrays = []
-        for index in source.request.columns:
-            seed = None if source.seed is None else [source.seed, index, first]
-            arrays.append(source.fields[index].values(first, rows, np.random.default_rng(seed)))
+        arrays = [self._values(index, first, rows) for index in source.request.columns]
         data = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         pushdown = source.request.pushdown
         return Batch(data) if pushdown is None else Batch(data).filter(pushdown.mask(data))
+
+    def _values(self, index: int, first: int, rows: int) -> pa.Array:
+        """Return a column of a range; with a seed it does not depend on how rows are cut into ranges."""
+        source = self._source
+        if source.seed is None:
+            return source.fields[index].values(first, rows, np.random.default_rng())
+        start = first // _SEEDED_ROWS * _SEEDED_ROWS
+        parts = [
+            source.fields[index].values(at, _SEEDED_ROWS, np.random.default_rng([source.seed, index, at]))
+            for at in range(start, first + rows, _SEEDED_ROWS)
+        ]
+        return pa.concat_arrays(parts).slice(first - start, rows)
 
     def position(self) -> Mapping[str, Any]:
         """Return the next row number."""

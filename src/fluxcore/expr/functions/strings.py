@@ -224,6 +224,16 @@ def _base64(value: str | bytes) -> str:
     return base64.b64encode(value.encode() if isinstance(value, str) else value).decode()
 
 
+def _cased(array: pa.Array, ascii_case: Callable[[pa.Array], pa.Array], full_case: Callable[[str], str]) -> pa.Array:
+    """Return text in another case by Unicode's full mapping, as Java does: ß in capitals is SS, which Arrow does not know."""
+    plain = pc.string_is_ascii(array)
+    if pc.all(plain, min_count=0).as_py():
+        return ascii_case(array)
+    encoded = array.dictionary_encode()
+    texts = pa.array([text and full_case(text) for text in encoded.dictionary.to_pylist()], pa.string())
+    return texts.take(encoded.indices)
+
+
 _S, _I = STRING, INT
 register(
     Function("||", "Text", _texts, _concat, "Texts put together; NULL if any is NULL.", ("'a' || 'b'", "ab")), "CONCAT"
@@ -232,8 +242,22 @@ register(Function("CONCAT_WS", "Text", _texts, _concat_ws, "Texts put together w
                   ("CONCAT_WS('-', 'a', 'b')", "a-b")))  # fmt: skip
 register(Function("LIKE", "Text", _like_rule, _like, "Whether text matches a pattern of % and _.", ("'abc' LIKE 'a%'", "TRUE"),
                   total=False))  # fmt: skip
-_add("UPPER", [_S], _S, lambda i: pc.utf8_upper(i.array(0)), "Text in capitals.", ("UPPER('ab')", "AB"))
-_add("LOWER", [_S], _S, lambda i: pc.utf8_lower(i.array(0)), "Text in small letters.", ("LOWER('AB')", "ab"))
+_add(
+    "UPPER",
+    [_S],
+    _S,
+    lambda i: _cased(i.array(0), pc.ascii_upper, str.upper),
+    "Text in capitals.",
+    ("UPPER('ab')", "AB"),
+)
+_add(
+    "LOWER",
+    [_S],
+    _S,
+    lambda i: _cased(i.array(0), pc.ascii_lower, str.lower),
+    "Text in small letters.",
+    ("LOWER('AB')", "ab"),
+)
 _add("CHAR_LENGTH", [_S], _I, lambda i: pc.utf8_length(i.array(0)), "How many characters.", ("CHAR_LENGTH('añb')", "3"),
      "CHARACTER_LENGTH", "LENGTH")  # fmt: skip
 _add("TRIM", [_S, _S], _S, _trim("both"), "Text without blanks, or the given characters, at its ends.", ("TRIM(' a ')", "a"),
