@@ -21,7 +21,7 @@ HELP = """Statements end with ;  and may take several lines.
   .tables          the tables and views
   .format NAME     table (of an endless query: as it changes), json, csv or changelog (every change as it comes)
   .read FILE       run a script
-  .quit            leave (or Ctrl-D)
+  .quit            leave (or QUIT; or EXIT; or Ctrl-D)
 Ctrl-C stops the running query. SHOW TABLES, DESCRIBE t and EXPLAIN SELECT … work as in Flink."""
 
 
@@ -63,7 +63,7 @@ class _Prompt:
                 continue
             except EOFError:
                 return
-            if text in (".quit", ".exit"):
+            if text.rstrip("; ").lower() in (".quit", ".exit", "quit", "exit"):
                 return
             if text:
                 self._handle(text)
