@@ -321,7 +321,7 @@ class Join(Node):
     def schema(self) -> Schema:
         left, right = self.left.schema.columns, self.right.schema.columns
         if self.kind in (JoinKind.SEMI, JoinKind.ANTI):
-            return Schema.of(left)
+            return Schema.of(left if self.left_window else tuple(replace(column, time=None) for column in left))
         if self.kind in (JoinKind.RIGHT, JoinKind.FULL):
             left = tuple(replace(column, type=column.type.with_nullable(True)) for column in left)
         if self.kind in (JoinKind.LEFT, JoinKind.FULL):

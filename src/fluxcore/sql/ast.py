@@ -68,10 +68,11 @@ class CastTo(Expression):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubQuery(Expression):
-    """A query as a value, or behind IN or EXISTS (``kind``)."""
+    """A query as a value, or behind IN or EXISTS (``kind``); ``left`` is what IN looks for."""
 
     query: Query
     kind: str
+    left: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

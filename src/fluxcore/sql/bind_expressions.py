@@ -62,7 +62,8 @@ class ExpressionBinder:
                 return self._call(tree)
             case ast.SubQuery():
                 what = {"IN": "IN with a sub-query", "EXISTS": "EXISTS"}.get(tree.kind, "a sub-query as a value")
-                raise not_supported(what, span=tree.span, hint="a join may say the same")
+                place = "" if tree.kind == "SCALAR" else " other than in WHERE, joined by AND,"
+                raise not_supported(f"{what}{place}", span=tree.span, hint="a join may say the same")
             case ast.Star():
                 raise ScriptError("FX-SQL-0205", "* can't stand here", span=tree.span)
         raise ScriptError("FX-SQL-0205", "this can't stand here", span=tree.span)

@@ -12,6 +12,7 @@ from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
 from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
+from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.nodes import (
     Aggregate,
     Filter,
@@ -31,6 +32,7 @@ from fluxcore.sql.bind_relations import RelationBinder
 from fluxcore.sql.columns import attached_window, distinct_names, references, with_columns
 from fluxcore.sql.row_number import RowNumber, recognise_top_n
 from fluxcore.sql.scope import Scope
+from fluxcore.sql.sub_queries import bind_sub_query, split_where
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,8 +96,7 @@ class QueryBinder:
     def _select(self, query: ast.Select) -> Node:
         node, scope = self._relations.bind(query.source) if query.source else (_ONE_ROW, Scope.of(Schema(())))
         if query.where is not None:
-            condition = ExpressionBinder(scope, place="in WHERE").condition(query.where, "WHERE")
-            node = Filter(node, condition)
+            node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
         binder.windows = dict(query.windows)
         exprs, names = self._items(query, scope, binder)
@@ -121,6 +122,18 @@ class QueryBinder:
             node = Aggregate(unique, tuple(range(len(exprs))), (), ())
             exprs = list(references(node))
         return self._ordered(query, _Output(node, exprs, names), hidden)
+
+    def _where(self, node: Node, scope: Scope, where: ast.Expression) -> Node:
+        sub_queries, rest = split_where(where)
+        if rest:
+            binder = ExpressionBinder(scope, place="in WHERE")
+            conditions = [binder.condition(each, "WHERE") for each in (rest if sub_queries else [where])]
+            condition = conjunction(conditions)
+            assert condition is not None
+            node = Filter(node, condition)
+        for tree, negated in sub_queries:
+            node = bind_sub_query(node, scope, tree, self._query, negated=negated)
+        return node
 
     def _items(self, query: ast.Select, scope: Scope, binder: ExpressionBinder) -> tuple[list[Expr], list[str]]:
         exprs: list[Expr] = []

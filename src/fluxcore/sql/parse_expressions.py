@@ -107,7 +107,7 @@ class ExpressionParser(Cursor):
         if self.is_word("SELECT") or self.is_word("WITH"):
             query = self.query()
             self.need_symbol(")")
-            return ast.SubQuery(query=query, kind="IN", span=self.since(left.span))
+            return ast.SubQuery(query=query, kind="IN", left=left, span=self.since(left.span))
         values = self.listed(self.expression)
         self.need_symbol(")")
         return self._call("IN", left, *values)
