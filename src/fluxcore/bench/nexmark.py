@@ -22,12 +22,14 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxcore.bench.files import default_folder
-from fluxcore.bench.queries import FILE_SOURCES, QUERIES, SOURCES
+from fluxcore.bench.queries import FILE_SOURCES, QUERIES, SIDE_INPUT, SOURCES, query_of, write_side_input
 from fluxcore.bench.worker import Task
 from fluxcore.connectors.nexmark.config import NexmarkConfig
 from fluxcore.connectors.nexmark.files import FileOptions, write_files
 from fluxcore.errors import JobError, ScriptError, nearest
 from fluxcore.limits import BATCH_ROWS
+
+__all__ = ["QUERIES", "NexmarkOptions", "run"]
 
 SEED = 1
 WARM_EVENTS = 2_000
@@ -38,7 +40,7 @@ RIVALS = ("duckdb", "none")
 class NexmarkOptions:
     """What the command line says."""
 
-    queries: tuple[str, ...] = tuple(QUERIES)
+    queries: tuple[str, ...] = QUERIES
     events: int = 10_000_000
     source: str = "csv"
     versus: str = "duckdb"
@@ -57,10 +59,10 @@ class NexmarkOptions:
         """Return the engines, ours first."""
         return ("fluxcore",) if self.versus == "none" else ("fluxcore", self.versus)
 
-    @property
-    def rows(self) -> int:
-        """Return how many bids are read."""
-        return NexmarkConfig().rows("bid", self.events)
+    def rows(self, query: str) -> int:
+        """Return how many rows of the generator's tables a query reads."""
+        tables = [table for table in query_of(query).tables if table != SIDE_INPUT]
+        return sum(NexmarkConfig().rows(table, self.events) for table in tables)
 
 
 def run(options: NexmarkOptions) -> int:
@@ -75,20 +77,27 @@ def run(options: NexmarkOptions) -> int:
     task = Task("fluxcore", "q0", options.source, options.events, SEED, options.threads, warm_events=WARM_EVENTS)
     if options.source in FILE_SOURCES:
         console.print(f"data: {options.events:,} events, seed {SEED}, in {folder}")
-        wanted = FileOptions(options.events, options.source, config=NexmarkConfig(seed=SEED), threads=options.threads)
-        path = write_files(folder, wanted)["bid"]
-        warm_path = write_files(folder, replace(wanted, events=WARM_EVENTS))["bid"]
-        task = replace(task, path=str(path), warm_path=str(warm_path))
+        tables = tuple({table for query in options.queries for table in query_of(query).tables} - {SIDE_INPUT})
+        config = NexmarkConfig(seed=SEED)
+        wanted = FileOptions(options.events, options.source, tables, config=config, threads=options.threads)
+        side = {SIDE_INPUT: write_side_input(folder)}
+        paths = write_files(folder, wanted) | side
+        warm_paths = write_files(folder, replace(wanted, events=WARM_EVENTS)) | side
+        task = replace(task, paths=_texts(paths), warm_paths=_texts(warm_paths))
     results = []
     for query in options.queries:
         runs = _measure(replace(task, query=query), options, console)
         results += [_result(query, engine, options, runs[engine]) for engine in options.engines]
-    size = sum(file.stat().st_size for file in Path(task.path).iterdir()) if task.path else None
+    size = sum(file.stat().st_size for path in task.paths.values() for file in Path(path).iterdir()) or None
     about = {"bytes": size, "seed": SEED, "threads": options.threads, "batch_rows": BATCH_ROWS, **_versions()}
     _print(results, about, options)
     if options.json:
         Path(options.json).write_text(json.dumps({"results": results, "about": about}, indent=1) + "\n", "utf-8")
     return 0
+
+
+def _texts(paths: dict[str, Path]) -> dict[str, str]:
+    return {table: str(path) for table, path in paths.items()}
 
 
 def _check(options: NexmarkOptions) -> None:
@@ -129,13 +138,14 @@ def _run(task: Task) -> dict[str, Any]:
 
 def _result(query: str, engine: str, options: NexmarkOptions, runs: list[dict[str, Any]]) -> dict[str, Any]:
     seconds = statistics.median(run["seconds"] for run in runs)
+    rows = options.rows(query)
     return {
         "query": query,
         "engine": engine,
         "source": options.source,
-        "rows": options.rows,
+        "rows": rows,
         "seconds": [run["seconds"] for run in runs],
-        "rows_per_s": round(options.rows / seconds),
+        "rows_per_s": round(rows / seconds),
         "startup_seconds": statistics.median(run["startup_seconds"] for run in runs),
         "peak_rss_mb": statistics.median(run["peak_rss_mb"] for run in runs),
         "result_rows": runs[0]["result_rows"],
@@ -153,7 +163,7 @@ def _print(results: list[dict[str, Any]], about: dict[str, Any], options: Nexmar
     console = Console()
     size = f", {about['bytes'] / 1e6:,.0f} MB" if about["bytes"] else ""
     console.print(
-        f"Nexmark from {options.source}: {options.rows:,} bids{size}, seed {SEED}; {options.runs} runs in turns, each in a "
+        f"Nexmark from {options.source}: {options.events:,} events{size}, seed {SEED}; {options.runs} runs in turns, each in a "
         "fresh process, medians; answers equal by checksum; no checkpoints, rows judged late one by one",
         soft_wrap=True,
     )

@@ -1,152 +1,113 @@
-"""The Nexmark queries, as nexmark-flink words them for Flink SQL, and as suits DuckDB best."""
+"""The Nexmark queries, as nexmark-flink words them for Flink SQL, and as suits DuckDB best.
+
+Each is a file in ``nexmark_queries``: a comment with a title, remarks, a line ``duckdb`` and the same question in DuckDB's
+SQL; then Flink SQL.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from fluxcore.connectors.nexmark.config import SCHEMAS
 
 FILE_SOURCES = ("csv", "json", "parquet")
 SOURCES = (*FILE_SOURCES, "memory")
+QUERIES = tuple(f"q{number}" for number in range(23))
+
+SIDE_INPUT = "side_input"
+SIDE_INPUT_ROWS = 10_000
+WATERMARK = ("dateTime", "4 s")
+"""The event time of the tables and how far out of order their rows may come."""
+
+_FOLDER = Path(__file__).with_name("nexmark_queries")
+_FORM = re.compile(r"/\* (?P<title>[^\n]+)\n(?P<remarks>.*?)duckdb\n(?P<duckdb>.*?) \*/\n(?P<flink>.*)", re.DOTALL)
+_READS = r"\b(FROM|JOIN|TABLE|FROM \w+( AS)? \w+,) {table}\b"
 
 
 @dataclass(frozen=True)
 class Query:
-    """One query over the table ``bid``.
-
-    ``flink`` is Flink SQL, ``duckdb`` the same for DuckDB, ``sink`` the columns of the result for ``CREATE TABLE``, and
-    ``result`` their Arrow types, to which both answers are cast before they are compared.
-    """
+    """One query: ``flink`` is Flink SQL, ``duckdb`` the same for DuckDB, ``tables`` those that it reads."""
 
     name: str
     title: str
-    sink: str
     flink: str
     duckdb: str
-    result: pa.Schema
+    tables: tuple[str, ...]
 
 
-def _result(**types: pa.DataType) -> pa.Schema:
-    return pa.schema(list(types.items()))
+@cache
+def query_of(name: str) -> Query:
+    """Return a query by its name, one of :data:`QUERIES`."""
+    found = _FORM.fullmatch((_FOLDER / f"{name}.sql").read_text("utf-8"))
+    assert found, f"{name}.sql has no head"
+    flink = found["flink"].strip()
+    tables = tuple(table for table in (*SCHEMAS, SIDE_INPUT) if re.search(_READS.format(table=table), flink))
+    return Query(name, found["title"], flink, found["duckdb"].strip(), tables)
 
 
-_TIME = pa.timestamp("us")
+def side_input() -> pa.Table:
+    """Return the small table that q13 looks up: a text for each key."""
+    keys = list(range(SIDE_INPUT_ROWS))
+    return pa.table({"key": pa.array(keys, pa.int64()), "value": [f"value {key}" for key in keys]})
 
-_HOT_ITEMS = """
-SELECT AuctionBids.auction, AuctionBids.num
-FROM (
-  SELECT auction, COUNT(*) AS num, window_start AS starttime, window_end AS endtime
-  FROM TABLE(HOP(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
-  GROUP BY auction, window_start, window_end
-) AS AuctionBids
-JOIN (
-  SELECT MAX(CountBids.num) AS maxn, CountBids.starttime, CountBids.endtime
-  FROM (
-    SELECT COUNT(*) AS num, window_start AS starttime, window_end AS endtime
-    FROM TABLE(HOP(TABLE bid, DESCRIPTOR(`dateTime`), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
-    GROUP BY auction, window_start, window_end
-  ) AS CountBids
-  GROUP BY CountBids.starttime, CountBids.endtime
-) AS MaxBids
-ON AuctionBids.starttime = MaxBids.starttime AND AuctionBids.endtime = MaxBids.endtime
-  AND AuctionBids.num >= MaxBids.maxn
-"""
 
-# Counts per 2-second pane first, then each pane in its five windows: what FluxCore's plan does, and quicker than HOP's rows.
-_HOT_ITEMS_DUCKDB = """
-WITH panes AS (
-  SELECT auction, epoch_ms(dateTime) // 2000 AS pane, count(*) AS bids FROM bid GROUP BY ALL
-), counts AS (
-  SELECT auction, pane - step AS start, sum(bids)::BIGINT AS num FROM panes, range(5) AS steps(step) GROUP BY ALL
-)
-SELECT auction, num FROM counts
-JOIN (SELECT start, max(num) AS maxn FROM counts GROUP BY start) AS highest USING (start)
-WHERE num >= maxn
-"""
+def write_side_input(folder: Path) -> Path:
+    """Write that table as a Parquet file, unless it is there, and return its folder."""
+    place = folder / f"nexmark-side-input-{SIDE_INPUT_ROWS}"
+    if not place.is_dir():
+        place.mkdir(parents=True)
+        pq.write_table(side_input(), place / "part-0.parquet")
+    return place
 
-QUERIES: dict[str, Query] = {
-    query.name: query
-    for query in (
-        Query(
-            "q0",
-            "pass through",
-            "auction BIGINT, bidder BIGINT, price BIGINT, `dateTime` TIMESTAMP(3), extra STRING",
-            "SELECT auction, bidder, price, `dateTime`, extra FROM bid",
-            "SELECT auction, bidder, price, dateTime, extra FROM bid",
-            _result(auction=pa.int64(), bidder=pa.int64(), price=pa.int64(), dateTime=_TIME, extra=pa.string()),
-        ),
-        Query(
-            "q1",
-            "currency conversion",
-            "auction BIGINT, bidder BIGINT, price DECIMAL(23, 3), `dateTime` TIMESTAMP(3), extra STRING",
-            "SELECT auction, bidder, 0.908 * price AS price, `dateTime`, extra FROM bid",
-            "SELECT auction, bidder, 0.908 * price AS price, dateTime, extra FROM bid",
-            _result(
-                auction=pa.int64(), bidder=pa.int64(), price=pa.decimal128(23, 3), dateTime=_TIME, extra=pa.string()
-            ),
-        ),
-        Query(
-            "q2",
-            "selection",
-            "auction BIGINT, price BIGINT",
-            "SELECT auction, price FROM bid WHERE MOD(auction, 123) = 0",
-            "SELECT auction, price FROM bid WHERE auction % 123 = 0",
-            _result(auction=pa.int64(), price=pa.int64()),
-        ),
-        Query(
-            "q5",
-            "hot items",
-            "auction BIGINT, num BIGINT",
-            _HOT_ITEMS,
-            _HOT_ITEMS_DUCKDB,
-            _result(auction=pa.int64(), num=pa.int64()),
-        ),
-    )
-}
 
-WATERMARK = ("dateTime", "4 s")
-"""The event time of ``bid`` and how far out of order its rows may come."""
+def flink_tables(query: Query, source: str, paths: dict[str, Path]) -> str:
+    """Return the CREATE TABLEs of a query's tables over files; nothing for a source in memory."""
+    if source not in FILE_SOURCES:
+        return ""
+    statements = []
+    for table in query.tables:
+        where = str(paths[table]).replace("'", "''")
+        if table == SIDE_INPUT:
+            columns, format_ = "key BIGINT, `value` STRING", "parquet"
+        else:
+            named = (f"`{column.name}` {column.type.sql()}" for column in SCHEMAS[table])
+            columns, format_ = ", ".join(named), source
+            columns += ", WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND"
+        options = f"'connector' = 'filesystem', 'path' = '{where}', 'format' = '{format_}'"
+        statements.append(f"CREATE TABLE {table} ({columns}) WITH ({options});\n")
+    return "".join(statements)
 
-_BID = """CREATE TABLE bid (
-  auction BIGINT, bidder BIGINT, price BIGINT, channel STRING, url STRING, `dateTime` TIMESTAMP(3), extra STRING,
-  WATERMARK FOR `dateTime` AS `dateTime` - INTERVAL '4' SECOND
-) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = '{format}');
-"""
 
-_DUCKDB_COLUMNS = (
-    "{'auction': 'BIGINT', 'bidder': 'BIGINT', 'price': 'BIGINT', 'channel': 'VARCHAR', 'url': 'VARCHAR', "
-    "'dateTime': 'TIMESTAMP', 'extra': 'VARCHAR'}"
-)
+def duckdb_views(query: Query, source: str, paths: dict[str, Path]) -> list[str]:
+    """Return the CREATE VIEWs of a query's tables over files; nothing for a source in memory."""
+    if source not in FILE_SOURCES:
+        return []
+    views = []
+    for table in query.tables:
+        format_ = "parquet" if table == SIDE_INPUT else source
+        quoted = "'" + f"{paths[table]}/*.{format_}".replace("'", "''") + "'"
+        reader = _DUCKDB_READERS[format_].format(path=quoted, columns=_duckdb_columns(table))
+        views.append(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM {reader}")  # noqa: S608  (the path is quoted)
+    return views
+
+
+def _duckdb_columns(table: str) -> str:
+    if table == SIDE_INPUT:
+        return ""
+    types = ((column.name, column.type.sql()) for column in SCHEMAS[table])
+    return "{" + ", ".join(f"'{name}': '{_DUCKDB_TYPES.get(type_, type_)}'" for name, type_ in types) + "}"
+
+
+_DUCKDB_TYPES = {"STRING": "VARCHAR", "TIMESTAMP(3)": "TIMESTAMP"}
 _DUCKDB_READERS = {
     "csv": "read_csv({path}, header = false, auto_detect = false, delim = ',', quote = '', escape = '', "
     "new_line = '\\n', columns = {columns})",
     "json": "read_json({path}, format = 'newline_delimited', columns = {columns})",
     "parquet": "read_parquet({path})",
 }
-
-
-def flink_tables(source: str, path: Path | None) -> str:
-    """Return the CREATE TABLE of ``bid`` over files; nothing for a source in memory."""
-    if source not in FILE_SOURCES:
-        return ""
-    return _BID.format(path=str(path).replace("'", "''"), format=source)
-
-
-def flink_insert(query: Query) -> str:
-    """Return the statements that put a query's rows into a blackhole, which asks for every column."""
-    sink = f"nexmark_{query.name}"
-    table = f"CREATE TABLE {sink} ({query.sink}) WITH ('connector' = 'blackhole');\n"
-    return f"{table}INSERT INTO {sink}\n{query.flink.strip()};\n"
-
-
-def duckdb_view(source: str, path: Path | None) -> str:
-    """Return the CREATE VIEW of ``bid`` over files; nothing for a source in memory."""
-    if source not in FILE_SOURCES:
-        return ""
-    quoted = "'" + f"{path}/*.{source}".replace("'", "''") + "'"
-    reader = _DUCKDB_READERS[source].format(path=quoted, columns=_DUCKDB_COLUMNS)
-    return f"CREATE VIEW bid AS SELECT * FROM {reader}"  # noqa: S608  (the path is quoted, the rest is ours)

@@ -12,7 +12,7 @@ import json
 import resource
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +20,14 @@ from fluxcore.bench.engines import ENGINES
 from fluxcore.errors import FluxError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from fluxcore.bench.engines import Engine
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker does. ``path`` and ``warm_path`` are the folders of the files, None for data in memory."""
+    """What a worker does. ``paths`` and ``warm_paths`` are the folders of the tables' files, none for data in memory."""
 
     engine: str
     query: str
@@ -35,8 +35,8 @@ class Task:
     events: int
     seed: int
     parallelism: int
-    path: str | None = None
-    warm_path: str | None = None
+    paths: dict[str, str] = field(default_factory=dict)
+    warm_paths: dict[str, str] = field(default_factory=dict)
     warm_events: int = 2000
     check: bool = False
     started: float = 0.0
@@ -48,11 +48,11 @@ class Task:
 
 def work(task: Task) -> dict[str, Any]:
     """Do a task and return its measurements: seconds, rows, megabytes."""
-    make: Callable[[Task, str | None, int], Engine] = ENGINES[task.engine]
-    with contextlib.closing(make(task, task.warm_path, task.warm_events)) as engine:
+    make: Callable[[Task, Mapping[str, str], int], Engine] = ENGINES[task.engine]
+    with contextlib.closing(make(task, task.warm_paths, task.warm_events)) as engine:
         engine.run()
     ready = time.time()
-    with contextlib.closing(make(task, task.path, task.events)) as engine:
+    with contextlib.closing(make(task, task.paths, task.events)) as engine:
         before = time.perf_counter()
         if task.check:
             result_rows, digest = engine.checksum()

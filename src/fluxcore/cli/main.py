@@ -154,7 +154,7 @@ def warm(debug: Debug = False) -> None:
 
 @bench_app.command("nexmark")
 def bench_nexmark(
-    queries: Annotated[str, typer.Option(help="Queries with commas between them.")] = "q0,q1,q2,q5",
+    queries: Annotated[str, typer.Option(help="Queries with commas between them, or all: q0 to q22.")] = "q0,q1,q2,q5",
     events: Annotated[int, typer.Option(min=1000, help="Events of the generator; 46 of 50 are bids.")] = 10_000_000,
     source: Annotated[str, typer.Option(help="csv, json, parquet or memory.")] = "csv",
     versus: Annotated[str, typer.Option(help="The rival: duckdb or none.")] = "duckdb",
@@ -170,7 +170,8 @@ def bench_nexmark(
     with told(debug=debug):
         from fluxcore.bench import nexmark as command
 
-        names = tuple(name.strip() for name in queries.split(",") if name.strip())
+        asked = [name.strip() for name in queries.split(",") if name.strip()]
+        names = command.QUERIES if asked == ["all"] else tuple(asked)
         options = command.NexmarkOptions(names, events, source, versus, data, parallelism, runs, json)
         leave(command.run(options))
 

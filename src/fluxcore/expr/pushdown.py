@@ -1,4 +1,4 @@
-"""Takes conditions apart: conjuncts, and the simple comparisons that a reader's statistics can judge."""
+"""Takes conditions apart: conjuncts, the simple comparisons that a reader's statistics can judge, and what may move."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.ports import Bound
 from fluxcore.core.types import BOOLEAN
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, walk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,3 +46,14 @@ def bounds(expr: Expr) -> tuple[Bound, ...]:
         if isinstance(left, ColumnRef) and isinstance(right, Literal) and right.value is not None:
             found.append(Bound(left.index, op, right.value))
     return tuple(found)
+
+
+def deterministic(expr: Expr) -> bool:
+    """Return whether the expression gives the same value wherever and however often it is computed."""
+    return not any(isinstance(node, Call) and node.function in _CHANGING for node in walk(expr))
+
+
+_CHANGING = frozenset(
+    {"RAND", "RAND_INTEGER", "UUID", "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME",
+     "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "PROCTIME", "UNIX_TIMESTAMP"}
+)  # fmt: skip

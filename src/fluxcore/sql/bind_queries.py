@@ -13,6 +13,7 @@ from fluxcore.expr.coercion import common_type
 from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
+from fluxcore.plan.columns import attached_window, distinct_names, references, with_columns
 from fluxcore.plan.nodes import (
     Aggregate,
     Filter,
@@ -29,7 +30,6 @@ from fluxcore.plan.nodes import (
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import Asked, ExpressionBinder, Pending, fill
 from fluxcore.sql.bind_relations import RelationBinder
-from fluxcore.sql.columns import attached_window, distinct_names, references, with_columns
 from fluxcore.sql.row_number import RowNumber, recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.sub_queries import bind_sub_query, split_where

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Schema, TimeKind
-from fluxcore.core.types import IntervalType, TimestampType, same
+from fluxcore.core.types import IntervalType, TimestampType
 from fluxcore.errors import ScriptError, nearest, not_supported
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, columns_of, moved
-from fluxcore.expr.pushdown import conjunction, conjuncts
-from fluxcore.plan.nodes import AssignWindow, Attached, Filter, Join, JoinKind, Node, Project, WindowKind, WindowSpec
+from fluxcore.expr.nodes import ColumnRef, Expr, columns_of, moved
+from fluxcore.expr.pushdown import conjunction
+from fluxcore.plan.columns import references
+from fluxcore.plan.joins import join
+from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.plan.windows import window_of
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
-from fluxcore.sql.columns import references, with_columns
 from fluxcore.sql.scope import Scope
 
 if TYPE_CHECKING:
@@ -146,82 +147,3 @@ def _same(left: Scope, right: Scope, name: str, span: Span) -> Expr:
 
     first, second = left.resolve([name], span), right.resolve([name], span)
     return build.call("=", [first, moved(second, {i: i + len(left.schema) for i in columns_of(second)})], span=span)
-
-
-def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Node:
-    """Return the join of two plans on a condition over their columns, left's first.
-
-    Equalities between the sides become keys; equal windows make it a window join; the rest stays a condition. A join whose
-    condition needs computed keys gets them as columns below, and loses them again above.
-    """
-    width = len(left.schema)
-    pairs: list[tuple[Expr, Expr]] = []
-    rest: list[Expr] = []
-    for part in conjuncts(condition) if condition is not None else []:
-        pair = _pair(part, width)
-        if pair is None:
-            rest.append(part)
-        else:
-            pairs.append(pair)
-    windows = _windows(left, right, pairs)
-    if windows is not None:
-        pairs = [pair for pair in pairs if pair not in windows[2]]
-    wide_left, left_keys = with_columns(left, [pair[0] for pair in pairs])
-    wide_right, right_keys = with_columns(right, [pair[1] for pair in pairs])
-    added = len(wide_left.schema) - width
-    places = {i: i for i in range(width)} | {width + i: width + added + i for i in range(len(right.schema))}
-    residual = conjunction([moved(part, places) for part in rest])
-    plain_filter = windows is None and kind is JoinKind.INNER and not pairs and residual is not None
-    ends = (windows[0], windows[1]) if windows else (None, None)
-    keys = tuple(left_keys), tuple(right_keys)
-    node: Node = Join(wide_left, wide_right, kind, *keys, None if plain_filter else residual, *ends)
-    if plain_filter and residual is not None:
-        node = Filter(node, residual)
-    if added or len(wide_right.schema) != len(right.schema):
-        kept = [*range(width), *(width + added + i for i in range(len(right.schema)))]
-        node = Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))
-    return node
-
-
-def _pair(part: Expr, width: int) -> tuple[Expr, Expr] | None:
-    """Return both sides of an equality between the inputs, each over its own input; None for anything else."""
-    if not isinstance(part, Call) or part.function != "=":
-        return None
-    first, second = part.args
-    a, b = columns_of(first), columns_of(second)
-    if not a or not b:
-        return None
-    if max(a) >= width and max(b) < width:
-        first, second, a, b = second, first, b, a
-    if max(a) >= width or min(b) < width or not same(first.type, second.type):
-        return None
-    return first, moved(second, {index: index - width for index in b})
-
-
-def _windows(
-    left: Node, right: Node, pairs: list[tuple[Expr, Expr]]
-) -> tuple[Attached, Attached, list[tuple[Expr, Expr]]] | None:
-    """Return both sides' windows and the equalities that say so, when starts and ends are equated."""
-    a, b = window_of(left), window_of(right)
-    if a is None or b is None or None in (a.start, a.end, b.start, b.end) or not _alike(a.spec, b.spec):
-        return None
-
-    def equated(first: int | None, second: int | None) -> tuple[Expr, Expr] | None:
-        return next(
-            (
-                pair for pair in pairs
-                if isinstance(pair[0], ColumnRef) and isinstance(pair[1], ColumnRef)
-                and pair[0].index == first and pair[1].index == second
-            ),
-            None,
-        )  # fmt: skip
-
-    start, end = equated(a.start, b.start), equated(a.end, b.end)
-    if start is None or end is None:
-        return None
-    assert a.start is not None and a.end is not None and b.start is not None and b.end is not None
-    return Attached(a.start, a.end, a.spec), Attached(b.start, b.end, b.spec), [start, end]
-
-
-def _alike(a: WindowSpec, b: WindowSpec) -> bool:
-    return (a.kind, a.size, a.slide, a.offset) == (b.kind, b.size, b.slide, b.offset)

@@ -11,10 +11,10 @@ from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import Expr
+from fluxcore.plan.columns import references
 from fluxcore.plan.nodes import AssignWatermark, Insert, Node, Project, Scan
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.catalog import check_options
-from fluxcore.sql.columns import references
 from fluxcore.sql.scope import Scope
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from fluxcore.core.settings import SETTINGS, Settings
 from fluxcore.errors import FluxError, ScriptError, not_supported
 from fluxcore.expr.registry import REGISTRY
+from fluxcore.plan.columns import references
 from fluxcore.sql import ast
 from fluxcore.sql.bind_queries import QueryBinder
 from fluxcore.sql.bind_tables import bind_insert, bind_table
 from fluxcore.sql.catalog import Catalog, Entry
-from fluxcore.sql.columns import references
 from fluxcore.sql.lexer import is_complete
 from fluxcore.sql.parser import parse_script
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
+from fluxcore.plan.columns import references, with_columns
 from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Node, Project
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
-from fluxcore.sql.columns import references, with_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, transform, walk
-from fluxcore.expr.pushdown import conjunction, conjuncts
+from fluxcore.expr.nodes import ColumnRef, Expr, Literal, transform, walk
+from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.nodes import Filter, Project
 
@@ -46,17 +46,6 @@ def substitute(expr: Expr, inner: Project) -> Expr:
         return inner.exprs[node.index] if isinstance(node, ColumnRef) else node
 
     return transform(expr, change)
-
-
-def deterministic(expr: Expr) -> bool:
-    """Return whether the expression gives the same value wherever and however often it is computed."""
-    return not any(isinstance(node, Call) and node.function in _CHANGING for node in walk(expr))
-
-
-_CHANGING = frozenset(
-    {"RAND", "RAND_INTEGER", "UUID", "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME",
-     "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "PROCTIME", "UNIX_TIMESTAMP"}
-)  # fmt: skip
 
 
 def _merge(outer: Project, inner: Project) -> Project:

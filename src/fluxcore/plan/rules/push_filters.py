@@ -7,22 +7,24 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef, Literal, columns_of, moved
-from fluxcore.expr.pushdown import conjunction, conjuncts
+from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
-from fluxcore.plan.nodes import AssignWindow, Filter, Project, Scan, Union
-from fluxcore.plan.rules.merge_projects import deterministic, substitute
+from fluxcore.plan.joins import filtered, narrowed
+from fluxcore.plan.nodes import Aggregate, AssignWindow, Filter, Join, Project, Rank, Scan, Union
+from fluxcore.plan.rules.merge_projects import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fluxcore.plan.nodes import Node
+    from fluxcore.plan.nodes import Node, OneInput
 
 
 def push_filters(roots: Sequence[Node]) -> list[Node]:
     """Return the plans with each filter as near to its source as it can be without changing an answer.
 
-    A filter passes projections of plain columns and unions, and window assignments where it does not look at the
-    window. It never passes a watermark (which must see every row) or a node that several others take rows from.
+    A filter passes projections of plain columns and unions, window assignments where it does not look at the window,
+    groups and rankings where it looks at their keys, and it becomes a part of a join. It never passes a watermark (which
+    must see every row) or a node that several others take rows from.
     """
     while True:
         shared = shared_nodes(roots)
@@ -33,6 +35,8 @@ def push_filters(roots: Sequence[Node]) -> list[Node]:
 
 
 def _change(shared: set[Node], node: Node) -> Node:
+    if isinstance(node, Join):
+        return narrowed(node)
     if not isinstance(node, Filter) or node.input in shared:
         return node
     below = node.input
@@ -41,7 +45,13 @@ def _change(shared: set[Node], node: Node) -> Node:
     if isinstance(below, Union):
         return replace(below, branches=tuple(Filter(branch, node.condition) for branch in below.branches))
     if isinstance(below, AssignWindow):
-        return _below_window(node, below)
+        return _below(node, below, {index: index for index in range(len(below.input.schema))})
+    if isinstance(below, Aggregate):
+        return _below(node, below, dict(enumerate(below.keys)))
+    if isinstance(below, Rank):
+        return _below(node, below, {index: index for index in below.partition})
+    if isinstance(below, Join):
+        return filtered(below, node.condition)
     if isinstance(below, Scan):
         condition = conjunction([*([below.predicate] if below.predicate is not None else []), node.condition])
         return replace(below, predicate=condition)
@@ -57,16 +67,13 @@ def _below_project(node: Filter, below: Project) -> Node:
     return replace(below, input=Filter(below.input, substitute(node.condition, below)))
 
 
-def _below_window(node: Filter, below: AssignWindow) -> Node:
-    count = len(below.input.schema)
+def _below(node: Filter, below: OneInput, places: dict[int, int]) -> Node:
+    """Return the plan with those conditions below a node that read only columns which the node hands on unchanged."""
     parts = conjuncts(node.condition)
-    early = [part for part in parts if all(index < count for index in columns_of(part))]
-    if not early:
+    early = [part for part in parts if columns_of(part) and columns_of(part) <= places.keys() and deterministic(part)]
+    condition = conjunction([moved(part, places) for part in early])
+    if condition is None:
         return node
-    late = [part for part in parts if part not in early]
-    condition = conjunction(early)
-    assert condition is not None
-    here = {index: index for index in range(count)}
-    pushed = replace(below, input=Filter(below.input, moved(condition, here)))
-    rest = conjunction(late)
+    pushed = below.with_inputs((Filter(below.input, condition),))
+    rest = conjunction([part for part in parts if part not in early])
     return pushed if rest is None else Filter(pushed, rest)

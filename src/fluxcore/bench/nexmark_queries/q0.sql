@@ -1,0 +1,4 @@
+/* pass through
+duckdb
+SELECT auction, bidder, price, dateTime, extra FROM bid */
+SELECT auction, bidder, price, `dateTime`, extra FROM bid
