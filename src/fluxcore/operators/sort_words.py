@@ -53,6 +53,29 @@ def order_words(array: pa.Array, key: OrderKey) -> list[Int64s]:
     return _with_nulls(array, words, nulls_first=key.nulls_first)
 
 
+def lasting_words(array: pa.Array, key: OrderKey) -> list[Int64s]:
+    """Return :func:`order_words` of which there are as many for every column of the type: :func:`word_count`.
+
+    Words of different columns of a type compare as their values do, but for text and bytes (:func:`is_lasting`).
+    """
+    words = [word if word.flags.c_contiguous else np.ascontiguousarray(word) for word in order_words(array, key)]
+    if len(words) < word_count(array.type):
+        words.insert(0, np.full(len(array), key.nulls_first, np.int64))
+    return words
+
+
+def word_count(type_: pa.DataType) -> int:
+    """Return how many words :func:`lasting_words` gives: one says whether the value is NULL."""
+    if pa.types.is_null(type_):
+        return 0
+    return 3 if pa.types.is_decimal128(type_) else 2
+
+
+def is_lasting(type_: pa.DataType) -> bool:
+    """Return whether order words of different columns of a type compare as their values do."""
+    return bool(pa.types.is_primitive(type_) or pa.types.is_decimal128(type_) or pa.types.is_null(type_))
+
+
 def stable_order(words: Sequence[Int64s], rows: int) -> Int64s:
     """Return the row numbers sorted by ``words`` (the first counts most), equal rows in their given order."""
     index_bits = max(rows - 1, 0).bit_length()

@@ -16,7 +16,7 @@ from fluxcore.operators.rows import RowBuffer, drop_late, watermark_state, windo
 from fluxcore.operators.sort_words import OrderKey, changes, equality_words, order_words, stable_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
 
@@ -78,7 +78,7 @@ class WindowRankOperator(Operator):
         data, dues = self._buffer.take_due(watermark)
         rows, ranks = ranked_rows(data, [dues], self._options)
         kept = (ranks >= self._options.first) & (ranks <= self._options.last)
-        return rows_with_numbers(data, rows[kept], ranks[kept], self._options)
+        return rows_with_numbers(lambda each: data.take(pa.array(each)).columns, rows[kept], ranks[kept], self._options)
 
     @property
     def state_rows(self) -> int:
@@ -122,13 +122,32 @@ def ranked_rows(data: pa.RecordBatch, groups: Sequence[Int64s], options: RankOpt
     return rows, places - starts + 1
 
 
-def rows_with_numbers(data: pa.RecordBatch, rows: Int64s, ranks: Int64s, options: RankOptions) -> list[Batch]:
-    """Return the rows at these positions as batches of bounded size, with their ranks appended where wanted."""
+def rows_with_numbers(
+    take: Callable[[Int64s], Sequence[pa.Array]], rows: Int64s, ranks: Int64s, options: RankOptions
+) -> list[Batch]:
+    """Return the rows that ``take`` finds as batches of bounded size, with their ranks appended where wanted."""
     batches = []
     for start in range(0, len(rows), BATCH_ROWS):
         part = slice(start, start + BATCH_ROWS)
-        columns = list(data.take(pa.array(rows[part])).columns)
+        columns = list(take(rows[part]))
         if options.numbered:
             columns.append(pa.array(ranks[part]))
         batches.append(Batch.of_arrays(columns, options.output))
     return batches
+
+
+def changed_rows(
+    take: Callable[[Int64s], Sequence[pa.Array]],
+    gone: tuple[Int64s, Int64s],
+    come: tuple[Int64s, Int64s],
+    options: RankOptions,
+) -> list[Batch]:
+    """Return the changelog of rows that go and rows that come: (what ``take`` finds them by, ranks) of each."""
+    sizes = [len(gone[0]), len(come[0])]
+    if not any(sizes):
+        return []
+    columns = list(take(np.concatenate((gone[0], come[0]))))
+    if options.numbered:
+        columns.append(pa.array(np.concatenate((gone[1], come[1]))))
+    weights = np.repeat(np.array([-1, 1], np.int8), sizes) if sizes[0] else None
+    return [Batch(pa.RecordBatch.from_arrays(columns, schema=options.output), weights)]

@@ -23,11 +23,9 @@ def is_append_only(node: Node) -> bool:
 
 
 def is_final(node: Node) -> bool:
-    """Return whether the node takes no row back when its aggregates give only their final rows (bounded input)."""
-    if isinstance(node, Aggregate | Sort):
+    """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
+    if isinstance(node, Aggregate | Sort) or (isinstance(node, Rank) and node.window is None):
         return True
-    if isinstance(node, Rank) and node.window is None:
-        return False
     if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
         return False
     return all(is_final(each) for each in node.inputs)
@@ -44,6 +42,10 @@ def unique_key(node: Node) -> tuple[int, ...] | None:
         return tuple(range(len(node.keys)))
     if isinstance(node, Filter):
         return unique_key(node.input)
+    if isinstance(node, Rank) and node.window is None:
+        if node.number is not None:
+            return (*node.partition, len(node.schema) - 1)
+        return node.partition if node.last == 1 else unique_key(node.input)
     if isinstance(node, Project):
         below = unique_key(node.input)
         if below is None:

@@ -359,7 +359,8 @@ class SortKey:
 class Rank(OneInput):
     """Keeps rows ``first..last`` (from 1) of each partition in an order; ``number`` names an appended row-number column.
 
-    With ``window`` the ranking is within each window and comes out when it fires; otherwise it is updated for ever.
+    With ``window`` the ranking is within each window and comes out when it fires; otherwise it is updated for ever. Of equal
+    rows the one that came first ranks first, or with ``later_first`` the last one: so the last of a time is kept.
     """
 
     partition: tuple[int, ...]
@@ -368,6 +369,7 @@ class Rank(OneInput):
     first: int = 1
     number: str | None = None
     window: Attached | None = None
+    later_first: bool = False
 
     @cached_property
     def schema(self) -> Schema:
@@ -381,7 +383,8 @@ class Rank(OneInput):
         partition = ", ".join(source[index].name for index in self.partition)
         order = ", ".join(key.describe(source) for key in self.order)
         where = "Window" if self.window else ""
-        return f"{where}Rank(by=[{partition}], order=[{order}], rows={self.first}..{self.last})"
+        ties = ", ties=[later first]" if self.later_first else ""
+        return f"{where}Rank(by=[{partition}], order=[{order}], rows={self.first}..{self.last}{ties})"
 
 
 @dataclass(frozen=True)

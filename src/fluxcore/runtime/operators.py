@@ -19,6 +19,7 @@ from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.top_n import TopNOperator
+from fluxcore.operators.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
 from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.operators.window_partial import WindowPartials
@@ -57,8 +58,10 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
     Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
     """
-    regular = isinstance(node, Join) and node.left_window is None
-    if not (regular or isinstance(node, Aggregate | Sort)) and not all(is_append_only(each) for each in node.inputs):
+    windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
+    if (windowed or not isinstance(node, Join | Aggregate | Rank | Sort)) and not all(
+        is_append_only(each) for each in node.inputs
+    ):
         raise not_supported(f"{type(node).__name__} over rows that are updated")
     match node:
         case WindowAggregate():
@@ -68,7 +71,7 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case Join():
             return _join(node, settings)
         case Rank():
-            return _rank(node)
+            return _rank(node, final_only=final_only)
         case Over():
             return _over(node)
         case Sort():
@@ -153,10 +156,16 @@ def _join(node: Join, settings: Settings) -> Recipe:
 
 def _join_input(node: Node, keys: tuple[int, ...]) -> JoinInput:
     append_only = is_append_only(node)
-    nested = [column for column in node.schema if isinstance(column.type, ArrayType | MapType | RowType)]
-    if nested and not append_only:
-        raise not_supported(f"a join of updated rows with {nested[0].type.name()} (column {nested[0].name})")
+    if not append_only:
+        _refuse_nested(node, "a join")
     return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only)
+
+
+def _refuse_nested(node: Node, what: str) -> None:
+    """Rows that may be taken back are found by their values, which nested ones can't be yet."""
+    for column in node.schema:
+        if isinstance(column.type, ArrayType | MapType | RowType):
+            raise not_supported(f"{what} of updated rows with {column.type.name()} (column {column.name})")
 
 
 def _window_join(
@@ -184,7 +193,7 @@ def _order(keys: Sequence[SortKey]) -> tuple[OrderKey, ...]:
     return tuple(OrderKey(key.column, key.descending, key.nulls_first) for key in keys)
 
 
-def _rank(node: Rank) -> Recipe:
+def _rank(node: Rank, *, final_only: bool) -> Recipe:
     options = RankOptions(
         schema=plain(node.input.schema),
         output=plain(node.schema),
@@ -192,10 +201,17 @@ def _rank(node: Rank) -> Recipe:
         order=_order(node.order),
         last=node.last,
         first=node.first,
+        later_first=node.later_first,
         window_end=node.window.end if node.window else -1,
     )
-    operator = WindowRankOperator if node.window else TopNOperator
-    return Recipe(operator_name(node), lambda: operator(options), (node.partition,))
+    name, keys, types = operator_name(node), (node.partition,), tuple(node.input.schema.types)
+    if node.window:
+        return Recipe(name, lambda: WindowRankOperator(options), keys)
+    append_only = is_append_only(node.input)
+    if not append_only:
+        _refuse_nested(node.input, "a ranking")
+    operator = TopNOperator if append_only else UpdatedTopNOperator
+    return Recipe(name, lambda: operator(options, types, at_end=final_only), keys)
 
 
 def _over(node: Over) -> Recipe:

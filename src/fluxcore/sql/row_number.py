@@ -58,13 +58,20 @@ def _change(node: Node) -> Node:
         column, first, last = limits
         path, below, number = _follow(node.input, column)
         if isinstance(below, RowNumber) and number == len(below.schema) - 1:
-            rank = Rank(below.input, below.partition, below.order, last, first, "$number", below.window)
+            later_first = last == 1 and _by_time_descending(below)
+            rank = Rank(below.input, below.partition, below.order, last, first, "$number", below.window, later_first)
             rest = conjunction([each for each in conjuncts(node.condition) if each is not part])
             rebuilt: Node = rank
             for step in reversed(path):
                 rebuilt = step.with_inputs((rebuilt,))
             return rebuilt if rest is None else Filter(rebuilt, rest)
     return node
+
+
+def _by_time_descending(node: RowNumber) -> bool:
+    """Return whether the first row is the latest one, so that the query keeps the last row of each key."""
+    key = node.order[0]
+    return len(node.order) == 1 and key.descending and node.input.schema[key.column].time is not None
 
 
 def _follow(node: Node, column: int) -> tuple[list[Project | Filter], Node, int | None]:

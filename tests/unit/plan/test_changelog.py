@@ -20,7 +20,7 @@ CASES = {
     "SELECT a.v FROM t a LEFT JOIN t b ON a.k = b.k": (False, False, None),
     "SELECT v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v) r FROM t) WHERE r <= 2": (
         False,
-        False,
+        True,
         None,
     ),
 }
