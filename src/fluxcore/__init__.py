@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from fluxcore.api.session import Session
     from fluxcore.api.shared import from_arrow, read, sql
     from fluxcore.api.stream import Stream
-    from fluxcore.api.windows import hop, tumble
+    from fluxcore.api.windows import cumulate, hop, session, tumble
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
 __version__ = "0.1.0"
@@ -54,7 +54,9 @@ _PLACES = {
     "sql": ("api.shared", "sql"),
     "read": ("api.shared", "read"),
     "from_arrow": ("api.shared", "from_arrow"),
+    "cumulate": ("api.windows", "cumulate"),
     "hop": ("api.windows", "hop"),
+    "session": ("api.windows", "session"),
     "tumble": ("api.windows", "tumble"),
     "FluxError": ("errors", "FluxError"),
     "ScriptError": ("errors", "ScriptError"),

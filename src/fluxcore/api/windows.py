@@ -12,6 +12,7 @@ from fluxcore.plan.nodes import WindowKind, WindowSpec
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from fluxcore.core.schema import Schema
 
@@ -27,6 +28,7 @@ class Window:
     size: int
     slide: int
     offset: int = 0
+    per: tuple[str, ...] = ()
 
     def bind(self, schema: Schema) -> WindowSpec:
         """Return the window over a schema's column. Raises ``ScriptError`` when it is not an event-time column."""
@@ -37,7 +39,13 @@ class Window:
         if schema[index].time is not TimeKind.EVENT:
             hint = "give the source a watermark on it: watermark=('" + self.time + "', '5 seconds')"
             raise ScriptError("FX-API-0002", f"column '{self.time}' is no event time", hint=hint)
-        return WindowSpec(self.kind, index, self.size, self.slide, self.offset)
+        partition = []
+        for name in self.per:
+            found = schema.find(name)
+            if found is None:
+                raise ScriptError("FX-API-0001", f"there is no column '{name}'", hint=nearest(name, schema.names))
+            partition.append(found)
+        return WindowSpec(self.kind, index, self.size, self.slide, self.offset, tuple(partition))
 
 
 def tumble(time: str, size: Duration, *, offset: Duration = 0) -> Window:
@@ -49,6 +57,20 @@ def tumble(time: str, size: Duration, *, offset: Duration = 0) -> Window:
 def hop(time: str, *, size: Duration, slide: Duration, offset: Duration = 0) -> Window:
     """Return windows of ``size`` that start every ``slide``; a row falls into several of them."""
     return Window(WindowKind.HOP, time, _length(size), _length(slide), duration_ms(offset))
+
+
+def cumulate(time: str, *, size: Duration, step: Duration, offset: Duration = 0) -> Window:
+    """Return windows that grow by ``step`` up to ``size``, and then begin again."""
+    length, growth = _length(size), _length(step)
+    if length % growth:
+        raise ScriptError("FX-API-0003", "the size of a cumulating window must be a multiple of its step")
+    return Window(WindowKind.CUMULATE, time, length, growth, duration_ms(offset))
+
+
+def session(time: str, *, gap: Duration, per: str | Sequence[str] = ()) -> Window:
+    """Return sessions: rows that are equal in ``per`` and not more than ``gap`` apart from one to the next."""
+    length = _length(gap)
+    return Window(WindowKind.SESSION, time, length, length, per=(per,) if isinstance(per, str) else tuple(per))
 
 
 def _length(value: Duration) -> int:

@@ -41,6 +41,12 @@ def is_aggregate(name: str) -> bool:
     return name.upper() in AGGREGATES
 
 
+def is_group_window(name: str) -> bool:
+    """Return whether a function stands for a window in GROUP BY or for one of its marks, such as TUMBLE_START."""
+    kind, _, mark = name.partition("_")
+    return kind in ("TUMBLE", "HOP", "SESSION") and mark in ("", "START", "END", "ROWTIME", "PROCTIME")
+
+
 def is_over_function(name: str) -> bool:
     """Return whether a name is a function that only OVER can follow."""
     return name.upper() in OVER_ONLY

@@ -196,6 +196,15 @@ def window_dues(column: pa.Array, name: str) -> Int64s:
     return times_ms(column, name) - 1
 
 
+def window_arrays(starts: Int64s, ends: Int64s, schema: pa.Schema) -> list[pa.Array]:
+    """Return window_start, window_end and window_time of windows (ms) in the types of a schema's last three columns."""
+    arrays = []
+    for index, times in zip(range(-3, 0), (starts, ends, ends - 1), strict=True):
+        type_ = schema.field(len(schema) + index).type
+        arrays.append(pa.array(times * (1_000_000 if type_.unit == "ns" else 1_000)).view(type_))
+    return arrays
+
+
 def watermark_state(watermark: int) -> pa.RecordBatch:
     """Return an operator's watermark (ms) as a batch of one row, for its frozen state."""
     return pa.RecordBatch.from_arrays([pa.array([watermark], pa.int64())], names=["watermark"])

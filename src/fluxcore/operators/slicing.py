@@ -42,6 +42,11 @@ class Slicing:
         """Return whether some times fall in no window."""
         return self.kind == "HOP" and self.slide > self.size and not self.attached
 
+    @property
+    def starts_in_key(self) -> bool:
+        """Return whether windows of one end have different starts, which the keys tell apart: attached sessions."""
+        return self.kind == "SESSION"
+
     def slices(self, times: Int64s) -> Int64s:
         """Return the slice of each time."""
         if self.attached:

@@ -22,7 +22,7 @@ from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.rows import times_ms
+from fluxcore.operators.rows import times_ms, window_arrays
 from fluxcore.operators.sort_words import distinct, raw_values
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ class WindowAggregateOptions:
     """What to aggregate.
 
     ``types`` of the input's columns; ``time`` the position of the event time, or of the window's end when the slicing is
-    attached; ``output`` the keys, the results, window_start, window_end and window_time.
+    attached; ``output`` the keys, the results, window_start, window_end and window_time. The start of an attached session
+    is the last of ``keys``, which is not a key of the output.
     """
 
     types: tuple[DataType, ...]
@@ -279,12 +280,13 @@ class WindowAggregateOperator(Operator):
         self._keys.delete(np.unique(keys[counts[keys] == 0]))
 
     def _output(self, keys: Sequence[pa.Array], results: Sequence[pa.Array], ends: Int64s) -> Batch:
-        schema = self._options.output
-        starts = self._options.slicing.starts_of(ends)
-        window = [
-            pa.array(times * 1000).view(schema.field(len(schema) - 3 + index).type)
-            for index, times in enumerate((starts, ends, ends - 1))
-        ]
+        schema, slicing = self._options.output, self._options.slicing
+        if slicing.starts_in_key:
+            *keys, start = keys
+            starts = times_ms(start, "window_start")
+        else:
+            starts = slicing.starts_of(ends)
+        window = window_arrays(starts, ends, schema)
         return Batch(pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
-from fluxcore.operators.rows import times_ms
+from fluxcore.operators.rows import times_ms, window_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +57,7 @@ def assign_windows(options: AssignOptions) -> Callable[[Batch], Batch]:
         rows, starts, ends = _windows(options, times)
         kept = len(rows) == batch.rows and (batch.rows == 0 or bool((rows == np.arange(batch.rows)).all()))
         data = batch.data if kept else batch.data.take(pa.array(rows))
-        fields = [options.schema.field(index) for index in range(-3, 0)]
-        added = [
-            _timestamps(values, field.type) for values, field in zip((starts, ends, ends - 1), fields, strict=True)
-        ]
+        added = window_arrays(starts, ends, options.schema)
         result = pa.RecordBatch.from_arrays([*data.columns, *added], schema=options.schema)
         if kept:
             return Batch(result, batch.weights, batch.steps)
@@ -95,7 +92,3 @@ def _repeated(counts: Int64s) -> tuple[Int64s, Int64s]:
     places = np.repeat(np.arange(len(counts), dtype=np.int64), counts)
     firsts = np.cumsum(counts) - counts
     return places, np.arange(len(places), dtype=np.int64) - firsts[places]
-
-
-def _timestamps(times: Int64s, type_: pa.DataType) -> pa.Array:
-    return pa.array(times * (1_000_000 if type_.unit == "ns" else 1_000)).view(type_)

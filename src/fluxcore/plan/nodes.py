@@ -175,6 +175,8 @@ class WindowSpec:
         parts = [f"size={self.size} ms"]
         if self.kind in (WindowKind.HOP, WindowKind.CUMULATE):
             parts.append(f"{'slide' if self.kind is WindowKind.HOP else 'step'}={self.slide} ms")
+        if self.kind is WindowKind.SESSION:
+            parts = [f"gap={self.size} ms"]
         if self.offset:
             parts.append(f"offset={self.offset} ms")
         return f"{self.kind.value}({', '.join(parts)})"
@@ -216,7 +218,9 @@ class AssignWindow(OneInput):
         return Schema.of(columns + _window_columns(time_type))
 
     def describe(self) -> str:
-        return f"AssignWindow({self.input.schema[self.window.time].name}, {self.window.describe()})"
+        source, window = self.input.schema, self.window
+        by = f", by=[{', '.join(source[index].name for index in window.partition)}]" if window.partition else ""
+        return f"AssignWindow({source[window.time].name}, {window.describe()}{by})"
 
 
 @dataclass(frozen=True)

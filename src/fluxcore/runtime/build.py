@@ -20,7 +20,7 @@ from fluxcore.expr.compile import compile_predicate, compile_projection
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.plan.changelog import is_append_only, is_final
 from fluxcore.plan.graph import in_order
-from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values
+from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values, WindowKind
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
@@ -105,7 +105,7 @@ class _Builder:
             return self._map(node, number, lambda batch: batch.filter(predicate(batch.data)))
         if isinstance(node, AssignWatermark):
             return self._map(node, number, watermark_function(node, settings))
-        if isinstance(node, AssignWindow):
+        if isinstance(node, AssignWindow) and node.window.kind is not WindowKind.SESSION:
             return self._map(node, number, window_function(node))
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)

@@ -15,6 +15,8 @@ from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggr
 from fluxcore.operators.join import JoinOperator, JoinOptions
 from fluxcore.operators.join_side import JoinInput
 from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
+from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey
@@ -26,7 +28,18 @@ from fluxcore.operators.window_partial import WindowPartials
 from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.graph import in_order
-from fluxcore.plan.nodes import Aggregate, Attached, Join, Over, Rank, Scan, Sort, WindowAggregate, WindowKind
+from fluxcore.plan.nodes import (
+    Aggregate,
+    AssignWindow,
+    Attached,
+    Join,
+    Over,
+    Rank,
+    Scan,
+    Sort,
+    WindowAggregate,
+    WindowKind,
+)
 from fluxcore.state.backend import MemoryStateBackend
 
 if TYPE_CHECKING:
@@ -37,7 +50,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Operator
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
-    from fluxcore.plan.nodes import Node, SortKey
+    from fluxcore.plan.nodes import Node, SortKey, WindowSpec
 
 
 @dataclass(frozen=True)
@@ -66,6 +79,8 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     match node:
         case WindowAggregate():
             return _window_aggregate(node, settings)
+        case AssignWindow():
+            return _assign_session(node)
         case Aggregate():
             return _aggregate(node, final_only=final_only)
         case Join():
@@ -97,8 +112,6 @@ def plain(schema: Schema) -> pa.Schema:
 
 def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     spec, source = node.spec, node.input.schema
-    if spec.kind is WindowKind.SESSION:
-        raise not_supported("a SESSION window")
     attached = isinstance(node.window, Attached)
     time = node.window.end if isinstance(node.window, Attached) else node.window.time
     type_ = source[time].type
@@ -106,10 +119,14 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
         raise not_supported(
             "windows over TIMESTAMP_LTZ in another zone than UTC", hint="SET 'table.local-time-zone' = 'UTC'"
         )
+    if spec.kind is WindowKind.SESSION and not attached:
+        return _session_aggregate(node, spec)
+    ends_alone = spec.kind is not WindowKind.SESSION
+    keys = node.keys if ends_alone or not isinstance(node.window, Attached) else (*node.keys, node.window.start)
     options = WindowAggregateOptions(
         types=tuple(source.types),
         time=time,
-        keys=node.keys,
+        keys=keys,
         calls=node.calls,
         slicing=Slicing(spec.kind.value, spec.size, spec.slide, spec.offset, attached),
         output=plain(node.schema),
@@ -118,6 +135,29 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
     partials = WindowPartials(options, MemoryStateBackend) if WindowPartials.possible(options) else None
     return Recipe(operator_name(node), lambda: WindowAggregateOperator(options), (node.keys,), partials)
+
+
+def _session_aggregate(node: WindowAggregate, spec: WindowSpec) -> Recipe:
+    source = node.input.schema
+    options = SessionOptions(
+        types=tuple(source.types),
+        time=spec.time,
+        keys=node.keys,
+        calls=node.calls,
+        gap=spec.size,
+        output=plain(node.schema),
+        time_name=source[spec.time].name,
+    )
+    SessionAggregateOperator(options)
+    return Recipe(operator_name(node), lambda: SessionAggregateOperator(options), (node.keys,))
+
+
+def _assign_session(node: AssignWindow) -> Recipe:
+    source, spec = node.input.schema, node.window
+    options = SessionAssignOptions(
+        plain(source), tuple(source.types), spec.time, spec.partition, spec.size, plain(node.schema)
+    )
+    return Recipe(operator_name(node), lambda: SessionAssignOperator(options), (spec.partition,))
 
 
 def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:

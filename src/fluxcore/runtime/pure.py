@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import TimestampType
-from fluxcore.errors import DataError, not_supported
+from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.operators.window_assign import AssignKind, AssignOptions, assign_windows
-from fluxcore.plan.nodes import WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,10 +45,8 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
 
 
 def window_function(node: AssignWindow) -> Callable[[Batch], Batch]:
-    """Return the function that gives each row once per window. Raises ``ScriptError`` for session windows."""
+    """Return the function that gives each row once per window; sessions are no function of a row alone."""
     window = node.window
-    if window.kind is WindowKind.SESSION:
-        raise not_supported("a SESSION window")
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
     return assign_windows(
         AssignOptions(AssignKind(window.kind.value), window.time, window.size, window.slide, schema, window.offset)

@@ -77,9 +77,10 @@ class SubQuery(Expression):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableArgument(Expression):
-    """``TABLE t`` as an argument of a window function."""
+    """``TABLE t [PARTITION BY …]`` as an argument of a window function."""
 
     table: Relation
+    partition: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

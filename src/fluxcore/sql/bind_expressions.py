@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import BOOLEAN, BooleanType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
-from fluxcore.expr.aggregates import aggregate_type, is_aggregate, is_over_function
+from fluxcore.expr.aggregates import aggregate_type, is_aggregate, is_group_window, is_over_function
 from fluxcore.expr.nodes import Expr, Literal
 from fluxcore.sql import ast
 
@@ -46,6 +46,7 @@ class ExpressionBinder:
         self.scope = scope
         self.asked: list[Asked] = []
         self.windows: dict[str, ast.OverClause] = {}
+        self.window_calls: dict[ast.FunctionCall, Expr] = {}
         self._aggregates = aggregates
         self._place = place
 
@@ -79,7 +80,12 @@ class ExpressionBinder:
         return expr
 
     def _call(self, tree: ast.FunctionCall) -> Expr:
+        if tree in self.window_calls:
+            return self.window_calls[tree]
         name = tree.name.upper()
+        if is_group_window(name):
+            hint = "its arguments must be those of the window in GROUP BY" if self.window_calls else None
+            raise ScriptError("FX-SQL-0408", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
         if tree.named:
             raise not_supported("named arguments of a function", span=tree.span)
         if tree.over is not None or is_aggregate(name):

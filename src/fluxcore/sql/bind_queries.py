@@ -26,10 +26,12 @@ from fluxcore.plan.nodes import (
     Union,
     Values,
     WindowAggregate,
+    WindowKind,
 )
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import Asked, ExpressionBinder, Pending, fill
 from fluxcore.sql.bind_relations import RelationBinder
+from fluxcore.sql.group_windows import find_group_window, group_window
 from fluxcore.sql.row_number import RowNumber, recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.sub_queries import bind_sub_query, split_where
@@ -99,6 +101,7 @@ class QueryBinder:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
         binder.windows = dict(query.windows)
+        node, binder.window_calls = group_window(node, scope, query.group or ())
         exprs, names = self._items(query, scope, binder)
         having = None if query.having is None else binder.condition(query.having, "HAVING")
         hidden = self._hidden(query, names, binder)
@@ -161,7 +164,9 @@ class QueryBinder:
     ) -> tuple[Node, list[Expr]]:
         """Return the aggregate and the expressions over its columns."""
         group = ExpressionBinder(scope, place="in GROUP BY")
-        keys = [self._group_key(tree, query, group) for tree in query.group or ()]
+        window_calls = [tree for tree in query.group or () if find_group_window((tree,))]
+        keys = [self._group_key(tree, query, group) for tree in query.group or () if tree not in window_calls]
+        keys += list(binder.window_calls.values())
         keys = [key for number, key in enumerate(keys) if key not in keys[:number]]
         window = attached_window(node)
         tails: dict[Expr, int] = {}
@@ -252,7 +257,8 @@ class QueryBinder:
         order = tuple(_sort_key(item, key) for item, key in zip(over.order, keys, strict=True))
         window = attached_window(node)
         if window is not None and window.start in part and window.end in part:
-            part = [index for index in part if index not in (window.start, window.end)]
+            told = (window.end,) if window.spec.kind is WindowKind.SESSION else (window.start, window.end)
+            part = [index for index in part if index not in told]
         else:
             window = None
         found = RowNumber(node, tuple(part), order, window, members[0][1].span)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Schema, TimeKind
-from fluxcore.core.types import IntervalType, TimestampType
+from fluxcore.core.schema import Schema
 from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr.nodes import ColumnRef, Expr, columns_of, moved
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import references
 from fluxcore.plan.joins import join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
-from fluxcore.plan.windows import window_of
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.scope import Scope
+from fluxcore.sql.window_arguments import length_of, time_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fluxcore.errors import Span
 
@@ -64,15 +63,27 @@ class RelationBinder:
         data = args.get("DATA")
         if not isinstance(data, ast.TableArgument):
             raise ScriptError("FX-SQL-0401", f"{call.name} takes a table first: TABLE t", span=call.span)
-        if call.name == "SESSION":
-            raise not_supported("a SESSION window", span=call.span)
-        node, _ = self.bind(data.table)
-        time = self._time_column(node, args.get("TIMECOL"), call)
+        node, scope = self.bind(data.table)
+        if data.partition and call.name != "SESSION":
+            raise ScriptError("FX-SQL-0402", f"{call.name} takes no PARTITION BY", span=data.span)
+        descriptor = args.get("TIMECOL")
+        if not isinstance(descriptor, ast.Descriptor) or len(descriptor.columns) != 1:
+            raise ScriptError("FX-SQL-0401", f"{call.name} takes DESCRIPTOR(time column) second", span=call.span)
+        node, time = time_column(node, Scope.of(node.schema), descriptor.columns, descriptor.span)
         unknown = set(args) - set(_ARGUMENTS[call.name])
         if unknown:
             name = unknown.pop()
             hint = nearest(name, _ARGUMENTS[call.name])
             raise ScriptError("FX-SQL-0402", f"{call.name} has no argument {name}", span=call.span, hint=hint)
+        if call.name == "SESSION":
+            binder = ExpressionBinder(scope, place="in PARTITION BY")
+            partition = [binder.bind(tree) for tree in data.partition]
+            if not all(isinstance(expr, ColumnRef) for expr in partition):
+                raise not_supported("PARTITION BY of an expression", span=data.span, hint="compute it in a view before")
+            gap = self._length(args, "GAP", call)
+            return AssignWindow(
+                node, session_spec(time, gap, [each.index for each in partition if isinstance(each, ColumnRef)])
+            )
         size = self._length(args, "SIZE", call)
         slide = (
             size if call.name == "TUMBLE" else self._length(args, "STEP" if call.name == "CUMULATE" else "SLIDE", call)
@@ -82,31 +93,11 @@ class RelationBinder:
             raise ScriptError("FX-SQL-0404", "the size of CUMULATE must be a multiple of its step", span=call.span)
         return AssignWindow(node, WindowSpec(WindowKind(call.name), time, size, slide, offset))
 
-    def _time_column(self, node: Node, tree: ast.Expression | None, call: ast.FunctionCall) -> int:
-        if not isinstance(tree, ast.Descriptor) or len(tree.columns) != 1:
-            raise ScriptError("FX-SQL-0401", f"{call.name} takes DESCRIPTOR(time column) second", span=call.span)
-        expr = Scope.of(node.schema).resolve(tree.columns, tree.span)
-        column = node.schema[expr.index] if isinstance(expr, ColumnRef) else None
-        if column is None or column.time is not TimeKind.EVENT:
-            message = f"'{tree.columns[0]}' is no event-time column"
-            hint = "give its table a watermark: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND"
-            if column is not None and isinstance(column.type, TimestampType) and window_of(node):
-                hint = "rows that are in windows already have their time in window_time"
-            raise ScriptError("FX-SQL-0403", message, span=tree.span, hint=hint)
-        assert isinstance(expr, ColumnRef)
-        if isinstance(column.type, TimestampType) and column.type.precision > 6:
-            raise not_supported("an event time finer than microseconds", span=tree.span)
-        return expr.index
-
     def _length(self, args: dict[str, ast.Expression], name: str, call: ast.FunctionCall) -> int:
         tree = args.get(name)
         if tree is None:
             raise ScriptError("FX-SQL-0401", f"{call.name} needs {name}", span=call.span)
-        if not isinstance(tree, ast.Constant) or not isinstance(tree.type, IntervalType) or tree.type.months:
-            raise ScriptError("FX-SQL-0404", f"{name} must be an interval such as INTERVAL '10' MINUTE", span=tree.span)
-        if tree.value <= 0 and name != "OFFSET":
-            raise ScriptError("FX-SQL-0404", f"{name} must be more than 0", span=tree.span)
-        return int(tree.value)
+        return length_of(tree, name, call.name)
 
     def _join(self, tree: ast.Joined) -> Bound:
         (left, left_scope), (right, right_scope) = self.bind(tree.left), self.bind(tree.right)
@@ -132,6 +123,11 @@ class RelationBinder:
         kept = [i for i in range(len(names)) if i < width or names[i] not in tree.using]
         projected = Project(node, references(node, kept), tuple(names[i] for i in kept))
         return projected, Scope(projected.schema, tuple(scope.qualifiers[i] for i in kept))
+
+
+def session_spec(time: int, gap: int, partition: Sequence[int]) -> WindowSpec:
+    """Return sessions of the rows that are equal in ``partition``, with a gap in ms."""
+    return WindowSpec(WindowKind.SESSION, time, gap, gap, partition=tuple(dict.fromkeys(partition)))
 
 
 _ARGUMENTS = {

@@ -241,9 +241,13 @@ class ExpressionParser(Cursor):
     def _table_argument(self) -> ast.Expression:
         start = self.need_word("TABLE").span
         table = ast.TableName(parts=self.names(), span=self.since(start))
+        partition: tuple[ast.Expression, ...] = ()
         if self.is_word("PARTITION"):
-            raise self.unsupported("PARTITION BY of a table argument")
-        return ast.TableArgument(table=table, span=self.since(start))
+            self.advance()
+            self.need_word("BY")
+            columns = self.bracketed(self.expression) if self.is_symbol("(") else [self.expression()]
+            partition = tuple(columns)
+        return ast.TableArgument(table=table, partition=partition, span=self.since(start))
 
     def _name_or_call(self) -> ast.Expression:
         token = self.token

@@ -4,7 +4,7 @@ WITH marked AS (
   SELECT bidder, dateTime, sum(fresh) OVER (PARTITION BY bidder ORDER BY dateTime ROWS UNBOUNDED PRECEDING) AS session
   FROM (
     SELECT bidder, dateTime, CASE
-      WHEN dateTime < lag(dateTime) OVER (PARTITION BY bidder ORDER BY dateTime) + INTERVAL 10 SECOND THEN 0 ELSE 1
+      WHEN dateTime <= lag(dateTime) OVER (PARTITION BY bidder ORDER BY dateTime) + INTERVAL 10 SECOND THEN 0 ELSE 1
     END AS fresh FROM bid
   )
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.plan.graph import in_order, rewrite
-from fluxcore.plan.nodes import AssignWatermark, Join, Over, Rank, WindowAggregate
+from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Join, Over, Rank, WindowAggregate, WindowKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
 def _works_in_event_time(node: Node) -> bool:
     if isinstance(node, WindowAggregate | Over):
         return True
+    if isinstance(node, AssignWindow):
+        return node.window.kind is WindowKind.SESSION
     if isinstance(node, Rank):
         return node.window is not None
     return isinstance(node, Join) and node.left_window is not None

@@ -30,7 +30,7 @@ from fluxcore.plan.nodes import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from fluxcore.plan.nodes import Node, SortKey
+    from fluxcore.plan.nodes import Node, SortKey, WindowSpec
 
 Places = dict[int, int]
 """Old positions of kept columns to their new positions."""
@@ -80,10 +80,10 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, AssignWatermark):
         return [below | {node.column} | columns_of(node.expr)]
     if isinstance(node, AssignWindow):
-        return [below | {node.window.time}]
+        return [below | {node.window.time, *node.window.partition}]
     if isinstance(node, WindowAggregate):
         spec = node.window
-        time = {spec.start, spec.end} if isinstance(spec, Attached) else {spec.time}
+        time = {spec.start, spec.end} if isinstance(spec, Attached) else {spec.time, *spec.partition}
         return [set(node.keys) | time | _of_calls(_kept_calls(node, out))]
     if isinstance(node, Aggregate):
         return [set(node.keys) | _of_calls(_kept_calls(node, out))]
@@ -144,7 +144,7 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
     if isinstance(node, AssignWatermark):
         return replace(node, input=below, column=places[node.column], expr=moved(node.expr, places)), places
     if isinstance(node, AssignWindow):
-        window = replace(node.window, time=places[node.window.time])
+        window = _moved_spec(node.window, places)
         return replace(node, input=below, window=window), _appended(places, node.input, below, range(3))
     if isinstance(node, WindowAggregate | Aggregate):
         return _prune_aggregate(node, out, below, places)
@@ -179,6 +179,10 @@ def _moved_keys(keys: Iterable[SortKey], places: Places) -> tuple[SortKey, ...]:
     return tuple(replace(key, column=places[key.column]) for key in keys)
 
 
+def _moved_spec(spec: WindowSpec, places: Places) -> WindowSpec:
+    return replace(spec, time=places[spec.time], partition=tuple(places[index] for index in spec.partition))
+
+
 def _moved_window(window: Attached | None, places: Places) -> Attached | None:
     return window and replace(window, start=places[window.start], end=places[window.end])
 
@@ -207,7 +211,7 @@ def _prune_aggregate(
         window = node.window
         tail = 3
         changes["window"] = (
-            _moved_window(window, places) if isinstance(window, Attached) else replace(window, time=places[window.time])
+            _moved_window(window, places) if isinstance(window, Attached) else _moved_spec(window, places)
         )
     pruned = replace(
         node,

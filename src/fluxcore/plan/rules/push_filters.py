@@ -10,7 +10,7 @@ from fluxcore.expr.nodes import ColumnRef, Literal, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.joins import filtered, narrowed
-from fluxcore.plan.nodes import Aggregate, AssignWindow, Filter, Join, Project, Rank, Scan, Union
+from fluxcore.plan.nodes import Aggregate, AssignWindow, Filter, Join, Project, Rank, Scan, Union, WindowKind
 from fluxcore.plan.rules.merge_projects import substitute
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def _change(shared: set[Node], node: Node) -> Node:
     if isinstance(below, Union):
         return replace(below, branches=tuple(Filter(branch, node.condition) for branch in below.branches))
     if isinstance(below, AssignWindow):
-        return _below(node, below, {index: index for index in range(len(below.input.schema))})
+        # a row that is left out may be what holds a session together
+        session = below.window.kind is WindowKind.SESSION
+        kept = below.window.partition if session else range(len(below.input.schema))
+        return _below(node, below, {index: index for index in kept})
     if isinstance(below, Aggregate):
         return _below(node, below, dict(enumerate(below.keys)))
     if isinstance(below, Rank):

@@ -1,0 +1,138 @@
+"""The open sessions of all keys: rows less than a gap apart belong together, and a row may join two sessions into one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.core.types import BIGINT
+from fluxcore.operators import session_kernels as kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow as pa
+
+    from fluxcore.core.batch import Bools, Int64s
+    from fluxcore.core.ports import StateBackend
+    from fluxcore.core.types import DataType
+
+_SESSION = {"start": "i8", "end": "i8", "next": "i8", "part": "i8", "into": "i8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where rows went: ``slots`` of the sessions of those not ``late`` (None: none is), and sessions that became one.
+
+    ``gone`` are the slots whose sessions went into those at ``into``; they are free once :meth:`Sessions.drop` was called.
+    """
+
+    slots: Int64s
+    late: Bools | None
+    into: Int64s
+    gone: Int64s
+
+
+class Sessions:
+    """A table of open sessions with value columns, and a table of the keys that have any.
+
+    Cost: a row is compared with the open sessions of its key; firing looks at all open sessions.
+    """
+
+    def __init__(self, state: StateBackend, keys: Sequence[DataType], columns: Mapping[str, str]) -> None:
+        number = BIGINT.with_nullable(False)
+        self._keys = state.table("keys", list(keys) or [number], {"head": "i8"})
+        self._keyed = bool(keys)
+        self._table = state.table("sessions", [number], {**columns, **_SESSION})
+        self._next_number = 0
+        self._earliest = MAX_TIME_MS
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Return the value columns by session slot."""
+        return self._table.columns
+
+    @property
+    def count(self) -> int:
+        """Return the number of open sessions."""
+        return self._table.count
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use."""
+        return self._table.nbytes + self._keys.nbytes
+
+    def place(self, keys: Sequence[pa.Array], times: Int64s, before: Int64s, gap: int) -> Placed:
+        """Put rows into sessions, one after the other; sessions that ``before`` (watermark, ms) has closed take none."""
+        rows, columns = len(times), self.columns
+        parts = self._keys.upsert(list(keys) or [np.zeros(rows, np.int64)])
+        heads = self._keys.columns["head"]
+        state = tuple(columns[name] for name in ("start", "end", "next", "into"))
+        fresh = tuple(np.zeros(rows, np.int64) for _ in range(4))
+        found, joined = np.empty(rows, np.int64), np.empty(self.count, np.int64)
+        merged, late = kernels.place(parts, times, before, gap, heads, state, fresh, found, joined)
+        gone = joined[:merged].copy()
+        began = np.flatnonzero((found == kernels.FRESH + np.arange(rows)) & (fresh[3] == 0))
+        slots = np.full(rows, -1, np.int64)
+        slots[began] = self._new(parts[began], fresh[0][began], fresh[1][began])
+        kernels.resolve(found, columns["into"], fresh[3])
+        into = gone.copy()
+        kernels.resolve(into, columns["into"], fresh[3])
+        touched = np.unique(parts)
+        kernels.settle(touched, heads, columns["next"], fresh[2], slots)
+        if late:
+            self._keys.delete(touched[heads[touched] == 0])
+        sessions = found[found >= 0]
+        result = Placed(_slots_of(sessions, slots), found < 0 if late else None, _slots_of(into, slots), gone)
+        if len(result.slots):
+            self._earliest = min(self._earliest, int(columns["end"][result.slots].min()))
+        return result
+
+    def due(self, watermark: int) -> Int64s:
+        """Return the slots of the sessions that end up to the watermark + 1 ms, by end, then by beginning."""
+        if self._earliest - 1 > watermark:
+            return np.zeros(0, np.int64)
+        live = self._table.live_slots()
+        ends = self.columns["end"][live]
+        closed = ends - 1 <= watermark
+        rest = ends[~closed]
+        self._earliest = int(rest.min()) if len(rest) else MAX_TIME_MS
+        slots = live[closed]
+        return slots[np.lexsort((self.columns["start"][slots], ends[closed]))]
+
+    def keys_of(self, slots: Int64s) -> list[pa.Array]:
+        """Return the keys of sessions."""
+        return self._keys.key_columns(self.columns["part"][slots]) if self._keyed else []
+
+    def close(self, slots: Int64s) -> None:
+        """Forget sessions that fired, and keys that have none left."""
+        if not len(slots):
+            return
+        empty = np.empty(len(slots), np.int64)
+        parts = self.columns["part"][slots]
+        count = kernels.unlink(parts, slots, self._keys.columns["head"], self.columns["next"], empty)
+        self._table.delete(slots)
+        self._keys.delete(empty[:count])
+
+    def drop(self, slots: Int64s) -> None:
+        """Forget sessions that went into others."""
+        self._table.delete(slots)
+
+    def _new(self, parts: Int64s, starts: Int64s, ends: Int64s) -> Int64s:
+        numbers = np.arange(self._next_number, self._next_number + len(parts))
+        self._next_number += len(parts)
+        slots = self._table.upsert([numbers])
+        for name, values in (("part", parts), ("start", starts), ("end", ends)):
+            self.columns[name][slots] = values
+        return slots
+
+
+def _slots_of(entries: Int64s, slots: Int64s) -> Int64s:
+    """Return entries as slots; ``slots`` by row are those of fresh sessions."""
+    fresh = entries >= kernels.FRESH
+    found = entries.copy()
+    found[fresh] = slots[entries[fresh] - kernels.FRESH]
+    return found

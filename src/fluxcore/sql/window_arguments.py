@@ -1,0 +1,48 @@
+"""The arguments of windows: a time column and lengths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.core.schema import TimeKind
+from fluxcore.core.types import IntervalType, TimestampType
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.windows import window_of
+from fluxcore.sql import ast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.errors import Span
+    from fluxcore.plan.nodes import Node
+    from fluxcore.sql.scope import Scope
+
+
+def time_column(node: Node, scope: Scope, name: Sequence[str], span: Span) -> tuple[Node, int]:
+    """Return the position of a time attribute, and the node that gives its rows.
+
+    Raises: ``ScriptError`` FX-SQL-0403 when the column is none.
+    """
+    expr = scope.resolve(name, span)
+    column = node.schema[expr.index] if isinstance(expr, ColumnRef) else None
+    if column is None or not isinstance(expr, ColumnRef) or column.time is None:
+        hint = "give its table a watermark: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND"
+        if column is not None and isinstance(column.type, TimestampType) and window_of(node):
+            hint = "rows that are in windows already have their time in window_time"
+        raise ScriptError("FX-SQL-0403", f"'{name[-1]}' is no event-time column", span=span, hint=hint)
+    if isinstance(column.type, TimestampType) and column.type.precision > 6:
+        raise not_supported("an event time finer than microseconds", span=span)
+    if column.time is TimeKind.PROCESSING:
+        raise not_supported("a window over processing time", span=span)
+    return node, expr.index
+
+
+def length_of(tree: ast.Expression, what: str, window: str) -> int:
+    """Return a length in ms. Raises ``ScriptError`` FX-SQL-0404 for what is no interval, or not more than 0."""
+    if not isinstance(tree, ast.Constant) or not isinstance(tree.type, IntervalType) or tree.type.months:
+        message = f"{what} of {window} must be an interval such as INTERVAL '10' MINUTE"
+        raise ScriptError("FX-SQL-0404", message, span=tree.span)
+    if tree.value <= 0 and what.lower() != "offset":
+        raise ScriptError("FX-SQL-0404", f"{what} of {window} must be more than 0", span=tree.span)
+    return int(tree.value)
