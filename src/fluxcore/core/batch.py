@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from fluxcore.core.time import MIN_TIME_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -128,6 +128,11 @@ class Batch:
     def column(self, index: int) -> pa.Array:
         """Return the column at a position."""
         return self.data.column(index)
+
+    def columns_at(self, rows: Int64s) -> Callable[[Sequence[int]], list[pa.Array]]:
+        """Return the function that fetches columns, by their positions, of these rows."""
+        taken = pa.array(rows)
+        return lambda columns: [self.data.column(index).take(taken) for index in columns]
 
     def with_data(self, data: pa.RecordBatch) -> Batch:
         """Return other columns for the same rows."""

@@ -260,8 +260,8 @@ class KeyedTable(Protocol):
         """Remove the keys at these distinct slots and give the slots back."""
         ...
 
-    def key_columns(self, slots: NDArray[Any]) -> list[pa.Array]:
-        """Return the keys at these slots as Arrow columns."""
+    def key_columns(self, slots: NDArray[Any], columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the keys at these slots as Arrow columns: all of them, or those at some positions."""
         ...
 
     def live_slots(self) -> NDArray[Any]:
@@ -302,8 +302,8 @@ class RowTable(Protocol):
         """Add rows; return their slots (int64)."""
         ...
 
-    def take(self, slots: NDArray[Any]) -> list[pa.Array]:
-        """Return the rows at these slots as Arrow columns."""
+    def take(self, slots: NDArray[Any], columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the rows at these slots as Arrow columns: all of them, or those at some positions."""
         ...
 
     def remove(self, slots: NDArray[Any]) -> None:
@@ -380,6 +380,10 @@ class Operator(ABC):
     def process_partial(self, partial: Partial) -> Sequence[Batch]:
         """Take rows that were aggregated before they were sent; the steps of the whole are the combined ones."""
         return self.process(partial.all_rows())
+
+    def port_ended(self, port: int) -> Sequence[Batch]:  # noqa: ARG002
+        """Learn that no more rows come at a port, and return the rows that this causes; ``advance`` follows."""
+        return ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:  # noqa: ARG002
         """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""

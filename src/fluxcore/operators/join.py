@@ -8,6 +8,7 @@ NULLs where the kind of join says so, and is taken back when its first partner c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,11 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.operators.join_side import JoinInput, JoinSide
+from fluxcore.operators.residuals import Residual, padded
 from fluxcore.operators.window_join import JoinRows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
     from fluxcore.core.ports import OperatorContext
@@ -33,7 +35,7 @@ class JoinOptions:
     """What to join.
 
     ``key_types`` are those that both sides' keys are compared in; ``output`` left columns, then right ones (left only for
-    SEMI and ANTI). ``residual`` judges candidate pairs that hold ``residual_columns`` of left and right together.
+    SEMI and ANTI).
     """
 
     kind: JoinRows
@@ -41,8 +43,7 @@ class JoinOptions:
     right: JoinInput
     key_types: tuple[DataType, ...]
     output: pa.Schema
-    residual: Callable[[pa.RecordBatch], pa.BooleanArray] | None = None
-    residual_columns: tuple[int, ...] = ()
+    residual: Residual | None = None
 
 
 class JoinOperator(Operator):
@@ -126,10 +127,9 @@ class JoinOperator(Operator):
         residual = self._options.residual
         if residual is None:
             return rows, slots
-        columns = self._joined(port, batch, rows, slots)
-        chosen = [columns[index] for index in self._options.residual_columns] or [pa.nulls(len(rows))]
-        mask = residual(pa.RecordBatch.from_arrays(chosen, [f"c{index}" for index in range(len(chosen))]))
-        kept = (mask.fill_null(False) if mask.null_count else mask).to_numpy(zero_copy_only=False)
+        mine, theirs = batch.columns_at(rows), partial(self._sides[1 - port].rows, slots)
+        left, right = (mine, theirs) if port == 0 else (theirs, mine)
+        kept = residual.holds(left, right, len(rows))
         return rows[kept], slots[kept]
 
     def _joined(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> list[pa.Array]:
@@ -174,9 +174,8 @@ class JoinOperator(Operator):
     def _padded(self, port: int, columns: Sequence[pa.Array]) -> list[pa.Array]:
         if self._options.kind in _ONE_SIDED:
             return list(columns)
-        rows = len(columns[0]) if columns else 0
         other = self._options.right if port == 0 else self._options.left
-        nulls = [pa.nulls(rows, field.type) for field in other.schema]
+        nulls = padded(other.schema, len(columns[0]) if columns else 0)
         return [*columns, *nulls] if port == 0 else [*nulls, *columns]
 
 

@@ -85,12 +85,14 @@ class JoinSide:
         """Return (row numbers, row slots here) of all pairs of keys from :meth:`find` with the rows kept, in portions."""
         return portions(self._heads(), self.columns["next"], found)
 
-    def rows(self, slots: Int64s) -> list[pa.Array]:
-        """Return the rows at these slots."""
-        return self._plain.take(slots) if self._plain is not None else self._table.key_columns(slots)
+    def rows(self, slots: Int64s, columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the rows at these slots: all columns, or those at some positions."""
+        if self._plain is not None:
+            return self._plain.take(slots, columns)
+        return self._table.key_columns(slots, columns)
 
-    def add(self, batch: Batch, keys: Sequence[pa.Array], weights: Int64s, partners: Int64s | None) -> None:
-        """Add rows with their weights; ``partners`` is how many each has on the other side."""
+    def add(self, batch: Batch, keys: Sequence[pa.Array], weights: Int64s, partners: Int64s | None) -> Int64s:
+        """Add rows with their weights; return their slots. ``partners`` is how many each has on the other side."""
         if self._plain is not None:
             slots = self._plain.add(batch.data)
             fresh = np.arange(len(slots))
@@ -110,6 +112,7 @@ class JoinSide:
         if self._counted is not None:
             touched = np.unique(slots)
             self.remove(touched[columns["count"][touched] == 0])
+        return slots
 
     def remove(self, slots: Int64s) -> None:
         """Forget the rows at these distinct slots, and keys that have none left."""

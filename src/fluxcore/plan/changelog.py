@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
-from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Project, Rank, Sort
+from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Project, Rank, Sort, TemporalJoin
 
 if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node
@@ -19,6 +19,8 @@ def is_append_only(node: Node) -> bool:
         return False
     if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
         return False
+    if isinstance(node, TemporalJoin):
+        return is_append_only(node.left)
     return all(is_append_only(each) for each in node.inputs)
 
 
@@ -28,6 +30,8 @@ def is_final(node: Node) -> bool:
         return True
     if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
         return False
+    if isinstance(node, TemporalJoin):
+        return is_final(node.left)
     return all(is_final(each) for each in node.inputs)
 
 

@@ -10,7 +10,7 @@ from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, ColumnRef, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.columns import references, with_columns
-from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, Project
+from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, Project, TemporalJoin
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
@@ -25,14 +25,7 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Nod
     condition needs computed keys gets them as columns below, and loses them again above.
     """
     width = len(left.schema)
-    pairs: list[tuple[Expr, Expr]] = []
-    rest: list[Expr] = []
-    for part in conjuncts(condition) if condition is not None else []:
-        pair = _pair(part, width)
-        if pair is None:
-            rest.append(part)
-        else:
-            pairs.append(pair)
+    pairs, rest = _split(condition, width)
     windows = _windows(left, right, pairs)
     if windows is not None:
         pairs = [pair for pair in pairs if pair not in windows[2]]
@@ -47,6 +40,39 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Nod
         kept = [*range(width), *(width + added + i for i in range(len(right.schema)))]
         node = Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))
     return node
+
+
+def temporal_join(
+    left: Node, right: Node, kind: JoinKind, condition: Expr | None, times: tuple[int, int] | None
+) -> Node | None:
+    """Return the join of each left row with the right side as it was then; None where no keys are equal."""
+    width, more = len(left.schema), len(right.schema)
+    pairs, rest = _split(condition, width)
+    if not pairs:
+        return None
+    wide_left, left_keys = with_columns(left, [pair[0] for pair in pairs])
+    wide_right, right_keys = with_columns(right, [pair[1] for pair in pairs])
+    added = len(wide_left.schema) - width
+    places = {i: i for i in range(width)} | {width + i: width + added + i for i in range(more)}
+    residual = conjunction([moved(part, places) for part in rest])
+    node: Node = TemporalJoin(wide_left, wide_right, kind, tuple(left_keys), tuple(right_keys), times, residual)
+    if len(node.schema) == width + more:
+        return node
+    kept = [*range(width), *(width + added + i for i in range(more))]
+    return Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))
+
+
+def _split(condition: Expr | None, width: int) -> tuple[list[tuple[Expr, Expr]], list[Expr]]:
+    """Return the equalities between both sides, each over its own side, and the other conditions over both."""
+    pairs: list[tuple[Expr, Expr]] = []
+    rest: list[Expr] = []
+    for part in conjuncts(condition) if condition is not None else []:
+        pair = _pair(part, width)
+        if pair is None:
+            rest.append(part)
+        else:
+            pairs.append(pair)
+    return pairs, rest
 
 
 def condition_of(node: Join) -> list[Expr]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BIGINT, TimestampType
-from fluxcore.expr.nodes import ColumnRef
+from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Values(Node):
 
 @dataclass(frozen=True)
 class Project(OneInput):
-    """Computes columns. A plain reference to a time attribute stays one."""
+    """Computes columns. A plain reference to a time attribute stays one, and PROCTIME() makes one."""
 
     exprs: tuple[Expr, ...]
     names: tuple[str, ...]
@@ -107,8 +107,7 @@ class Project(OneInput):
     def schema(self) -> Schema:
         source = self.input.schema
         return Schema.of(
-            Column(name, expr.type, source[expr.index].time if isinstance(expr, ColumnRef) else None)
-            for name, expr in zip(self.names, self.exprs, strict=True)
+            Column(name, expr.type, _time_of(expr, source)) for name, expr in zip(self.names, self.exprs, strict=True)
         )
 
     def describe(self) -> str:
@@ -144,6 +143,28 @@ class AssignWatermark(OneInput):
 
     def describe(self) -> str:
         return f"AssignWatermark({self.input.schema[self.column].name}, {show(self.expr, self.input.schema)})"
+
+
+def _time_of(expr: Expr, source: Schema) -> TimeKind | None:
+    if isinstance(expr, ColumnRef):
+        return source[expr.index].time
+    return TimeKind.PROCESSING if isinstance(expr, Call) and expr.function == "PROCTIME" else None
+
+
+@dataclass(frozen=True)
+class StampTime(OneInput):
+    """Writes the time of the clock into column ``column`` as rows pass, and makes it the time that watermarks follow."""
+
+    column: int
+
+    @cached_property
+    def schema(self) -> Schema:
+        columns = [replace(each, time=None) if each.time is TimeKind.EVENT else each for each in self.input.schema]
+        columns[self.column] = replace(columns[self.column], time=TimeKind.EVENT)
+        return Schema.of(columns)
+
+    def describe(self) -> str:
+        return f"StampTime({self.input.schema[self.column].name})"
 
 
 class WindowKind(Enum):
@@ -343,6 +364,46 @@ class Join(Node):
         both = Schema.of(left.columns + right.columns)
         rest = f", where={show(self.condition, both)}" if self.condition is not None else ""
         return f"{'Window' if self.left_window else ''}Join({self.kind.value}, on=[{keys}]{rest})"
+
+
+@dataclass(frozen=True)
+class TemporalJoin(Node):
+    """Gives each left row with the right rows of its key as they were at the left row's time (INNER or LEFT).
+
+    With ``times`` (positions of both sides' event times) the right side is a table of versions, of which the last one not
+    after the left row counts. Without, it is the right side as it stands when the left row passes.
+    """
+
+    left: Node
+    right: Node
+    kind: JoinKind
+    left_keys: tuple[int, ...]
+    right_keys: tuple[int, ...]
+    times: tuple[int, int] | None = None
+    condition: Expr | None = None
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        return replace(self, left=inputs[0], right=inputs[1])
+
+    @cached_property
+    def schema(self) -> Schema:
+        right = tuple(replace(column, time=None) for column in self.right.schema.columns)
+        if self.kind is JoinKind.LEFT:
+            right = tuple(replace(column, type=column.type.with_nullable(True)) for column in right)
+        return Schema.of(self.left.schema.columns + right)
+
+    def describe(self) -> str:
+        left, right = self.left.schema, self.right.schema
+        pairs = zip(self.left_keys, self.right_keys, strict=True)
+        keys = ", ".join(f"{left[a].name} = {right[b].name}" for a, b in pairs)
+        both = Schema.of(left.columns + right.columns)
+        rest = f", where={show(self.condition, both)}" if self.condition is not None else ""
+        at = f"as of {left[self.times[0]].name}" if self.times else "as it stands"
+        return f"TemporalJoin({self.kind.value}, on=[{keys}], {at}{rest})"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from fluxcore.plan.nodes import (
     Over,
     Project,
     Rank,
+    TemporalJoin,
     Union,
     WindowAggregate,
     WindowColumns,
@@ -34,6 +35,8 @@ def window_of(node: Node) -> WindowColumns | None:
         return window_of(node.input)
     if isinstance(node, Rank):
         return window_of(node.input) if node.window else None
+    if isinstance(node, TemporalJoin):
+        return window_of(node.left)
     if isinstance(node, Join):
         return window_of(node.left) if node.left_window else None
     if isinstance(node, Union):

@@ -7,7 +7,7 @@ Equal sub-plans are built once and feed all who take them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,25 @@ from fluxcore.expr.compile import compile_predicate, compile_projection
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.plan.changelog import is_append_only, is_final
 from fluxcore.plan.graph import in_order
-from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Filter, Insert, Project, Scan, Union, Values, WindowKind
+from fluxcore.plan.nodes import (
+    AssignWatermark,
+    AssignWindow,
+    Filter,
+    Insert,
+    Project,
+    Scan,
+    StampTime,
+    Union,
+    Values,
+    WindowKind,
+)
+from fluxcore.runtime.clock import ClockNode
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
-from fluxcore.runtime.operators import Recipe, plain, recipe_of
+from fluxcore.runtime.operators import recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
+from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage
 from fluxcore.runtime.task import Task
@@ -41,6 +54,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.ports import Sink, Source
     from fluxcore.core.settings import Settings
+    from fluxcore.core.time import Clock
     from fluxcore.plan.nodes import Node
 
 _FUSED_TASKS_MAX = 2
@@ -49,11 +63,15 @@ _FUSED_TASKS_MAX = 2
 
 @dataclass(frozen=True)
 class Options:
-    """How a job is built: its settings, and whether updating queries give every change or only the final table."""
+    """How a job is built: its settings, and whether updating queries give every change or only the final table.
+
+    ``clock`` is where processing time comes from.
+    """
 
     settings: Settings
     changelog: bool = False
     bounded: bool = True
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass
@@ -107,6 +125,8 @@ class _Builder:
             return self._map(node, number, watermark_function(node, settings))
         if isinstance(node, AssignWindow) and node.window.kind is not WindowKind.SESSION:
             return self._map(node, number, window_function(node))
+        if isinstance(node, StampTime):
+            return self._clock(node, number)
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
         recipe = recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog)
@@ -125,6 +145,15 @@ class _Builder:
         name = type(node).__name__
         for outlet in self._placed[below].outlets:
             piece = MapNode(name, function, self._parts.new_metrics(number, name))
+            outlet.add(piece)
+            outlets.append(piece.out)
+        return _Placed(outlets, number)
+
+    def _clock(self, node: StampTime, number: int) -> _Placed:
+        outlets = []
+        for outlet in self._placed[node.input].outlets:
+            metrics = self._parts.new_metrics(number, "StampTime")
+            piece = ClockNode(node.column, plain(node.schema), self._options.clock, metrics)
             outlet.add(piece)
             outlets.append(piece.out)
         return _Placed(outlets, number)
@@ -155,7 +184,7 @@ class _Builder:
     def _instance(
         self, recipe: Recipe, number: int, late: Callable[[Batch], None], partials: Partials | None = None
     ) -> OperatorNode:
-        context = OperatorContext(recipe.name, MemoryStateBackend(), SystemClock(), late)
+        context = OperatorContext(recipe.name, MemoryStateBackend(), self._options.clock, late)
         piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name), partials)
         self._parts.operators.append(piece)
         return piece

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fluxcore.connectors.collect import QueueSink
+from fluxcore.core.time import SystemClock
 from fluxcore.errors import Cancelled, ScriptError, not_supported
 from fluxcore.operators.change_kinds import operations
 from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
@@ -21,12 +22,16 @@ if TYPE_CHECKING:
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import Sink
     from fluxcore.core.settings import Settings
+    from fluxcore.core.time import Clock
     from fluxcore.plan.nodes import Node
     from fluxcore.runtime.job import Job
 
 
 class EmbeddedTarget:
-    """Runs plans on threads of this process."""
+    """Runs plans on threads of this process; ``clock`` is where processing time comes from."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
 
     def start(self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False) -> Job:
         """Start one job for all roots and return it. Raises ``ScriptError`` for plans that can't run."""
@@ -46,7 +51,7 @@ class EmbeddedTarget:
             hint = "ask for the changes: --format changelog, or batches(changelog=True)"
             raise ScriptError("FX-RUN-0111", message, hint=hint)
         sinks = [sink for _, sink in roots]
-        return build(list(zip(plans, sinks, strict=True)), Options(settings, changelog, bounded))
+        return build(list(zip(plans, sinks, strict=True)), Options(settings, changelog, bounded, self._clock))
 
     def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows batch by batch; closing the iterator stops the job.

@@ -84,6 +84,9 @@ class Receiver(ABC):
     def idle(self, source: int) -> None:  # noqa: B027
         """Learn that an input has nothing to say for a while."""
 
+    def tick(self, source: int) -> None:  # noqa: B027
+        """Learn that time passes while an input waits for rows; called every few milliseconds."""
+
 
 class Outlet:
     """What stands behind a piece: any number of receivers, each by the input number that it knows us under."""
@@ -178,6 +181,7 @@ class OperatorNode(Receiver):
         self._ports: list[int] = []
         self._gate = Gate(0)
         self._open = 0
+        self._ended: set[int] = set()
         metrics.counters = context.counters
 
     def connect(self, port: int = 0) -> int:
@@ -224,6 +228,12 @@ class OperatorNode(Receiver):
     def end(self, source: int) -> None:
         """Finish when the last input has ended: plus infinity first, then the last rows, then the end."""
         self._open -= 1
+        port = self._ports[source]
+        self._ended.add(source)
+        if all(number in self._ended for number, each in enumerate(self._ports) if each == port):
+            with errors_of(self._context.name):
+                results = list(self.operator.port_ended(port))
+            self._emit(results)
         self._advance(self._gate.end(source))
         if self._open == 0:
             with errors_of(self._context.name):

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from fluxcore.core.types import ArrayType, MapType, RowType, StringType, TimestampType
+from fluxcore.core.types import TimestampType
 from fluxcore.errors import not_supported
-from fluxcore.expr.compile import compile_predicate
-from fluxcore.expr.nodes import columns_of, moved
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
-from fluxcore.operators.join import JoinOperator, JoinOptions
-from fluxcore.operators.join_side import JoinInput
 from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
 from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssignOptions
@@ -23,11 +16,9 @@ from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.top_n import TopNOperator
 from fluxcore.operators.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
-from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.operators.window_partial import WindowPartials
 from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 from fluxcore.plan.changelog import is_append_only
-from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
@@ -35,35 +26,20 @@ from fluxcore.plan.nodes import (
     Join,
     Over,
     Rank,
-    Scan,
     Sort,
+    TemporalJoin,
     WindowAggregate,
     WindowKind,
 )
+from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
+from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
 from fluxcore.state.backend import MemoryStateBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from fluxcore.core.batch import Batch
-    from fluxcore.core.partial import Partial
-    from fluxcore.core.ports import Operator
-    from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node, SortKey, WindowSpec
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task.
-
-    ``partials`` aggregates rows before they are sent, where that is possible.
-    """
-
-    name: str
-    make: Callable[[], Operator]
-    keys: tuple[tuple[int, ...], ...]
-    partials: Callable[[Batch], Partial | None] | None = None
 
 
 def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
@@ -71,6 +47,8 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
     Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
     """
+    if isinstance(node, TemporalJoin) and node.times is None and is_append_only(node.left):
+        return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
     if (windowed or not isinstance(node, Join | Aggregate | Rank | Sort)) and not all(
         is_append_only(each) for each in node.inputs
@@ -84,7 +62,9 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case Aggregate():
             return _aggregate(node, final_only=final_only)
         case Join():
-            return _join(node, settings)
+            return join_recipe(node, settings)
+        case TemporalJoin():
+            return temporal_join_recipe(node, settings)
         case Rank():
             return _rank(node, final_only=final_only)
         case Over():
@@ -92,22 +72,6 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case Sort():
             return _sort(node)
     raise not_supported(type(node).__name__)
-
-
-def operator_name(node: Node) -> str:
-    """Return what metrics and messages call a node: its kind and the tables whose rows reach it."""
-    tables = ", ".join(dict.fromkeys(each.table.name for each in in_order([node]) if isinstance(each, Scan)))
-    kind = type(node).__name__
-    if isinstance(node, WindowAggregate):
-        return f"{kind}({node.spec.kind.value}, {tables})"
-    if isinstance(node, Join | Rank) and (node.left_window if isinstance(node, Join) else node.window):
-        kind = f"Window{kind}"
-    return f"{kind}({tables})"
-
-
-def plain(schema: Schema) -> pa.Schema:
-    """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
-    return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
 
 
 def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
@@ -173,62 +137,6 @@ def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
     return Recipe(operator_name(node), lambda: GroupAggregateOperator(options), (node.keys,))
 
 
-def _join(node: Join, settings: Settings) -> Recipe:
-    residual = None
-    columns: tuple[int, ...] = ()
-    if node.condition is not None:
-        columns = tuple(sorted(columns_of(node.condition)))
-        condition = moved(node.condition, {old: new for new, old in enumerate(columns)})
-        residual = compile_predicate(condition, settings)
-    if node.left_window is None or node.right_window is None:
-        options = JoinOptions(
-            kind=JoinRows(node.kind.value),
-            left=_join_input(node.left, node.left_keys),
-            right=_join_input(node.right, node.right_keys),
-            key_types=tuple(node.left.schema[index].type.with_nullable(False) for index in node.left_keys),
-            output=plain(node.schema),
-            residual=residual,
-            residual_columns=columns,
-        )
-        return Recipe(operator_name(node), lambda: JoinOperator(options), (node.left_keys, node.right_keys))
-    return _window_join(node, residual, columns)
-
-
-def _join_input(node: Node, keys: tuple[int, ...]) -> JoinInput:
-    append_only = is_append_only(node)
-    if not append_only:
-        _refuse_nested(node, "a join")
-    return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only)
-
-
-def _refuse_nested(node: Node, what: str) -> None:
-    """Rows that may be taken back are found by their values, which nested ones can't be yet."""
-    for column in node.schema:
-        if isinstance(column.type, ArrayType | MapType | RowType):
-            raise not_supported(f"{what} of updated rows with {column.type.name()} (column {column.name})")
-
-
-def _window_join(
-    node: Join, residual: Callable[[pa.RecordBatch], pa.BooleanArray] | None, columns: tuple[int, ...]
-) -> Recipe:
-    assert node.left_window is not None
-    assert node.right_window is not None
-    options = WindowJoinOptions(
-        kind=JoinRows(node.kind.value),
-        left=JoinSide(plain(node.left.schema), node.left_window.end, node.left_window.start, node.left_keys),
-        right=JoinSide(plain(node.right.schema), node.right_window.end, node.right_window.start, node.right_keys),
-        output=plain(node.schema),
-        residual=residual,
-        residual_columns=columns if residual else None,
-    )
-    same = all(
-        isinstance(node.left.schema[a].type, StringType) == isinstance(node.right.schema[b].type, StringType)
-        for a, b in zip(node.left_keys, node.right_keys, strict=True)
-    )
-    keys = (node.left_keys, node.right_keys) if same else ((), ())
-    return Recipe(operator_name(node), lambda: WindowJoinOperator(options), keys)
-
-
 def _order(keys: Sequence[SortKey]) -> tuple[OrderKey, ...]:
     return tuple(OrderKey(key.column, key.descending, key.nulls_first) for key in keys)
 
@@ -249,7 +157,7 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
         return Recipe(name, lambda: WindowRankOperator(options), keys)
     append_only = is_append_only(node.input)
     if not append_only:
-        _refuse_nested(node.input, "a ranking")
+        refuse_nested(node.input, "a ranking")
     operator = TopNOperator if append_only else UpdatedTopNOperator
     return Recipe(name, lambda: operator(options, types, at_end=final_only), keys)
 

@@ -182,6 +182,7 @@ class SourceStage:
                 state.last_rows_at = time.monotonic()
             unit = state.reader.take()
         if unit is Signal.NOTHING_NOW:
+            self._tick()
             self._check_idle(state)
             return None
         number = state.taken
@@ -276,6 +277,11 @@ class SourceStage:
         self._finished = True
         self.out.watermark(MAX_TIME_MS)
         self.out.end()
+
+    def _tick(self) -> None:
+        with self._deliver_lock:
+            for receiver, number in self._gates:
+                receiver.tick(number)
 
     def _check_idle(self, state: _Split) -> None:
         if self.idle_timeout_s is None or state.idle:

@@ -132,6 +132,14 @@ class Aliased(Relation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf(Relation):
+    """``t FOR SYSTEM_TIME AS OF time``: the right side of a join as it was then."""
+
+    relation: Relation
+    time: Expression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Derived(Relation):
     """A query in brackets."""
 

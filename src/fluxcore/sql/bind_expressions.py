@@ -85,7 +85,7 @@ class ExpressionBinder:
         name = tree.name.upper()
         if is_group_window(name):
             hint = "its arguments must be those of the window in GROUP BY" if self.window_calls else None
-            raise ScriptError("FX-SQL-0408", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
+            raise ScriptError("FX-SQL-0410", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
         if tree.named:
             raise not_supported("named arguments of a function", span=tree.span)
         if tree.over is not None or is_aggregate(name):
@@ -94,7 +94,7 @@ class ExpressionBinder:
             raise ScriptError("FX-SQL-0206", f"{name} needs OVER (…)", span=tree.span)
         if tree.distinct or tree.star or tree.where is not None:
             raise ScriptError("FX-SQL-0206", f"{name} is no aggregate function", span=tree.span)
-        if name in ("PROCTIME", "CURRENT_WATERMARK"):
+        if name == "CURRENT_WATERMARK":
             raise not_supported(f"{name}()", span=tree.span)
         return build.call(tree.name, [self.bind(arg) for arg in tree.args], span=tree.span)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Column, Schema, TimeKind
+from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import IntervalType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
@@ -35,6 +35,7 @@ from fluxcore.sql.group_windows import find_group_window, group_window
 from fluxcore.sql.row_number import RowNumber, recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.sub_queries import bind_sub_query, split_where
+from fluxcore.sql.window_arguments import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -228,6 +229,7 @@ class QueryBinder:
         if members[0][1].function == "ROW_NUMBER":
             return self._row_number(wide, members, (part, keys), values)
         time = self._over_time(wide, keys, over)
+        wide = stamped(wide, time)
         rest = iter(places[first:])
         calls = tuple(_over_call(asked, rest) for _, asked in members)
         names = tuple(f"$over{index}" for index in range(len(calls)))
@@ -239,7 +241,7 @@ class QueryBinder:
 
     def _over_time(self, node: Node, keys: list[int], over: ast.OverClause) -> int:
         plain = len(keys) == 1 and not over.order[0].descending
-        if not plain or node.schema[keys[0]].time is not TimeKind.EVENT:
+        if not plain or node.schema[keys[0]].time is None:
             hint = "order by the column that the watermark is on, ascending"
             raise ScriptError("FX-SQL-0405", "OVER must be ordered by event time", span=over.span, hint=hint)
         return keys[0]
@@ -255,6 +257,7 @@ class QueryBinder:
         if not keys:
             raise ScriptError("FX-SQL-0406", "ROW_NUMBER needs ORDER BY", span=over.span)
         order = tuple(_sort_key(item, key) for item, key in zip(over.order, keys, strict=True))
+        node = stamped(node, keys[0])
         window = attached_window(node)
         if window is not None and window.start in part and window.end in part:
             told = (window.end,) if window.spec.kind is WindowKind.SESSION else (window.start, window.end)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Schema
+from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.errors import ScriptError, nearest, not_supported
-from fluxcore.expr.nodes import ColumnRef, Expr, columns_of, moved
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, columns_of, moved
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import references
-from fluxcore.plan.joins import join
+from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
@@ -47,6 +48,8 @@ class RelationBinder:
                 return node, Scope.of(node.schema)
             case ast.Joined():
                 return self._join(tree)
+            case ast.AsOf():
+                raise ScriptError("FX-SQL-0411", "FOR SYSTEM_TIME AS OF needs a join around it", span=tree.span)
         raise not_supported("this in FROM", span=tree.span)
 
     def _aliased(self, tree: ast.Aliased) -> Bound:
@@ -100,6 +103,9 @@ class RelationBinder:
         return length_of(tree, name, call.name)
 
     def _join(self, tree: ast.Joined) -> Bound:
+        as_of, right_tree = _without_as_of(tree.right)
+        if as_of is not None:
+            tree = replace(tree, right=right_tree)
         (left, left_scope), (right, right_scope) = self.bind(tree.left), self.bind(tree.right)
         both = Schema.of(left.schema.columns + right.schema.columns)
         scope = Scope(both, left_scope.qualifiers + right_scope.qualifiers)
@@ -109,11 +115,39 @@ class RelationBinder:
         elif tree.condition is not None:
             condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
         kind = JoinKind.INNER if tree.kind == "CROSS" else JoinKind(tree.kind)
-        node = join(left, right, kind, condition)
+        if as_of is not None:
+            node = self._temporal_join((left, left_scope), right, kind, condition, as_of)
+        else:
+            node = join(left, right, kind, condition)
         columns = Schema.of(node.schema.columns)
         if tree.using:
             return self._using(tree, node, Scope(columns, scope.qualifiers), len(left.schema))
         return node, Scope(columns, scope.qualifiers)
+
+    def _temporal_join(
+        self, bound: Bound, right: Node, kind: JoinKind, condition: Expr | None, as_of: ast.Expression
+    ) -> Node:
+        left, scope = bound
+        expr = ExpressionBinder(scope, place="in FOR SYSTEM_TIME AS OF").bind(as_of)
+        now = isinstance(expr, Call) and expr.function == "PROCTIME"
+        column = left.schema[expr.index] if isinstance(expr, ColumnRef) else None
+        if not now and (column is None or column.time is None):
+            hint = "a column with a watermark, or one of PROCTIME()"
+            message = "FOR SYSTEM_TIME AS OF needs a time attribute of the left side"
+            raise ScriptError("FX-SQL-0411", message, span=as_of.span, hint=hint)
+        if kind not in (JoinKind.INNER, JoinKind.LEFT):
+            raise ScriptError("FX-SQL-0411", f"a {kind.value} join can't be FOR SYSTEM_TIME AS OF", span=as_of.span)
+        times: tuple[int, int] | None = None
+        if column is not None and isinstance(expr, ColumnRef) and column.time is TimeKind.EVENT:
+            own = [index for index, each in enumerate(right.schema) if each.time is TimeKind.EVENT]
+            if not own:
+                hint = "give the right table a watermark, or join as of PROCTIME()"
+                raise ScriptError("FX-SQL-0411", "the right table has no versions in time", span=as_of.span, hint=hint)
+            times = (expr.index, own[0])
+        found = temporal_join(left, right, kind, condition, times)
+        if found is None:
+            raise ScriptError("FX-SQL-0411", "FOR SYSTEM_TIME AS OF needs ON with equal keys", span=as_of.span)
+        return found
 
     def _using(self, tree: ast.Joined, node: Node, scope: Scope, width: int) -> Bound:
         """Keep one of each pair of joined columns."""
@@ -123,6 +157,16 @@ class RelationBinder:
         kept = [i for i in range(len(names)) if i < width or names[i] not in tree.using]
         projected = Project(node, references(node, kept), tuple(names[i] for i in kept))
         return projected, Scope(projected.schema, tuple(scope.qualifiers[i] for i in kept))
+
+
+def _without_as_of(tree: ast.Relation) -> tuple[ast.Expression | None, ast.Relation]:
+    """Return the time of FOR SYSTEM_TIME AS OF, and the relation without it."""
+    if isinstance(tree, ast.AsOf):
+        return tree.time, tree.relation
+    if isinstance(tree, ast.Aliased):
+        time, inner = _without_as_of(tree.relation)
+        return time, tree if time is None else replace(tree, relation=inner)
+    return None, tree
 
 
 def session_spec(time: int, gap: int, partition: Sequence[int]) -> WindowSpec:

@@ -201,8 +201,11 @@ class QueryParser(ExpressionParser):
         found = self._bare_relation()
         if self.token.kind is Kind.HINT:
             raise self.unsupported("a table hint")
-        if self.is_word("FOR", "SYSTEM_TIME") or (self.is_word("FOR") and self.ahead().word == "SYSTEM_TIME"):
-            raise self.unsupported("FOR SYSTEM_TIME AS OF")
+        if self.is_word("FOR"):
+            self.advance()
+            for word in ("SYSTEM_TIME", "AS", "OF"):
+                self.need_word(word)
+            found = ast.AsOf(relation=found, time=self.expression(), span=self.since(start))
         if self.is_word("MATCH_RECOGNIZE"):
             raise self.unsupported("MATCH_RECOGNIZE")
         if self.take_word("AS") or self._is_alias():

@@ -8,6 +8,7 @@ from fluxcore.core.schema import TimeKind
 from fluxcore.core.types import IntervalType, TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.nodes import StampTime
 from fluxcore.plan.windows import window_of
 from fluxcore.sql import ast
 
@@ -33,9 +34,12 @@ def time_column(node: Node, scope: Scope, name: Sequence[str], span: Span) -> tu
         raise ScriptError("FX-SQL-0403", f"'{name[-1]}' is no event-time column", span=span, hint=hint)
     if isinstance(column.type, TimestampType) and column.type.precision > 6:
         raise not_supported("an event time finer than microseconds", span=span)
-    if column.time is TimeKind.PROCESSING:
-        raise not_supported("a window over processing time", span=span)
-    return node, expr.index
+    return stamped(node, expr.index), expr.index
+
+
+def stamped(node: Node, column: int) -> Node:
+    """Return the node with the clock's time in a column, where that is its processing time."""
+    return StampTime(node, column) if node.schema[column].time is TimeKind.PROCESSING else node
 
 
 def length_of(tree: ast.Expression, what: str, window: str) -> int:

@@ -12,7 +12,7 @@ from fluxcore.state import table_kernels as kernels
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -63,9 +63,10 @@ class RowTable:
             field.put(place, slots, column)
         return slots
 
-    def take(self, slots: Int64s) -> list[pa.Array]:
-        """Return the rows at these slots as Arrow columns."""
-        return [field.take(slots) for field in self._fields]
+    def take(self, slots: Int64s, columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the rows at these slots as Arrow columns: all of them, or those at some positions."""
+        fields = self._fields if columns is None else [self._fields[index] for index in columns]
+        return [field.take(slots) for field in fields]
 
     def remove(self, slots: Int64s) -> None:
         """Remove the rows at these distinct slots."""

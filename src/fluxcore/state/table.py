@@ -119,10 +119,11 @@ class KeyedTable:
         dead[self._free[:free]] = True
         return np.flatnonzero(~dead)
 
-    def key_columns(self, slots: Int64s) -> list[pa.Array]:
-        """Return the keys at these slots as Arrow columns."""
-        found, place = [], 0
-        for number, (type_, width) in enumerate(zip(self._arrow, self._widths, strict=True)):
+    def key_columns(self, slots: Int64s, columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the keys at these slots as Arrow columns: all of them, or those at some positions."""
+        found = []
+        for number in range(len(self._arrow)) if columns is None else columns:
+            type_, width, place = self._arrow[number], self._widths[number], sum(self._widths[:number])
             words = np.empty((width, len(slots)), np.int64)
             flags = np.empty(len(slots) if self._nullable else 0, np.bool_)
             count = 0
@@ -131,7 +132,6 @@ class KeyedTable:
                 count = kernels.key_words(self._keys, slots, place + index, flag, words[index], flags)
             flat = words[0] if width == 1 else np.ascontiguousarray(words.T).reshape(-1)
             found.append(self._unpack(number, flat, flags if count else None, type_))
-            place += width
         return found
 
     def freeze(self) -> pa.RecordBatch:

@@ -87,7 +87,9 @@ def drive(make, stream, *, freeze_at=None):
         if number == freeze_at:
             frozen = operator.freeze()
             operator.close()
-            operator = make()
+            operator, counters = make(), context.counters
+            context = new_context(late)
+            context.counters.update(counters)
             operator.open(context)
             operator.restore(frozen)
         if batch is not None:

@@ -17,6 +17,7 @@ from fluxcore.core.time import SystemClock
 from fluxcore.core.types import BIGINT, STRING
 from fluxcore.operators.join import JoinOperator, JoinOptions
 from fluxcore.operators.join_side import JoinInput
+from fluxcore.operators.residuals import Residual
 from fluxcore.operators.window_join import JoinRows
 from fluxcore.state.backend import MemoryStateBackend
 
@@ -100,8 +101,7 @@ def test_what_comes_out_adds_up_to_the_join_of_what_is_there(data, kind, keys, r
         JoinInput(SCHEMA, TYPES, keys, not retracting[1]),
         tuple(TYPES[k].with_nullable(False) for k in keys),
         output,
-        less if residual else None,
-        (2, 5) if residual else (),
+        Residual(less, (2, 5), 3) if residual else None,
     )
 
     def opened():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.types import from_arrow
 from fluxcore.operators import materialize, sort
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.operators.sort import SortOperator, SortOptions
@@ -285,13 +286,13 @@ def test_top_n_changelog_leads_to_the_ranking_after_every_batch(
         (i, data.draw(st.sampled_from([None, "a", "b"])), data.draw(st.sampled_from(value[1])))
         for i in range(data.draw(st.integers(0, 30)))
     ]
-    operator = TopNOperator(options)
+    operator = TopNOperator(options, [from_arrow(field.type) for field in schema])
     operator.open(kit.new_context([]))
     table, seen = Counter(), 0
     for number, batch in enumerate(batches_of(schema, rows, cuts)):
         if number == 2:
             frozen = operator.freeze()
-            operator = TopNOperator(options)
+            operator = TopNOperator(options, [from_arrow(field.type) for field in schema])
             operator.open(kit.new_context([]))
             operator.restore(frozen)
         for change in operator.process(batch):

@@ -315,3 +315,5 @@ for _name, _type in (("CURRENT_TIMESTAMP", TimestampType(precision=3, local=True
                      ("CURRENT_DATE", DATE.with_nullable(False))):  # fmt: skip
     _also = ("NOW", "CURRENT_ROW_TIMESTAMP") if _name == "CURRENT_TIMESTAMP" else ()
     register(Function(_name, _C, _nothing(_type), _now, "The time of the clock.", pure=False), *_also)
+register(Function("PROCTIME", _C, _nothing(TimestampType(precision=3, local=True, nullable=False)), _now,
+                  "The processing time: a time attribute.", pure=False))  # fmt: skip

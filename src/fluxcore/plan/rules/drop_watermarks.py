@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.plan.graph import in_order, rewrite
-from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Join, Over, Rank, WindowAggregate, WindowKind
+from fluxcore.plan.nodes import (
+    AssignWatermark,
+    AssignWindow,
+    Join,
+    Over,
+    Rank,
+    TemporalJoin,
+    WindowAggregate,
+    WindowKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +43,8 @@ def _works_in_event_time(node: Node) -> bool:
         return True
     if isinstance(node, AssignWindow):
         return node.window.kind is WindowKind.SESSION
+    if isinstance(node, TemporalJoin):
+        return node.times is not None
     if isinstance(node, Rank):
         return node.window is not None
     return isinstance(node, Join) and node.left_window is not None

@@ -22,6 +22,8 @@ from fluxcore.plan.nodes import (
     Rank,
     Scan,
     Sort,
+    StampTime,
+    TemporalJoin,
     Union,
     Values,
     WindowAggregate,
@@ -65,7 +67,7 @@ def _cheapest(schema: Schema) -> int:
 
 def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     """Return for each input the columns that the node needs to give its columns ``out``."""
-    if isinstance(node, Join):
+    if isinstance(node, Join | TemporalJoin):
         return _wanted_by_join(node, out)
     if isinstance(node, Union):
         return [set(out) for _ in node.branches]
@@ -79,6 +81,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         return [below | columns_of(node.condition)]
     if isinstance(node, AssignWatermark):
         return [below | {node.column} | columns_of(node.expr)]
+    if isinstance(node, StampTime):
+        return [below | {node.column}]
     if isinstance(node, AssignWindow):
         return [below | {node.window.time, *node.window.partition}]
     if isinstance(node, WindowAggregate):
@@ -98,12 +102,16 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     return [set(range(width))]
 
 
-def _wanted_by_join(node: Join, out: set[int]) -> list[set[int]]:
+def _wanted_by_join(node: Join | TemporalJoin, out: set[int]) -> list[set[int]]:
     width = len(node.left.schema)
     condition = set() if node.condition is None else columns_of(node.condition)
     both = out | condition
     left = {index for index in both if index < width} | set(node.left_keys)
     right = {index - width for index in both if index >= width} | set(node.right_keys)
+    if isinstance(node, TemporalJoin):
+        for side, time in zip((left, right), node.times or (), strict=False):
+            side.add(time)
+        return [left, right]
     for side, window in ((left, node.left_window), (right, node.right_window)):
         if window is not None:
             side |= {window.start, window.end}
@@ -134,7 +142,7 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         kept = sorted(out)
         exprs = tuple(moved(node.exprs[index], inputs[0][1]) for index in kept)
         return Project(inputs[0][0], exprs, tuple(node.names[index] for index in kept)), _places(kept)
-    if isinstance(node, Join):
+    if isinstance(node, Join | TemporalJoin):
         return _prune_join(node, inputs)
     if isinstance(node, Union):
         return _prune_union(node, out, inputs)
@@ -143,6 +151,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return Filter(below, moved(node.condition, places)), places
     if isinstance(node, AssignWatermark):
         return replace(node, input=below, column=places[node.column], expr=moved(node.expr, places)), places
+    if isinstance(node, StampTime):
+        return replace(node, input=below, column=places[node.column]), places
     if isinstance(node, AssignWindow):
         window = _moved_spec(node.window, places)
         return replace(node, input=below, window=window), _appended(places, node.input, below, range(3))
@@ -242,17 +252,24 @@ def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple
     return pruned, _appended(places, node.input, below, kept)
 
 
-def _prune_join(node: Join, inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
+def _prune_join(node: Join | TemporalJoin, inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
     (left, left_places), (right, right_places) = inputs
     before, after = len(node.left.schema), len(left.schema)
     both = left_places | {before + old: after + new for old, new in right_places.items()}
-    joined = replace(
+    found = replace(
         node,
         left=left,
         right=right,
         left_keys=tuple(left_places[index] for index in node.left_keys),
         right_keys=tuple(right_places[index] for index in node.right_keys),
         condition=None if node.condition is None else moved(node.condition, both),
+    )
+    if isinstance(found, TemporalJoin):
+        times = found.times and (left_places[found.times[0]], right_places[found.times[1]])
+        return replace(found, times=times), both
+    assert isinstance(node, Join)
+    joined = replace(
+        found,
         left_window=_moved_window(node.left_window, left_places),
         right_window=_moved_window(node.right_window, right_places),
     )

@@ -10,13 +10,24 @@ from fluxcore.expr.nodes import ColumnRef, Literal, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.joins import filtered, narrowed
-from fluxcore.plan.nodes import Aggregate, AssignWindow, Filter, Join, Project, Rank, Scan, Union, WindowKind
+from fluxcore.plan.nodes import (
+    Aggregate,
+    AssignWindow,
+    Filter,
+    Join,
+    Project,
+    Rank,
+    Scan,
+    TemporalJoin,
+    Union,
+    WindowKind,
+)
 from fluxcore.plan.rules.merge_projects import substitute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fluxcore.plan.nodes import Node, OneInput
+    from fluxcore.plan.nodes import Node
 
 
 def push_filters(roots: Sequence[Node]) -> list[Node]:
@@ -53,6 +64,8 @@ def _change(shared: set[Node], node: Node) -> Node:
         return _below(node, below, dict(enumerate(below.keys)))
     if isinstance(below, Rank):
         return _below(node, below, {index: index for index in below.partition})
+    if isinstance(below, TemporalJoin):
+        return _below(node, below, {index: index for index in range(len(below.left.schema))})
     if isinstance(below, Join):
         return filtered(below, node.condition)
     if isinstance(below, Scan):
@@ -70,13 +83,14 @@ def _below_project(node: Filter, below: Project) -> Node:
     return replace(below, input=Filter(below.input, substitute(node.condition, below)))
 
 
-def _below(node: Filter, below: OneInput, places: dict[int, int]) -> Node:
+def _below(node: Filter, below: Node, places: dict[int, int]) -> Node:
     """Return the plan with those conditions below a node that read only columns which the node hands on unchanged."""
     parts = conjuncts(node.condition)
     early = [part for part in parts if columns_of(part) and columns_of(part) <= places.keys() and deterministic(part)]
     condition = conjunction([moved(part, places) for part in early])
     if condition is None:
         return node
-    pushed = below.with_inputs((Filter(below.input, condition),))
+    first, *others = below.inputs
+    pushed = below.with_inputs((Filter(first, condition), *others))
     rest = conjunction([part for part in parts if part not in early])
     return pushed if rest is None else Filter(pushed, rest)

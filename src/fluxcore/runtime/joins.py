@@ -1,0 +1,120 @@
+"""The operators of joins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.core.types import StringType
+from fluxcore.expr.compile import compile_predicate
+from fluxcore.expr.nodes import ColumnRef, columns_of, moved
+from fluxcore.operators.join import JoinOperator, JoinOptions
+from fluxcore.operators.join_side import JoinInput
+from fluxcore.operators.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.residuals import Residual
+from fluxcore.operators.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
+from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
+from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.nodes import AssignWatermark, Join, JoinKind, Project, Scan, StampTime, TemporalJoin
+from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
+from fluxcore.runtime.scans import is_bounded
+
+if TYPE_CHECKING:
+    from fluxcore.core.settings import Settings
+    from fluxcore.core.types import DataType
+    from fluxcore.plan.nodes import Node
+
+
+def join_recipe(node: Join, settings: Settings) -> Recipe:
+    """Return the recipe of a regular join, or of one within windows."""
+    residual = _residual(node, settings)
+    if node.left_window is not None and node.right_window is not None:
+        return _window_join(node, residual)
+    options = JoinOptions(
+        kind=JoinRows(node.kind.value),
+        left=_join_input(node.left, node.left_keys),
+        right=_join_input(node.right, node.right_keys),
+        key_types=_key_types(node),
+        output=plain(node.schema),
+        residual=residual,
+    )
+    return Recipe(operator_name(node), lambda: JoinOperator(options), (node.left_keys, node.right_keys))
+
+
+def temporal_join_recipe(node: TemporalJoin, settings: Settings) -> Recipe:
+    """Return the recipe of a join with versions in event time, or with the right side as it stands."""
+    keys = (node.left_keys, node.right_keys)
+    if node.times is None:
+        lookup = LookupJoinOptions(
+            outer=node.kind is JoinKind.LEFT,
+            left=_join_input(node.left, node.left_keys),
+            right=_join_input(node.right, node.right_keys),
+            key_types=_key_types(node),
+            output=plain(node.schema),
+            right_ends=is_bounded(node.right, settings),
+            right_key=_primary_key(node.right),
+            residual=_residual(node, settings),
+        )
+        return Recipe(operator_name(node), lambda: LookupJoinOperator(lookup), keys)
+    options = TemporalJoinOptions(
+        outer=node.kind is JoinKind.LEFT,
+        left=TemporalSide(plain(node.left.schema), node.left_keys, node.times[0]),
+        right=TemporalSide(plain(node.right.schema), node.right_keys, node.times[1]),
+        key_types=_key_types(node),
+        output=plain(node.schema),
+        residual=_residual(node, settings),
+    )
+    return Recipe(operator_name(node), lambda: TemporalJoinOperator(options), keys)
+
+
+def _residual(node: Join | TemporalJoin, settings: Settings) -> Residual | None:
+    if node.condition is None:
+        return None
+    columns = tuple(sorted(columns_of(node.condition)))
+    condition = moved(node.condition, {old: new for new, old in enumerate(columns)})
+    return Residual(compile_predicate(condition, settings), columns, len(node.left.schema))
+
+
+def _key_types(node: Join | TemporalJoin) -> tuple[DataType, ...]:
+    """Return the types in which both sides' keys are compared."""
+    return tuple(node.left.schema[index].type.with_nullable(False) for index in node.left_keys)
+
+
+def _join_input(node: Node, keys: tuple[int, ...]) -> JoinInput:
+    append_only = is_append_only(node)
+    if not append_only:
+        refuse_nested(node, "a join")
+    return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only)
+
+
+def _primary_key(node: Node) -> tuple[int, ...]:
+    """Return where a table's primary key stands in its rows, as far as they only pass projections; none otherwise."""
+    if isinstance(node, AssignWatermark | StampTime):
+        return _primary_key(node.input)
+    if isinstance(node, Scan):
+        places = {column: place for place, column in enumerate(node.columns)}
+        key = node.table.primary_key
+    elif isinstance(node, Project):
+        key = _primary_key(node.input)
+        places = {each.index: place for place, each in enumerate(node.exprs) if isinstance(each, ColumnRef)}
+    else:
+        return ()
+    return tuple(places[column] for column in key) if all(column in places for column in key) else ()
+
+
+def _window_join(node: Join, residual: Residual | None) -> Recipe:
+    assert node.left_window is not None
+    assert node.right_window is not None
+    options = WindowJoinOptions(
+        kind=JoinRows(node.kind.value),
+        left=JoinSide(plain(node.left.schema), node.left_window.end, node.left_window.start, node.left_keys),
+        right=JoinSide(plain(node.right.schema), node.right_window.end, node.right_window.start, node.right_keys),
+        output=plain(node.schema),
+        residual=residual.predicate if residual else None,
+        residual_columns=residual.columns if residual else None,
+    )
+    same = all(
+        isinstance(node.left.schema[a].type, StringType) == isinstance(node.right.schema[b].type, StringType)
+        for a, b in zip(node.left_keys, node.right_keys, strict=True)
+    )
+    keys = (node.left_keys, node.right_keys) if same else ((), ())
+    return Recipe(operator_name(node), lambda: WindowJoinOperator(options), keys)

@@ -1,0 +1,61 @@
+"""What it takes to run a plan node's operator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.core.types import ArrayType, MapType, RowType
+from fluxcore.errors import not_supported
+from fluxcore.plan.graph import in_order
+from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcore.core.batch import Batch
+    from fluxcore.core.partial import Partial
+    from fluxcore.core.ports import Operator
+    from fluxcore.core.schema import Schema
+    from fluxcore.plan.nodes import Node
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task.
+
+    ``partials`` aggregates rows before they are sent, where that is possible.
+    """
+
+    name: str
+    make: Callable[[], Operator]
+    keys: tuple[tuple[int, ...], ...]
+    partials: Callable[[Batch], Partial | None] | None = None
+
+
+def operator_name(node: Node) -> str:
+    """Return what metrics and messages call a node: its kind and the tables whose rows reach it."""
+    tables = ", ".join(dict.fromkeys(each.table.name for each in in_order([node]) if isinstance(each, Scan)))
+    kind = type(node).__name__
+    if isinstance(node, WindowAggregate):
+        return f"{kind}({node.spec.kind.value}, {tables})"
+    if isinstance(node, Join | Rank) and (node.left_window if isinstance(node, Join) else node.window):
+        kind = f"Window{kind}"
+    return f"{kind}({tables})"
+
+
+def plain(schema: Schema) -> pa.Schema:
+    """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
+    return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
+
+
+def refuse_nested(node: Node, what: str) -> None:
+    """Refuse nested columns in rows that may be taken back: they are found by their values, which those can't be yet.
+
+    Raises: ``ScriptError`` FX-SQL-0900.
+    """
+    for column in node.schema:
+        if isinstance(column.type, ArrayType | MapType | RowType):
+            raise not_supported(f"{what} of updated rows with {column.type.name()} (column {column.name})")

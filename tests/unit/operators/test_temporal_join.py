@@ -1,0 +1,129 @@
+"""Joins with versions in event time, and with a table as it stands, beside naive models."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fluxcore.core.batch import Batch
+from fluxcore.core.types import BIGINT, STRING, TimestampType
+from fluxcore.operators.join_side import JoinInput
+from fluxcore.operators.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.residuals import Residual
+from fluxcore.operators.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
+
+TIME = TimestampType(precision=3)
+SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64())])
+TYPES = (TIME, STRING, BIGINT)
+OUTPUT = pa.schema([*SCHEMA, *(pa.field(f"r_{f.name}", f.type) for f in SCHEMA)])
+KEY = (STRING.with_nullable(False),)
+LESS = Residual(lambda batch: pc.less(batch.column(0), batch.column(1)), (2, 5), 3)
+ROW = st.tuples(st.integers(0, 12), st.sampled_from([None, "a", "b"]), st.sampled_from([None, 1, 2, 3]))
+EVENTS = st.lists(st.one_of(st.tuples(st.sampled_from([0, 1]), ROW), st.integers(0, 12)), max_size=24)
+
+
+def stamp(ms):
+    return pa.scalar(ms * 1000, pa.timestamp("us")).as_py()
+
+
+def shown(row):
+    return (None,) * 3 if row is None else (stamp(row[0]), row[1], row[2])
+
+
+def holds(left, right):
+    return left[2] is not None and right[2] is not None and left[2] < right[2]
+
+
+def versions_model(events, *, outer, residual):
+    """Take events one after the other; a left row is answered when the watermark passes it."""
+    waiting, versions, out, late, watermark = [], [], [], 0, -1
+    for event in [*events, 100]:
+        if not isinstance(event, int):
+            port, row = event
+            if port == 1:
+                versions.append(row)
+            elif row[0] <= watermark:
+                late += 1
+            else:
+                waiting.append(row)
+            continue
+        watermark = max(watermark, event)
+        for row in [each for each in waiting if each[0] <= watermark]:
+            found = None
+            for version in versions:
+                same = row[1] is not None and version[1] == row[1] and version[0] <= row[0]
+                if same and (found is None or version[0] >= found[0]):
+                    found = version
+            if found is not None and residual and not holds(row, found):
+                found = None
+            if found is not None or outer:
+                out.append((*shown(row), *shown(found)))
+        waiting = [each for each in waiting if each[0] > watermark]
+    return out, late
+
+
+@pytest.mark.parametrize("outer", [False, True])
+@pytest.mark.parametrize("residual", [False, True], ids=["keys", "condition"])
+@given(events=EVENTS, cuts=st.sets(st.integers(0, 24), max_size=5), freeze_at=st.integers(0, 8))
+def test_versions(kit, outer, residual, events, cuts, freeze_at):
+    side = TemporalSide(SCHEMA, (1,), 0)
+    options = TemporalJoinOptions(outer, side, side, KEY, OUTPUT, LESS if residual else None)
+    marks = accumulate((e if isinstance(e, int) else -1 for e in events), max)  # a gate lets no watermark fall
+    events = [mark if isinstance(e, int) else e for e, mark in zip(events, marks, strict=True)]
+    stream = kit.Stream(
+        [SCHEMA, SCHEMA],
+        [(None, e) if isinstance(e, int) else (e[0], (stamp(e[1][0]), *e[1][1:])) for e in events],
+        cuts,
+    )
+    rows, late, counters = kit.drive(lambda: TemporalJoinOperator(options), stream, freeze_at=freeze_at)
+    wanted, too_late = versions_model(events, outer=outer, residual=residual)
+    assert sorted(rows, key=repr) == sorted(wanted, key=repr)
+    assert len(late) == counters.get("late_rows", 0) == too_late
+
+
+def test_only_the_versions_that_count_are_kept(kit):
+    side = TemporalSide(SCHEMA, (1,), 0)
+    operator = TemporalJoinOperator(TemporalJoinOptions(False, side, side, KEY, OUTPUT))
+    operator.open(kit.new_context([]))
+    for first in range(0, 1000, 100):
+        rows = [(stamp(ms), "ab"[ms % 2], ms) for ms in range(first, first + 100)]
+        operator.process(Batch(kit.Stream([SCHEMA]).batch(0, rows)), 1)
+        operator.advance(first + 99)
+        assert operator.state_rows == 2
+
+
+@pytest.mark.parametrize("outer", [False, True])
+@pytest.mark.parametrize("residual", [False, True], ids=["keys", "condition"])
+@pytest.mark.parametrize("right_ends", [False, True])
+@given(events=st.lists(st.tuples(st.sampled_from([0, 1]), ROW), max_size=20), keyed=st.booleans())
+def test_lookups(kit, outer, residual, right_ends, events, keyed):
+    side = JoinInput(SCHEMA, TYPES, (1,))
+    options = LookupJoinOptions(
+        outer, side, side, KEY, OUTPUT, right_ends, (1, 2) if keyed else (), LESS if residual else None
+    )
+    operator = LookupJoinOperator(options)
+    operator.open(kit.new_context([]))
+    found = []
+    for port, row in events:
+        batch = Batch(kit.Stream([SCHEMA]).batch(0, [shown(row)]))
+        found += operator.process(batch, port)
+    found += operator.port_ended(1)
+
+    def answer(row, table):
+        if keyed:
+            table = list({(each[1], each[2]): each for each in table}.values())
+        partners = [each for each in table if row[1] is not None and each[1] == row[1]]
+        partners = [each for each in partners if not residual or holds(row, each)]
+        return [(*shown(row), *shown(each)) for each in partners or ([None] if outer else [])]
+
+    wanted = []
+    for number, (port, row) in enumerate(events):
+        known = events if right_ends else events[:number]
+        if port == 0:
+            wanted += answer(row, [each for side_, each in known if side_ == 1])
+    assert sorted(kit.rows_of(found), key=repr) == sorted(wanted, key=repr)
