@@ -276,6 +276,10 @@ class KeyedTable(Protocol):
         """Return all keys and values, a column each: keys first, named ``key0``…, then the value columns."""
         ...
 
+    def restore(self, frozen: pa.RecordBatch) -> NDArray[Any]:
+        """Add what :meth:`freeze` gave; return the slots (int64) of its rows, which are others than before."""
+        ...
+
     @property
     def count(self) -> int:
         """Return the number of live keys."""
@@ -392,6 +396,14 @@ class Operator(ABC):
     def finish(self) -> Sequence[Batch]:
         """Return the last rows; called once, after all inputs ended and after the last ``advance``."""
         return ()
+
+    def freeze(self) -> Mapping[str, pa.RecordBatch]:
+        """Return all that the operator knows, at a batch boundary; it may go on afterwards."""
+        raise NotImplementedError(f"{type(self).__name__} can't be frozen")
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from what :meth:`freeze` gave; called once, after :meth:`open` and before the first batch."""
+        raise NotImplementedError(f"{type(self).__name__} can't be restored")
 
     def close(self) -> None:  # noqa: B027
         """Give resources back."""

@@ -15,10 +15,11 @@ from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
 from fluxcore.operators.aggregates.build import Aggregates
+from fluxcore.operators.rows import number_state
 from fluxcore.operators.sort_words import equality_words
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -107,6 +108,18 @@ class GroupAggregateOperator(Operator):
     def state_bytes(self) -> int:
         """Return the bytes of the groups."""
         return self._table.nbytes
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the groups and what their aggregates keep."""
+        table = self._table
+        kept = self._aggregates.freeze(table.columns, table.live_slots())
+        return {"groups": table.freeze(), "arrived": number_state(self._arrived), **kept}
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._arrived = frozen["arrived"].column(0)[0].as_py()
+        slots = self._table.restore(frozen["groups"])
+        self._aggregates.thaw(self._table.columns, slots, frozen)
 
     def _take(self, batch: Batch, slots: NDArray[np.int64]) -> None:
         weights = NO_WEIGHTS if batch.weights is None else batch.weights

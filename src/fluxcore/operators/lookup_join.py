@@ -13,10 +13,11 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.operators.join_side import JoinInput, JoinSide
 from fluxcore.operators.residuals import Residual, padded
+from fluxcore.operators.rows import empty_rows, number_state
 from fluxcore.operators.sort_words import all_valid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
     from fluxcore.core.ports import OperatorContext
@@ -92,6 +93,33 @@ class LookupJoinOperator(Operator):
     def state_bytes(self) -> int:
         """Return the bytes kept."""
         return self._right.nbytes + sum(batch.nbytes for batch in self._waiting)
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the right side, the left rows that wait for it, and whether it is complete."""
+        options = self._options
+        waiting = [
+            pa.RecordBatch.from_arrays(batch.data.columns, schema=options.left.schema) for batch in self._waiting
+        ]
+        left = pa.Table.from_batches(waiting, options.left.schema).combine_chunks().to_batches()
+        right = self._right.freeze()
+        return {
+            "right": right,
+            "left": left[0] if left else empty_rows(options.left.schema),
+            "complete": number_state(int(self._complete)),
+        }
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._complete = bool(frozen["complete"].column(0)[0].as_py())
+        *columns, counts, _ = frozen["right"].columns
+        batch = Batch(pa.RecordBatch.from_arrays(columns, schema=self._options.right.schema))
+        if batch.rows:
+            slots = self._right.add(batch, self._right.key_arrays(batch), np.asarray(counts), None)
+            if self._latest is not None:
+                keys = [batch.column(index) for index in self._options.right_key]
+                self._latest.columns["row"][self._latest.upsert(keys)] = slots + 1
+        if frozen["left"].num_rows:
+            self._waiting = [Batch(frozen["left"])]
 
     def _take(self, batch: Batch) -> None:
         side = self._right

@@ -22,11 +22,11 @@ from fluxcore.core.types import FloatType, IntegerType
 from fluxcore.errors import not_supported
 from fluxcore.operators import over_kernels as kernels
 from fluxcore.operators.aggregates.base import NO_MASK, from_numbers, numbers
-from fluxcore.operators.rows import RowBuffer, drop_late, empty_rows, times_ms
+from fluxcore.operators.rows import RowBuffer, drop_late, empty_rows, times_ms, watermark_state
 from fluxcore.operators.sort_words import changes, equality_words, stable_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -70,6 +70,7 @@ class OverOperator(Operator):
         self._options = options
         self._waiting = RowBuffer(options.schema)
         self._history = empty_rows(options.schema)
+        self._moments = np.zeros(0, np.int64)
         self._watermark = MIN_TIME_MS
         for function in options.functions:
             _check(function, options.types)
@@ -99,8 +100,8 @@ class OverOperator(Operator):
         self._watermark = max(self._watermark, watermark)
         if not self._waiting.due(self._watermark):
             return ()
-        rows, _ = self._waiting.take_due(self._watermark)
-        return [Batch(self._compute(rows))]
+        rows, times = self._waiting.take_due(self._watermark)
+        return [Batch(self._compute(rows, times))]
 
     @property
     def state_rows(self) -> int:
@@ -112,13 +113,32 @@ class OverOperator(Operator):
         """Return their bytes."""
         return self._waiting.nbytes + self._history.nbytes + self._totals.nbytes
 
-    def _compute(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the rows that wait, those kept for later frames, the totals and the watermark."""
+        return {
+            "waiting": self._waiting.freeze(),
+            "history": self._history,
+            "totals": self._totals.freeze(),
+            "watermark": watermark_state(self._watermark),
+        }
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._waiting.restore(frozen["waiting"])
+        self._history = frozen["history"]
+        if self._history.num_rows:
+            self._moments = times_ms(self._history.column(self._options.time), "time")
+        self._totals.restore(frozen["totals"])
+        self._watermark = frozen["watermark"].column(0)[0].as_py()
+
+    def _compute(self, rows: pa.RecordBatch, moments: Int64s) -> pa.RecordBatch:
+        """Return rows with their results; ``moments`` are their places in the order, equal ones for peers."""
         options = self._options
         old = self._history.num_rows
         joined = pa.Table.from_batches([self._history, rows]).combine_chunks().to_batches()[0] if old else rows
         count = joined.num_rows
         words = [word for index in options.partition for word in equality_words(joined.column(index))]
-        times = np.ascontiguousarray(times_ms(joined.column(options.time), "time"))
+        times = np.concatenate((self._moments, moments))
         order = stable_order([*words, times], count)
         fresh = order >= old
         sorted_rows = joined.take(pa.array(order))
@@ -127,9 +147,8 @@ class OverOperator(Operator):
         results = [
             self._result(index, function, sorted_rows, frame, slots) for index, function in enumerate(options.functions)
         ]
-        self._history = (
-            sorted_rows.filter(pa.array(frame.from_end < self._keep)) if self._keep else empty_rows(rows.schema)
-        )
+        kept = frame.from_end < self._keep
+        self._history, self._moments = sorted_rows.filter(pa.array(kept)), frame.times[kept]
         new = np.flatnonzero(fresh)
         new = new[stable_order([frame.times[new], order[new]], len(new))]
         taken = pa.array(new)

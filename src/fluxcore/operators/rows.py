@@ -205,6 +205,11 @@ def window_arrays(starts: Int64s, ends: Int64s, schema: pa.Schema) -> list[pa.Ar
     return arrays
 
 
+def number_state(number: int) -> pa.RecordBatch:
+    """Return a number as a batch of one row, for an operator's frozen state."""
+    return pa.RecordBatch.from_arrays([pa.array([number], pa.int64())], names=["number"])
+
+
 def watermark_state(watermark: int) -> pa.RecordBatch:
     """Return an operator's watermark (ms) as a batch of one row, for its frozen state."""
     return pa.RecordBatch.from_arrays([pa.array([watermark], pa.int64())], names=["watermark"])

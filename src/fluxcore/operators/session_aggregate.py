@@ -12,11 +12,11 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.rows import times_ms, window_arrays
+from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
 from fluxcore.operators.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.ports import OperatorContext
@@ -101,6 +101,19 @@ class SessionAggregateOperator(Operator):
     def state_bytes(self) -> int:
         """Return their bytes."""
         return self._sessions.nbytes
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the open sessions with what the aggregates keep, and the watermark."""
+        sessions = self._sessions
+        kept = self._aggregates.freeze(sessions.columns, sessions.live_slots())
+        marks = {"watermark": watermark_state(self._watermark), "arrived": number_state(self._arrived)}
+        return {**sessions.freeze(), **marks, **kept}
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._watermark = frozen["watermark"].column(0)[0].as_py()
+        self._arrived = frozen["arrived"].column(0)[0].as_py()
+        self._aggregates.thaw(self._sessions.columns, self._sessions.restore(frozen), frozen)
 
 
 def watermarks_before(batch: Batch, watermark: int) -> Int64s:

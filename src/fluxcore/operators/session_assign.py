@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
@@ -13,14 +14,12 @@ from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
-from fluxcore.operators.rows import times_ms, window_arrays
+from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
 from fluxcore.operators.session_aggregate import watermarks_before, without_late
 from fluxcore.operators.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import pyarrow as pa
+    from collections.abc import Mapping, Sequence
 
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
@@ -108,3 +107,28 @@ class SessionAssignOperator(Operator):
     def state_bytes(self) -> int:
         """Return their bytes."""
         return self._rows.nbytes + self._sessions.nbytes
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the open sessions, the rows with the place of theirs among them, and the watermark."""
+        slots, rows = self._sessions.live_slots(), self._rows.live_slots()
+        places = np.searchsorted(slots, self._rows.columns["session"][rows])
+        extra = [pa.array(places), pa.array(self._rows.columns["arrived"][rows])]
+        names = [f"row{index}" for index in range(len(self._options.schema))] + ["session", "arrived"]
+        kept = pa.RecordBatch.from_arrays([*self._rows.take(rows), *extra], names)
+        marks = {"watermark": watermark_state(self._watermark), "count": number_state(self._arrived)}
+        return {**self._sessions.freeze(), "rows": kept, **marks}
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._watermark = frozen["watermark"].column(0)[0].as_py()
+        self._arrived = frozen["count"].column(0)[0].as_py()
+        sessions = self._sessions.restore(frozen)
+        self._sessions.columns["rows"][sessions] = 0
+        *columns, places, arrived = frozen["rows"].columns
+        if not len(places):
+            return
+        slots = self._rows.add(pa.RecordBatch.from_arrays(columns, schema=self._options.schema))
+        chain = self._rows.columns
+        chain["arrived"][slots] = np.asarray(arrived)
+        links = self._sessions.columns["rows"], chain["next"], chain["prev"], chain["session"]
+        chain_kernels.link(*links, slots, sessions[np.asarray(places)])

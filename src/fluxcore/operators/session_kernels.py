@@ -106,6 +106,14 @@ def settle(parts, heads, nexts, fresh_nexts, slots):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
+def link(parts, slots, heads, nexts):  # type: ignore[no-untyped-def]
+    """Put sessions at ``slots`` into the lists of their ``parts``."""
+    for i in range(len(slots)):
+        nexts[slots[i]] = heads[parts[i]]
+        heads[parts[i]] = slots[i] + 1
+
+
+@njit(cache=True, nogil=True)
 def unlink(parts, slots, heads, nexts, empty):  # type: ignore[no-untyped-def]
     """Take sessions at ``slots`` out of the lists of their ``parts``. Returns how many keys have none left, in ``empty``."""
     count = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.core.types import BIGINT
@@ -13,8 +14,6 @@ from fluxcore.operators import session_kernels as kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import pyarrow as pa
 
     from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.ports import StateBackend
@@ -120,6 +119,28 @@ class Sessions:
     def drop(self, slots: Int64s) -> None:
         """Forget sessions that went into others."""
         self._table.delete(slots)
+
+    def live_slots(self) -> Int64s:
+        """Return the slots of all open sessions."""
+        return self._table.live_slots()
+
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the sessions with their value columns, in the order of the slots, and their keys."""
+        keys = self.keys_of(self.live_slots())
+        names = [f"key{index}" for index in range(len(keys))]
+        return {"sessions": self._table.freeze(), "keys": pa.RecordBatch.from_arrays(keys, names)}
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> Int64s:
+        """Add what :meth:`freeze` gave; return the slots of its sessions."""
+        sessions = frozen["sessions"]
+        slots = self._table.restore(sessions)
+        if len(slots):
+            self._next_number = int(np.asarray(sessions.column(0)).max()) + 1
+            parts = self._keys.upsert(frozen["keys"].columns or [np.zeros(len(slots), np.int64)])
+            self.columns["part"][slots] = parts
+            kernels.link(parts, slots, self._keys.columns["head"], self.columns["next"])
+            self._earliest = int(self.columns["end"][slots].min())
+        return slots
 
     def _new(self, parts: Int64s, starts: Int64s, ends: Int64s) -> Int64s:
         numbers = np.arange(self._next_number, self._next_number + len(parts))

@@ -22,11 +22,11 @@ from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.rows import times_ms, window_arrays
+from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
 from fluxcore.operators.sort_words import distinct, raw_values
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -148,6 +148,32 @@ class WindowAggregateOperator(Operator):
         """Return the bytes of the slices."""
         return self._table.nbytes + self._keys.nbytes
 
+    def freeze(self) -> dict[str, pa.RecordBatch]:
+        """Return the open slices, their keys with what the aggregates keep, and the watermark."""
+        table = self._table
+        pairs = [(number, *each.pair) for number, each in self._slices.items()]
+        columns = [pa.array([pair[index] for pair in pairs], pa.int64()) for index in range(3)]
+        return {
+            "slices": pa.RecordBatch.from_arrays(columns, ["number", "slice", "from"]),
+            "entries": table.freeze(),
+            "watermark": watermark_state(self._watermark),
+            "arrived": number_state(self._arrived),
+            **self._aggregates.freeze(table.columns, table.live_slots()),
+        }
+
+    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Go on from a frozen state; called after ``open``."""
+        self._watermark = frozen["watermark"].column(0)[0].as_py()
+        self._arrived = frozen["arrived"].column(0)[0].as_py()
+        for number, *pair in zip(*(column.to_pylist() for column in frozen["slices"].columns), strict=True):
+            self._open_slice(number, (pair[0], pair[1]))
+        entries = frozen["entries"]
+        slots = self._table.restore(entries)
+        if len(slots):
+            keys = entries.columns[1 : 1 + len(self._options.keys)]
+            self._note(slots, raw_values(entries.column(0), "i8"), keys)
+        self._aggregates.thaw(self._table.columns, slots, frozen)
+
     def _add_late(self, batch: Batch, slices: Int64s, firsts: Int64s) -> None:
         """Add rows of which some may be late: each to the windows that had not fired before it."""
         slicing = self._options.slicing
@@ -203,13 +229,16 @@ class WindowAggregateOperator(Operator):
         for index, pair in enumerate(pairs):
             number = self._numbers.get(pair)
             if number is None:
-                number = self._numbers[pair] = self._next_number
-                self._next_number += 1
-                slice_, start = pair
-                ends = self._options.slicing.ends(slice_)
-                self._slices[number] = _Slice(pair, [end for end in ends if end >= start])
+                number = self._next_number
+                self._open_slice(number, pair)
             numbers[index] = number
         return numbers[inverse.reshape(-1)]
+
+    def _open_slice(self, number: int, pair: tuple[int, int]) -> None:
+        slice_, start = pair
+        self._numbers[pair] = number
+        self._next_number = max(self._next_number, number + 1)
+        self._slices[number] = _Slice(pair, [end for end in self._options.slicing.ends(slice_) if end >= start])
 
     def _note(self, slots: Int64s, numbers: Int64s, keys: list[pa.Array]) -> None:
         """Remember new slots with the numbers of their slices and keys."""

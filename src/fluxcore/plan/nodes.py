@@ -468,12 +468,16 @@ class OverCall:
 
 @dataclass(frozen=True)
 class Over(OneInput):
-    """Appends functions over each partition in event-time order; rows come out when the watermark passes them."""
+    """Appends functions over each partition in event-time order; rows come out when the watermark passes them.
+
+    With ``order`` it is that order instead, of bounded input: all rows come out at its end.
+    """
 
     partition: tuple[int, ...]
-    time: int
+    time: int | None
     calls: tuple[OverCall, ...]
     names: tuple[str, ...]
+    order: tuple[SortKey, ...] = ()
 
     @cached_property
     def schema(self) -> Schema:
@@ -484,7 +488,10 @@ class Over(OneInput):
         source = self.input.schema
         partition = ", ".join(source[index].name for index in self.partition)
         calls = ", ".join(show_call(over.call, source) for over in self.calls)
-        return f"Over(by=[{partition}], order=[{source[self.time].name}], calls=[{calls}])"
+        order = (
+            source[self.time].name if self.time is not None else ", ".join(each.describe(source) for each in self.order)
+        )
+        return f"Over(by=[{partition}], order=[{order}], calls=[{calls}])"
 
 
 @dataclass(frozen=True)

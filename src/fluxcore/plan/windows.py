@@ -31,6 +31,8 @@ def window_of(node: Node) -> WindowColumns | None:
         return WindowColumns(count - 3, count - 2, count - 1, spec)
     if isinstance(node, Project):
         return _through_project(node)
+    if isinstance(node, Over) and node.order:
+        return None
     if isinstance(node, Filter | Over):
         return window_of(node.input)
     if isinstance(node, Rank):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.core.types import TimestampType
-from fluxcore.errors import not_supported
+from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
 from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
@@ -13,6 +13,7 @@ from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssi
 from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey
+from fluxcore.operators.sorted_over import SortedOverOperator
 from fluxcore.operators.top_n import TopNOperator
 from fluxcore.operators.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
@@ -33,6 +34,7 @@ from fluxcore.plan.nodes import (
 )
 from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
 from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
+from fluxcore.runtime.scans import is_bounded
 from fluxcore.state.backend import MemoryStateBackend
 
 if TYPE_CHECKING:
@@ -50,9 +52,8 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     if isinstance(node, TemporalJoin) and node.times is None and is_append_only(node.left):
         return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
-    if (windowed or not isinstance(node, Join | Aggregate | Rank | Sort)) and not all(
-        is_append_only(each) for each in node.inputs
-    ):
+    takes_updates = isinstance(node, Join | Aggregate | Rank | Sort) or (isinstance(node, Over) and node.order)
+    if (windowed or not takes_updates) and not all(is_append_only(each) for each in node.inputs):
         raise not_supported(f"{type(node).__name__} over rows that are updated")
     match node:
         case WindowAggregate():
@@ -68,7 +69,7 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case Rank():
             return _rank(node, final_only=final_only)
         case Over():
-            return _over(node)
+            return _over(node, settings)
         case Sort():
             return _sort(node)
     raise not_supported(type(node).__name__)
@@ -162,17 +163,23 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
     return Recipe(name, lambda: operator(options, types, at_end=final_only), keys)
 
 
-def _over(node: Over) -> Recipe:
+def _over(node: Over, settings: Settings) -> Recipe:
     options = OverOptions(
         types=tuple(node.input.schema.types),
         schema=plain(node.input.schema),
         output=plain(node.schema),
         partition=node.partition,
-        time=node.time,
+        time=-1 if node.time is None else node.time,
         functions=tuple(OverFunction(each.call, each.rows, each.preceding) for each in node.calls),
     )
     OverOperator(options)
-    return Recipe(operator_name(node), lambda: OverOperator(options), (node.partition,))
+    if node.time is not None:
+        return Recipe(operator_name(node), lambda: OverOperator(options), (node.partition,))
+    if not is_bounded(node, settings):
+        hint = "order by the column that the watermark is on, ascending"
+        message = "OVER must be ordered by event time where the input never ends"
+        raise ScriptError("FX-SQL-0405", message, span=node.calls[0].call.span, hint=hint)
+    return Recipe(operator_name(node), lambda: SortedOverOperator(options, _order(node.order)), (node.partition,))
 
 
 def _sort(node: Sort) -> Recipe:

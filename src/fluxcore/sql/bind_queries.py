@@ -229,22 +229,24 @@ class QueryBinder:
         if members[0][1].function == "ROW_NUMBER":
             return self._row_number(wide, members, (part, keys), values)
         time = self._over_time(wide, keys, over)
-        wide = stamped(wide, time)
+        wide = wide if time is None else stamped(wide, time)
+        sort = () if time is not None else tuple(_sort_key(*each) for each in zip(over.order, keys, strict=True))
         rest = iter(places[first:])
         calls = tuple(_over_call(asked, rest) for _, asked in members)
         names = tuple(f"$over{index}" for index in range(len(calls)))
-        found = Over(wide, tuple(part), time, calls, names)
+        found = Over(wide, tuple(part), time, calls, names, sort)
         width = len(wide.schema)
         for position, (number, asked) in enumerate(members):
             values[number] = ColumnRef(index=width + position, type=asked.type, name=names[position])
         return found
 
-    def _over_time(self, node: Node, keys: list[int], over: ast.OverClause) -> int:
-        plain = len(keys) == 1 and not over.order[0].descending
-        if not plain or node.schema[keys[0]].time is None:
+    def _over_time(self, node: Node, keys: list[int], over: ast.OverClause) -> int | None:
+        """Return the time attribute that OVER is ordered by, or None: then the order is made at the end of the input."""
+        if not keys:
             hint = "order by the column that the watermark is on, ascending"
-            raise ScriptError("FX-SQL-0405", "OVER must be ordered by event time", span=over.span, hint=hint)
-        return keys[0]
+            raise ScriptError("FX-SQL-0405", "OVER needs ORDER BY", span=over.span, hint=hint)
+        plain = len(keys) == 1 and not over.order[0].descending
+        return keys[0] if plain and node.schema[keys[0]].time is not None else None
 
     def _row_number(
         self, node: Node, members: list[tuple[int, Asked]], places: tuple[list[int], list[int]], values: dict[int, Expr]

@@ -158,8 +158,12 @@ def check(name, groups, found):
 def test_the_changes_add_up_to_the_groups_of_what_is_there(data, name):
     retracting = data.draw(st.booleans())
     operator = opened([CASES[name][0]], append_only=not retracting, at_end=False)
-    shown_rows, there, nan = {}, [], math.nan
-    for rows, weights in data.draw(changes(retracting)):
+    shown_rows, there, nan, freeze_at = {}, [], math.nan, data.draw(st.integers(0, 5))
+    for number, (rows, weights) in enumerate(data.draw(changes(retracting))):
+        if number == freeze_at:
+            frozen = operator.freeze()
+            operator = opened([CASES[name][0]], append_only=not retracting, at_end=False)
+            operator.restore(frozen)
         rows = [tuple(nan if isinstance(v, float) and math.isnan(v) else v for v in row) for row in rows]
         given_weights = np.array(weights, np.int8) if retracting else None
         for out in operator.process(batch_of(rows, given_weights)):

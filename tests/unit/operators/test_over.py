@@ -72,8 +72,8 @@ def rising(events):
 
 @pytest.mark.parametrize("frame", [(True, None), (True, 0), (True, 2), (False, None)], ids=str)
 @pytest.mark.parametrize("function", MODELS)
-@given(events=EVENTS, cuts=st.sets(st.integers(0, 25)))
-def test_each_row_gets_what_the_model_says(kit, function, frame, events, cuts):
+@given(events=EVENTS, cuts=st.sets(st.integers(0, 25)), freeze_at=st.integers(0, 8))
+def test_each_row_gets_what_the_model_says(kit, function, frame, events, cuts, freeze_at):
     events = rising([(w, v if w is None else (*v, number)) for number, (w, v) in enumerate(events)])
     call = AggCall(function=function, type=BIGINT, args=(2,))
     options = OverOptions(
@@ -81,7 +81,9 @@ def test_each_row_gets_what_the_model_says(kit, function, frame, events, cuts):
         (OverFunction(call, *frame),),
     )  # fmt: skip
     micros = [(w, v if w is None else (v[0] * 1000, *v[1:])) for w, v in events]
-    rows, late, counters = kit.drive(lambda: OverOperator(options), kit.Stream([SCHEMA], micros, cuts))
+    rows, late, counters = kit.drive(
+        lambda: OverOperator(options), kit.Stream([SCHEMA], micros, cuts), freeze_at=freeze_at
+    )
     wanted, gone = model(events, function, rows=frame[0], preceding=frame[1])
     assert {row[3]: row[4] for row in rows} == wanted
     assert [row[3] for row in late] == gone

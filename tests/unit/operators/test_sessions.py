@@ -73,12 +73,14 @@ def results(key, start, end, rows, *, keyed):
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-@given(events=EVENTS, cuts=st.sets(st.integers(0, 30), max_size=5))
-def test_aggregates_of_sessions(kit, keyed, events, cuts):
+@given(events=EVENTS, cuts=st.sets(st.integers(0, 30), max_size=5), freeze_at=st.integers(0, 6))
+def test_aggregates_of_sessions(kit, keyed, events, cuts, freeze_at):
     names = [("k", pa.string())] if keyed else []
     output = pa.schema([*names, *((f"a{i}", c.type.arrow()) for i, c in enumerate(CALLS)), *WINDOW])
     options = SessionOptions(TYPES, 0, (1,) if keyed else (), CALLS, GAP, output)
-    rows, late, counters = kit.drive(lambda: SessionAggregateOperator(options), as_stream(kit, events, cuts))
+    rows, late, counters = kit.drive(
+        lambda: SessionAggregateOperator(options), as_stream(kit, events, cuts), freeze_at=freeze_at
+    )
     closed, too_late = model(events, keyed=keyed)
     key = repr
     assert sorted(rows, key=key) == sorted((results(*each, keyed=keyed) for each in closed), key=key)
@@ -89,11 +91,11 @@ def test_aggregates_of_sessions(kit, keyed, events, cuts):
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-@given(events=EVENTS, cuts=st.sets(st.integers(0, 30), max_size=5))
-def test_rows_with_their_session(kit, keyed, events, cuts):
+@given(events=EVENTS, cuts=st.sets(st.integers(0, 30), max_size=5), freeze_at=st.integers(0, 6))
+def test_rows_with_their_session(kit, keyed, events, cuts, freeze_at):
     output = pa.schema([*SCHEMA, *WINDOW])
     options = SessionAssignOptions(SCHEMA, TYPES, 0, (1,) if keyed else (), GAP, output)
-    rows, late, _ = kit.drive(lambda: SessionAssignOperator(options), as_stream(kit, events, cuts))
+    rows, late, _ = kit.drive(lambda: SessionAssignOperator(options), as_stream(kit, events, cuts), freeze_at=freeze_at)
     closed, too_late = model(events, keyed=keyed)
     wanted = [
         (stamp(row[0]), row[1], row[2], stamp(start), stamp(end), stamp(end - 1))

@@ -126,14 +126,21 @@ def batch_of(rows, steps):
     return Batch(data, None, Steps(np.array([r for r, _ in steps]), np.array([v for _, v in steps])))
 
 
-def drive(made, events, cuts, *, partial):
-    late = []
-    operator = WindowAggregateOperator(made)
-    context = OperatorContext("test", MemoryStateBackend(), SystemClock(), late.append)
-    operator.open(context)
+def drive(made, events, cuts, *, partial, freeze_at=None):
+    late, counters = [], {}
+
+    def opened():
+        operator = WindowAggregateOperator(made)
+        operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), late.append, counters))
+        return operator
+
+    operator = opened()
     halves = WindowPartials(made, MemoryStateBackend) if partial else None
     out = []
-    for rows, steps, watermark in pieces(events, cuts):
+    for number, (rows, steps, watermark) in enumerate(pieces(events, cuts)):
+        if number == freeze_at:
+            frozen, operator = operator.freeze(), opened()
+            operator.restore(frozen)
         if rows:
             batch = batch_of(rows, steps)
             sent = halves(batch) if halves else None
@@ -145,7 +152,7 @@ def drive(made, events, cuts, *, partial):
     rows = [row for batch in out for row in zip(*(c.to_pylist() for c in batch.data.columns), strict=True)]
     gone = [row for batch in late for row in zip(*(c.to_pylist() for c in batch.data.columns), strict=True)]
     assert operator.state_rows == 0, "all windows have fired"
-    return rows, gone, context.counters
+    return rows, gone, counters
 
 
 def milliseconds(value):
@@ -154,11 +161,11 @@ def milliseconds(value):
 
 @pytest.mark.parametrize("way", ["rows", "partial", "kept values", "no keys"])
 @pytest.mark.parametrize("name", WINDOWS)
-@given(events=EVENTS, cuts=st.sets(st.integers(0, 30)))
-def test_windows_hold_what_the_model_says(name, way, events, cuts):
+@given(events=EVENTS, cuts=st.sets(st.integers(0, 30)), freeze_at=st.integers(0, 6))
+def test_windows_hold_what_the_model_says(name, way, events, cuts, freeze_at):
     shape, keyed = WINDOWS[name], way != "no keys"
     made = options(shape, KEPT if way == "kept values" else SIMPLE, keyed=keyed)
-    rows, late, counters = drive(made, events, cuts, partial=way == "partial")
+    rows, late, counters = drive(made, events, cuts, partial=way == "partial", freeze_at=freeze_at)
     wanted, late_wanted, drops = model(shape, events, keyed=keyed)
     found = {}
     for row in rows:

@@ -38,7 +38,7 @@ CASES = [
     (T + "SELECT a FROM t UNION ALL SELECT a, s FROM t", "FX-SQL-0214", None, "1 columns with 2"),
     (T + "SELECT a FROM t UNION ALL SELECT TIMESTAMP '2020-01-01 00:00:00'", "FX-SQL-0306", None, "column 1"),
     (T + "SELECT a FROM t ORDER BY 3", "FX-SQL-0213", (2, 26), "column 3"),
-    (T + "SELECT COUNT(*) OVER (ORDER BY a) FROM t", "FX-SQL-0405", (2, 22), "watermark"),
+    (T + "SELECT COUNT(*) OVER (PARTITION BY a) FROM t", "FX-SQL-0405", (2, 22), "watermark"),
     (T + "SELECT LAG(a) FROM t", "FX-SQL-0206", (2, 8), "OVER"),
     (T + "SELECT COUNT(*) OVER w FROM t", "FX-SQL-0208", None, "'w'"),
     (T + "SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(a), INTERVAL '1' MINUTE))", "FX-SQL-0403", (2, 37), "WATERMARK"),

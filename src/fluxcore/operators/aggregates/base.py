@@ -85,6 +85,13 @@ class Accumulator(ABC):
     def forget(self, columns: Columns, slots: Int64s) -> None:  # noqa: B027
         """Drop what is kept outside the columns for these distinct slots."""
 
+    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
+        """Return what is kept outside the columns for these slots, which it names by their places among them."""
+        return {}
+
+    def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:  # noqa: B027
+        """Take what :meth:`freeze` gave for slots that are now ``slots``; their columns are back already."""
+
     def scratch(self) -> Accumulator:
         """Return an accumulator for a table in which windows are merged; it is opened apart."""
         return type(self)(self.call, self.arg_type, self.prefix)

@@ -17,7 +17,7 @@ from fluxcore.operators.aggregates.listed import ArrayAgg, Chosen, ChosenForever
 from fluxcore.operators.aggregates.numeric import Average, Count, Extreme, Ordered, Spread, Sum
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import StateBackend
@@ -137,6 +137,18 @@ class Aggregates:
     def results(self, columns: Columns, slots: Int64s) -> list[pa.Array]:
         """Return each call's results at slots."""
         return [member.result(columns, slots) for member in self.members]
+
+    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
+        """Return what the calls keep outside the table for these slots."""
+        return {m.prefix + name: batch for m in self.members for name, batch in m.freeze(columns, slots).items()}
+
+    def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Take what :meth:`freeze` gave for slots that are now ``slots``."""
+        for member in self.members:
+            prefix = member.prefix
+            member.thaw(
+                columns, slots, {name[len(prefix) :]: b for name, b in frozen.items() if name.startswith(prefix)}
+            )
 
     def forget(self, columns: Columns, slots: Int64s) -> None:
         """Drop what is kept outside the table for these distinct slots."""

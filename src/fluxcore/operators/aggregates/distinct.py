@@ -13,6 +13,8 @@ from fluxcore.operators.aggregates.base import NO_MASK, Accumulator, Rows
 from fluxcore.operators.chains import entries_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fluxcore.core.ports import KeyedTable, StateBackend
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
@@ -70,6 +72,23 @@ class Distinct(Accumulator):
         self._table.delete(entries)
         self.at(columns, "values")[slots] = 0
         self._inner.forget(columns, slots)
+
+    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
+        """Return the values and their counts, and what the inner function keeps."""
+        places, entries = self._entries(columns, slots)
+        values, counts = self._table.key_columns(entries)[1], self._table.columns["count"][entries]
+        own = pa.RecordBatch.from_arrays([pa.array(places), values, pa.array(counts)], ["place", "value", "count"])
+        return {"distinct": own, **self._inner.freeze(columns, slots)}
+
+    def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Take values back; the inner function knows them already."""
+        places, values, counts = frozen["distinct"].columns
+        owners, chain = slots[np.asarray(places)], self._table.columns
+        self.at(columns, "values")[slots] = 0
+        entries = self._table.upsert([owners, values])
+        chain["count"][entries] = np.asarray(counts)
+        kernels.link(self.at(columns, "values"), chain["next"], chain["prev"], chain["owner"], entries, owners)
+        self._inner.thaw(columns, slots, frozen)
 
     def scratch(self) -> Accumulator:
         """Return the same for a table in which windows are merged."""

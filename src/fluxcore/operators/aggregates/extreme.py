@@ -13,6 +13,8 @@ from fluxcore.operators.aggregates.base import Accumulator, Rows
 from fluxcore.operators.sort_words import OrderKey, order_words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fluxcore.core.ports import KeyedTable, StateBackend
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
@@ -107,6 +109,26 @@ class HeapExtreme(Accumulator):
     def forget(self, columns: Columns, slots: Int64s) -> None:
         """Drop the values of these slots."""
         self._table.delete(self._emptied(columns, slots))
+
+    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
+        """Return the values and their counts; the heaps are made again."""
+        live, held = self._table.live_slots(), self._table.columns
+        order = np.argsort(slots)
+        places = order[np.searchsorted(slots, held["owner"][live], sorter=order)] if len(live) else live
+        arrays = [pa.array(places), self._table.key_columns(live)[1], pa.array(held["count"][live])]
+        return {"values": pa.RecordBatch.from_arrays(arrays, ["place", "value", "count"])}
+
+    def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Take values back."""
+        places, values, counts = frozen["values"].columns
+        self.at(columns, "root")[slots] = 0
+        if not len(values):
+            return
+        held, owners = self._table.columns, slots[np.asarray(places)]
+        entries = self._table.upsert([owners, values])
+        held["owner"][entries], held["count"][entries] = owners, np.asarray(counts)
+        held["high"][entries], held["low"][entries] = self._words(values)
+        self._push(columns, entries[held["count"][entries] > 0])
 
     def _emptied(self, columns: Columns, slots: Int64s) -> Int64s:
         """Empty the heaps of slots; return the entries that they had."""

@@ -15,6 +15,8 @@ from fluxcore.operators.chains import entries_of
 from fluxcore.operators.sort_words import dense_codes, equality_words, stable_order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fluxcore.core.ports import RowTable, StateBackend
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
@@ -65,6 +67,18 @@ class Values(Accumulator):
         _, entries = self._entries(columns, slots)
         self._table.remove(entries)
         self.at(columns, "head")[slots] = 0
+
+    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
+        """Return the values with their order of arrival."""
+        places, entries = self._entries(columns, slots)
+        arrays = [pa.array(places), self._table.take(entries)[0], pa.array(self._table.columns["order"][entries])]
+        return {"values": pa.RecordBatch.from_arrays(arrays, ["place", "value", "order"])}
+
+    def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
+        """Take values back."""
+        places, values, order = frozen["values"].columns
+        self.at(columns, "head")[slots] = 0
+        self._keep(columns, slots[np.asarray(places)], values, np.asarray(order))
 
     def _keep(self, columns: Columns, slots: Int64s, values: pa.Array, order: Int64s) -> None:
         if not len(slots):

@@ -39,8 +39,10 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate | Over):
+    if isinstance(node, WindowAggregate):
         return True
+    if isinstance(node, Over):
+        return node.time is not None
     if isinstance(node, AssignWindow):
         return node.window.kind is WindowKind.SESSION
     if isinstance(node, TemporalJoin):

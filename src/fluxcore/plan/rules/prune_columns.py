@@ -96,7 +96,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         return [below | set(node.partition) | _of_keys(node.order) | window]
     if isinstance(node, Over):
         kept = [over.call for index, over in enumerate(node.calls) if width + index in out]
-        return [below | set(node.partition) | {node.time} | _of_calls(kept)]
+        time = set() if node.time is None else {node.time}
+        return [below | set(node.partition) | time | _of_keys(node.order) | _of_calls(kept)]
     if isinstance(node, Sort):
         return [below | _of_keys(node.keys)]
     return [set(range(width))]
@@ -245,7 +246,8 @@ def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple
         node,
         input=below,
         partition=tuple(places[index] for index in node.partition),
-        time=places[node.time],
+        time=None if node.time is None else places[node.time],
+        order=_moved_keys(node.order, places),
         calls=calls,
         names=tuple(node.names[index] for index in kept),
     )
