@@ -208,11 +208,34 @@ def _format(inputs: Inputs) -> pa.Array:
         return each(inputs, lambda value, form: value.strftime(java_pattern(form)[0]), pa.string())
     form, digits = java_pattern(pattern.as_py())
     times = wall_clock(inputs, 0).cast(pa.timestamp("us"), safe=False)
-    text = pc.strftime(times.cast(pa.timestamp("s"), safe=False), form)
+    text = _formatted(times, form)
     if not digits:
         return text
     fraction = pc.utf8_slice_codeunits(timestamp_text(times, 6), 19, 20 + digits)
     return pc.binary_join_element_wise(text, fraction, "")
+
+
+_FINEST_S = (("%S", 1), ("%M", 60), ("%H", 3600), ("%I", 3600), ("%p", 3600), ("", 86_400))
+_FEW = 8
+"""Times of which at least so many share a text have that text made once."""
+
+
+def _formatted(times: pa.Array, form: str) -> pa.Array:
+    """Return times as text; what the form does not tell apart is formatted once."""
+    unit = next(seconds for mark, seconds in _FINEST_S if mark in form)
+    steps = np.asarray(times.fill_null(0).view(pa.int64())) // (unit * 1_000_000)
+    first = np.ones(len(steps), np.bool_)
+    np.not_equal(steps[1:], steps[:-1], out=first[1:])
+    runs = np.cumsum(first) - 1
+    starts = steps[first]
+    if len(starts) * _FEW > len(steps):
+        starts, places = np.unique(steps, return_inverse=True)
+        runs = places.reshape(-1)
+        if len(starts) * 2 > len(steps):
+            return pc.strftime(times.cast(pa.timestamp("s"), safe=False), form)
+    texts = pc.strftime(pa.array(starts * unit).cast(pa.timestamp("s")), form)
+    mask = times.is_null().to_numpy(zero_copy_only=False) if times.null_count else None
+    return texts.take(pa.array(runs, mask=mask))
 
 
 def _parse_rule(result: DataType) -> Callable[[Sequence[Expr]], Resolved]:
