@@ -393,6 +393,10 @@ class Operator(ABC):
         """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""
         return ()
 
+    def output_watermark(self, watermark: int) -> int:
+        """Return the watermark of the rows that come out, once the operator has advanced to ``watermark``."""
+        return watermark
+
     def finish(self) -> Sequence[Batch]:
         """Return the last rows; called once, after all inputs ended and after the last ``advance``."""
         return ()

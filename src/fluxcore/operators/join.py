@@ -16,8 +16,10 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
+from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.operators.join_side import JoinInput, JoinSide
 from fluxcore.operators.residuals import Residual, padded
+from fluxcore.operators.rows import watermark_state, watermarks_before
 from fluxcore.operators.window_join import JoinRows
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ class JoinOptions:
     """What to join.
 
     ``key_types`` are those that both sides' keys are compared in; ``output`` left columns, then right ones (left only for
-    SEMI and ANTI).
+    SEMI and ANTI). With an ``interval`` (lowest, highest right time - left time, ms) of append-only inputs that have a time,
+    rows are forgotten when the watermark says that no partner can come, and come out without one only then.
     """
 
     kind: JoinRows
@@ -44,6 +47,7 @@ class JoinOptions:
     key_types: tuple[DataType, ...]
     output: pa.Schema
     residual: Residual | None = None
+    interval: tuple[int, int] | None = None
 
 
 class JoinOperator(Operator):
@@ -61,6 +65,11 @@ class JoinOperator(Operator):
         )
         self._judges = (self._shows_alone[0] or kind is JoinRows.SEMI, self._shows_alone[1])
         self._append_only = options.left.append_only and options.right.append_only and not any(self._shows_alone)
+        if options.interval is not None:
+            # how long (ms) a left row waits for right ones, and a right row for left ones
+            self._reaches = (options.interval[1], -options.interval[0])
+            self._append_only = True
+        self._watermark = MIN_TIME_MS
 
     def open(self, context: OperatorContext) -> None:
         """Make the tables of both sides."""
@@ -86,7 +95,11 @@ class JoinOperator(Operator):
         keys = side.key_arrays(data)
         partners = np.zeros(batch.rows, np.int64)
         shifts: list[tuple[Int64s, Int64s]] = []
+        before = watermarks_before(batch, self._watermark) if self._options.interval else None
         for rows, slots in other.pairs(other.find(keys, batch.rows)):
+            if before is not None:  # what is past may still be there until the batch is over
+                there = other.columns["time"][slots] + self._reaches[1 - port] > before[rows]
+                rows, slots = rows[there], slots[there]
             rows, slots = self._judged(port, data, rows, slots)
             counts = other.columns["count"][slots]
             if self._judges[port]:
@@ -100,6 +113,26 @@ class JoinOperator(Operator):
         side.add(data, keys, weights, partners if self._judges[port] else None)
         return out.batches()
 
+    def advance(self, watermark: int) -> Sequence[Batch]:
+        """Forget rows whose interval is over, and give those of them that found no partner."""
+        if self._options.interval is None or watermark <= self._watermark:
+            return ()
+        self._watermark = watermark
+        out = _Changes(self._options.output, append_only=True)
+        for port, side in enumerate(self._sides):
+            slots = side.past(watermark - self._reaches[port]) if watermark < MAX_TIME_MS else side.live_slots()
+            if self._shows_alone[port]:
+                alone = slots[side.columns["partners"][slots] == 0]
+                out.add(self._padded(port, side.rows(alone)), np.ones(len(alone), np.int64))
+            side.remove(slots)
+        return out.batches()
+
+    def output_watermark(self, watermark: int) -> int:
+        """Return the watermark behind rows that are joined late: a row may come out as long as its interval lasts."""
+        if self._options.interval is None or watermark in (MIN_TIME_MS, MAX_TIME_MS):
+            return watermark
+        return watermark - max(0, *self._reaches) - 1
+
     @property
     def state_rows(self) -> int:
         """Return the number of rows kept."""
@@ -112,10 +145,12 @@ class JoinOperator(Operator):
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows of both sides."""
-        return {"left": self._sides[0].freeze(), "right": self._sides[1].freeze()}
+        sides = {"left": self._sides[0].freeze(), "right": self._sides[1].freeze()}
+        return {**sides, "watermark": watermark_state(self._watermark)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
+        self._watermark = frozen["watermark"].column(0)[0].as_py()
         for side, name in zip(self._sides, ("left", "right"), strict=True):
             columns = frozen[name].columns
             batch = Batch(pa.RecordBatch.from_arrays(columns[:-2], schema=side.options.schema))
@@ -143,7 +178,7 @@ class JoinOperator(Operator):
             if port == 0:
                 rows = np.flatnonzero(partners > 0)
                 out.add(batch.data.take(pa.array(rows)).columns, weights[rows])
-        elif self._shows_alone[port]:
+        elif self._shows_alone[port] and self._options.interval is None:
             rows = np.flatnonzero(partners <= 0)
             out.add(self._padded(port, batch.data.take(pa.array(rows)).columns), weights[rows])
 
@@ -164,6 +199,8 @@ class JoinOperator(Operator):
         before = side.columns["partners"][slots]
         after = before + change
         side.columns["partners"][slots] = after
+        if self._options.interval is not None:
+            return
         gained = np.flatnonzero((before <= 0) & (after > 0))
         lost = np.flatnonzero((before > 0) & (after <= 0))
         sign = 1 if self._options.kind is JoinRows.SEMI else -1

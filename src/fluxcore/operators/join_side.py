@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.chains import portions
+from fluxcore.operators.rows import times_ms
 from fluxcore.operators.sort_words import all_valid
 
 if TYPE_CHECKING:
@@ -19,17 +20,21 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import KeyedTable, RowTable, StateBackend
     from fluxcore.core.types import DataType
 
-_CHAIN = {"next": "i8", "prev": "i8", "key": "i8", "count": "i8", "partners": "i8"}
+_CHAIN = {"time": "i8", "next": "i8", "prev": "i8", "key": "i8", "count": "i8", "partners": "i8"}
 
 
 @dataclass(frozen=True, slots=True)
 class JoinInput:
-    """One input: its Arrow schema, its types, the positions of its keys, and whether its rows are never taken back."""
+    """One input: its Arrow schema, its types, the positions of its keys, and whether its rows are never taken back.
+
+    ``time`` is the position of the event time by which its rows are forgotten, if they are.
+    """
 
     schema: pa.Schema
     types: tuple[DataType, ...]
     keys: tuple[int, ...] = ()
     append_only: bool = True
+    time: int | None = None
 
 
 class JoinSide:
@@ -102,6 +107,9 @@ class JoinSide:
             np.add.at(self.columns["count"], slots, weights)
         if partners is not None:
             self.columns["partners"][slots] = partners
+        if self.options.time is not None:
+            name = self.options.schema.field(self.options.time).name
+            self.columns["time"][slots] = times_ms(batch.column(self.options.time), name)
         new = slots[fresh]
         owners = np.zeros(len(new), np.int64)
         if self._keys is not None:
@@ -126,6 +134,11 @@ class JoinSide:
             self._table.delete(slots)
         if self._keys is not None:
             self._keys.delete(empty[:count])
+
+    def past(self, bound: int) -> Int64s:
+        """Return the slots of the rows with a time of at most ``bound`` (ms)."""
+        slots = self.live_slots()
+        return slots[self.columns["time"][slots] <= bound]
 
     def freeze(self) -> pa.RecordBatch:
         """Return all rows with their counts and partners (the chains are made again)."""

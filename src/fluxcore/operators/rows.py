@@ -186,6 +186,14 @@ def drop_late(batch: Batch, due: Int64s, watermark: int, context: OperatorContex
     return batch.filter(~late), due[~late]
 
 
+def watermarks_before(batch: Batch, watermark: int) -> Int64s:
+    """Return the watermark (ms) before each row of a batch, given the one before the batch."""
+    before = np.full(batch.rows, watermark, np.int64)
+    if batch.steps is not None:
+        before = np.maximum(batch.steps.before_each(batch.rows, watermark), watermark)
+    return before
+
+
 def empty_rows(schema: pa.Schema) -> pa.RecordBatch:
     """Return a batch of no rows."""
     return pa.RecordBatch.from_arrays([pa.array([], field.type) for field in schema], schema=schema)

@@ -12,13 +12,13 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
+from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
 from fluxcore.operators.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fluxcore.core.batch import Bools, Int64s
+    from fluxcore.core.batch import Bools
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
@@ -114,14 +114,6 @@ class SessionAggregateOperator(Operator):
         self._watermark = frozen["watermark"].column(0)[0].as_py()
         self._arrived = frozen["arrived"].column(0)[0].as_py()
         self._aggregates.thaw(self._sessions.columns, self._sessions.restore(frozen), frozen)
-
-
-def watermarks_before(batch: Batch, watermark: int) -> Int64s:
-    """Return the watermark (ms) before each row of a batch, given the one before the batch."""
-    before = np.full(batch.rows, watermark, np.int64)
-    if batch.steps is not None:
-        before = np.maximum(batch.steps.before_each(batch.rows, watermark), watermark)
-    return before
 
 
 def without_late(batch: Batch, late: Bools, context: OperatorContext) -> Batch:

@@ -14,8 +14,8 @@ from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
-from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
-from fluxcore.operators.session_aggregate import watermarks_before, without_late
+from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
+from fluxcore.operators.session_aggregate import without_late
 from fluxcore.operators.sessions import Sessions
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ def is_append_only(node: Node) -> bool:
         return True
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return False
-    if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
+    if _pads_and_takes_back(node):
         return False
     if isinstance(node, TemporalJoin):
         return is_append_only(node.left)
@@ -30,11 +30,18 @@ def is_final(node: Node) -> bool:
         return True
     if isinstance(node, Aggregate | Sort) or (isinstance(node, Rank) and node.window is None):
         return True
-    if isinstance(node, Join) and node.left_window is None and node.kind not in (JoinKind.INNER, JoinKind.SEMI):
+    if _pads_and_takes_back(node):
         return False
     if isinstance(node, TemporalJoin):
         return is_final(node.left)
     return all(is_final(each) for each in node.inputs)
+
+
+def _pads_and_takes_back(node: Node) -> bool:
+    """Return whether a join gives rows without a partner before it can know that none will come."""
+    if not isinstance(node, Join) or node.left_window is not None or node.interval is not None:
+        return False
+    return node.kind not in (JoinKind.INNER, JoinKind.SEMI)
 
 
 def changelog_mode(node: Node) -> str:

@@ -10,6 +10,7 @@ from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, ColumnRef, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.columns import references, with_columns
+from fluxcore.plan.intervals import interval_of
 from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, Project, TemporalJoin
 from fluxcore.plan.windows import window_of
 
@@ -34,8 +35,11 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Nod
     added = len(wide_left.schema) - width
     places = {i: i for i in range(width)} | {width + i: width + added + i for i in range(len(right.schema))}
     residual = conjunction([moved(part, places) for part in rest])
-    ends = (windows[0], windows[1]) if windows else (None, None)
-    node: Node = Join(wide_left, wide_right, kind, tuple(left_keys), tuple(right_keys), residual, *ends)
+    ends = windows[:2] if windows else (None, None)
+    apart = None if windows or kind in _ONE_SIDED else interval_of(left, right, pairs, rest)
+    node: Node = Join(
+        wide_left, wide_right, kind, tuple(left_keys), tuple(right_keys), residual, ends[0], ends[1], apart
+    )
     if added or len(wide_right.schema) != len(right.schema):
         kept = [*range(width), *(width + added + i for i in range(len(right.schema)))]
         node = Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))

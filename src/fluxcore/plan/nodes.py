@@ -319,11 +319,25 @@ class JoinKind(Enum):
 
 
 @dataclass(frozen=True)
+class Interval:
+    """How far apart two rows may be in event time: right time - left time is from ``low`` to ``high`` ms, both included.
+
+    ``left`` and ``right`` are the positions of the times in their inputs.
+    """
+
+    left: int
+    right: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class Join(Node):
     """Joins on equal keys and a condition over both sides' columns (left's first).
 
     ``left_window`` and ``right_window`` (positions of start and end) make it a window join: rows meet only within the
-    same window, and a window's rows come out when it fires. Otherwise it is a regular join over changelogs.
+    same window, and a window's rows come out when it fires. With an ``interval`` of append-only rows each row is forgotten
+    when no partner can come any more, and comes out alone only then. Otherwise it is a regular join over changelogs.
     """
 
     left: Node
@@ -334,6 +348,7 @@ class Join(Node):
     condition: Expr | None = None
     left_window: Attached | None = None
     right_window: Attached | None = None
+    interval: Interval | None = None
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -352,8 +367,11 @@ class Join(Node):
         if self.kind in (JoinKind.LEFT, JoinKind.FULL):
             right = tuple(replace(column, type=column.type.with_nullable(True)) for column in right)
         if self.left_window is None:
-            left = tuple(replace(column, time=None) for column in left)
-            right = tuple(replace(column, time=None) for column in right)
+            kept = (self.kind in (JoinKind.INNER, JoinKind.LEFT), self.kind in (JoinKind.INNER, JoinKind.RIGHT))
+            left, right = (
+                side if self.interval and never_null else tuple(replace(column, time=None) for column in side)
+                for side, never_null in zip((left, right), kept, strict=True)
+            )
         return Schema.of(left + right)
 
     def describe(self) -> str:
@@ -363,7 +381,10 @@ class Join(Node):
         )
         both = Schema.of(left.columns + right.columns)
         rest = f", where={show(self.condition, both)}" if self.condition is not None else ""
-        return f"{'Window' if self.left_window else ''}Join({self.kind.value}, on=[{keys}]{rest})"
+        if self.interval:
+            rest += f", apart=[{self.interval.low} ms, {self.interval.high} ms]"
+        form = "Window" if self.left_window else "Interval" if self.interval else ""
+        return f"{form}Join({self.kind.value}, on=[{keys}]{rest})"
 
 
 @dataclass(frozen=True)

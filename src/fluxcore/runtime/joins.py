@@ -29,13 +29,15 @@ def join_recipe(node: Join, settings: Settings) -> Recipe:
     residual = _residual(node, settings)
     if node.left_window is not None and node.right_window is not None:
         return _window_join(node, residual)
+    apart = node.interval
     options = JoinOptions(
         kind=JoinRows(node.kind.value),
-        left=_join_input(node.left, node.left_keys),
-        right=_join_input(node.right, node.right_keys),
+        left=_join_input(node.left, node.left_keys, apart.left if apart else None),
+        right=_join_input(node.right, node.right_keys, apart.right if apart else None),
         key_types=_key_types(node),
         output=plain(node.schema),
         residual=residual,
+        interval=(apart.low, apart.high) if apart else None,
     )
     return Recipe(operator_name(node), lambda: JoinOperator(options), (node.left_keys, node.right_keys))
 
@@ -79,11 +81,11 @@ def _key_types(node: Join | TemporalJoin) -> tuple[DataType, ...]:
     return tuple(node.left.schema[index].type.with_nullable(False) for index in node.left_keys)
 
 
-def _join_input(node: Node, keys: tuple[int, ...]) -> JoinInput:
+def _join_input(node: Node, keys: tuple[int, ...], time: int | None = None) -> JoinInput:
     append_only = is_append_only(node)
     if not append_only:
         refuse_nested(node, "a join")
-    return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only)
+    return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only, time)
 
 
 def _primary_key(node: Node) -> tuple[int, ...]:

@@ -255,7 +255,7 @@ class OperatorNode(Receiver):
             results = list(self.operator.advance(watermark))
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
-        self.out.watermark(watermark)
+        self.out.watermark(self.operator.output_watermark(watermark))
 
     def _emit(self, batches: Iterable[Batch]) -> None:
         for batch in batches:

@@ -14,9 +14,12 @@ from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import attached_window, distinct_names, references, with_columns
+from fluxcore.plan.joins import filtered
 from fluxcore.plan.nodes import (
     Aggregate,
     Filter,
+    Join,
+    JoinKind,
     Node,
     Over,
     OverCall,
@@ -134,7 +137,9 @@ class QueryBinder:
             conditions = [binder.condition(each, "WHERE") for each in (rest if sub_queries else [where])]
             condition = conjunction(conditions)
             assert condition is not None
-            node = Filter(node, condition)
+            comma = isinstance(node, Join) and node.kind is JoinKind.INNER and len(node.schema) == len(scope.schema)
+            # conditions between the inputs make the join what it is: with keys, within windows or an interval
+            node = filtered(node, condition) if comma and isinstance(node, Join) else Filter(node, condition)
         for tree, negated in sub_queries:
             node = bind_sub_query(node, scope, tree, self._query, negated=negated)
         return node

@@ -49,4 +49,4 @@ def _works_in_event_time(node: Node) -> bool:
         return node.times is not None
     if isinstance(node, Rank):
         return node.window is not None
-    return isinstance(node, Join) and node.left_window is not None
+    return isinstance(node, Join) and (node.left_window is not None or node.interval is not None)

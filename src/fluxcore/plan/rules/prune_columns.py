@@ -113,6 +113,9 @@ def _wanted_by_join(node: Join | TemporalJoin, out: set[int]) -> list[set[int]]:
         for side, time in zip((left, right), node.times or (), strict=False):
             side.add(time)
         return [left, right]
+    if node.interval is not None:
+        left.add(node.interval.left)
+        right.add(node.interval.right)
     for side, window in ((left, node.left_window), (right, node.right_window)):
         if window is not None:
             side |= {window.start, window.end}
@@ -274,6 +277,8 @@ def _prune_join(node: Join | TemporalJoin, inputs: list[tuple[Node, Places]]) ->
         found,
         left_window=_moved_window(node.left_window, left_places),
         right_window=_moved_window(node.right_window, right_places),
+        interval=node.interval
+        and replace(node.interval, left=left_places[node.interval.left], right=right_places[node.interval.right]),
     )
     return joined, both
 
