@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.api.expressions import Aggregate, Term, col, named, term
+from fluxcore.core.duration import duration_ms
 from fluxcore.core.schema import Column, Schema, TimeKind
-from fluxcore.core.types import BOOLEAN, same
+from fluxcore.core.types import BOOLEAN, IntervalType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import aggregates, build
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
+from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
+from fluxcore.plan.joins import join
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fluxcore.api.session import Session
-    from fluxcore.api.windows import Window
+    from fluxcore.api.windows import Duration, Window
 
 Columns = str | Term
 
@@ -89,21 +92,64 @@ class Stream:
         )
         return self._with(nodes.Union(branches, Schema.of(columns)))
 
-    def join(self, other: Stream, on: Sequence[str], how: str = "inner") -> Stream:
+    def join(
+        self, other: Stream, on: Sequence[str], how: str = "inner", *, within: tuple[Duration, Duration] | None = None
+    ) -> Stream:
         """Join on equal columns; two windowed streams are joined window by window.
 
         The other side's key and window columns are dropped. ``how``: inner, left, right, full, semi or anti.
+        ``within``: the other side's event time lies so long before, and so long after, this one's (both included); rows
+        are forgotten when no partner can come any more.
         """
         kinds = {kind.value.lower(): kind for kind in nodes.JoinKind}
         if how not in kinds:
             raise ScriptError("FX-API-0005", f"there is no join '{how}'", hint=nearest(how, kinds))
         left, right = self._positions(on), other._positions(on)
+        if within is not None:
+            return self._join_within(other, kinds[how], (left, right), within)
         sides = [_attached(side.node) for side in (self, other)]
         windows = sides if all(sides) else [None, None]
         node = nodes.Join(
             self.node, other.node, kinds[how], left, right, left_window=windows[0], right_window=windows[1]
         )
         return self._with(_without_doubles(node, other.node, set(right)))
+
+    def join_as_of(self, other: Stream, on: Sequence[str], how: str = "inner") -> Stream:
+        """Join each row with the other side's last row, by event time, that has the same keys and is not later.
+
+        The other side's key columns are dropped. ``how``: inner, or left to keep rows without one. A row comes out when the
+        watermark has passed it.
+        """
+        kinds = {"inner": nodes.JoinKind.INNER, "left": nodes.JoinKind.LEFT}
+        if how not in kinds:
+            raise ScriptError("FX-API-0005", f"there is no join as of '{how}'", hint="inner or left")
+        left, right = self._positions(on), other._positions(on)
+        times = (_event_time(self.schema), _event_time(other.schema))
+        node = nodes.TemporalJoin(self.node, other.node, kinds[how], left, right, times)
+        return self._with(_without_doubles(node, other.node, set(right)))
+
+    def _join_within(
+        self,
+        other: Stream,
+        kind: nodes.JoinKind,
+        keys: tuple[tuple[int, ...], tuple[int, ...]],
+        within: tuple[Duration, Duration],
+    ) -> Stream:
+        width = len(self.schema)
+        times = (_event_time(self.schema), _event_time(other.schema))
+
+        def column(index: int) -> ColumnRef:
+            each = (self.schema if index < width else other.schema)[index if index < width else index - width]
+            return ColumnRef(index=index, name=each.name, type=each.type)
+
+        mine, theirs = column(times[0]), column(width + times[1])
+        before, after = (build.literal(_length(each), IntervalType()) for each in within)
+        conditions = [build.call("=", [column(a), column(width + b)]) for a, b in zip(*keys, strict=True)]
+        conditions.append(build.call(">=", [theirs, build.call("-", [mine, before])]))
+        conditions.append(build.call("<=", [theirs, build.call("+", [mine, after])]))
+        node = join(self.node, other.node, kind, conjunction(conditions))
+        assert isinstance(node, nodes.Join), "plain columns need no projection"
+        return self._with(_without_doubles(node, other.node, set(keys[1])))
 
     def top(
         self, rows: int, *, by: str | Sequence[str], per: Sequence[str] = (), ascending: bool = False, rank: str = ""
@@ -285,12 +331,27 @@ def _project(node: nodes.Node, kept: Sequence[int]) -> nodes.Node:
     return nodes.Project(node, refs, tuple(schema[i].name for i in kept))
 
 
-def _without_doubles(node: nodes.Join, right: nodes.Node, keys: set[int]) -> nodes.Node:
+def _event_time(schema: Schema) -> int:
+    found = next((index for index, column in enumerate(schema) if column.time is TimeKind.EVENT), None)
+    if found is None:
+        hint = "give the source a watermark: watermark=('ts', '5 seconds')"
+        raise ScriptError("FX-API-0002", "a side of the join has no event time", hint=hint)
+    return found
+
+
+def _length(value: Duration) -> int:
+    try:
+        return duration_ms(value)
+    except ValueError as error:
+        raise ScriptError("FX-API-0003", str(error)) from error
+
+
+def _without_doubles(node: nodes.Join | nodes.TemporalJoin, right: nodes.Node, keys: set[int]) -> nodes.Node:
     """Drop the right side's keys and window; a name that both sides have gets a 0 behind the right one's."""
     width = len(node.left.schema)
     if len(node.schema) == width:
         return node
-    found = window_of(right) if node.left_window else None
+    found = window_of(right) if isinstance(node, nodes.Join) and node.left_window else None
     dropped = keys | ({found.start, found.end, found.time} if found else set())
     kept = [*range(width), *(width + index for index in range(len(right.schema)) if index not in dropped)]
     projected = _project(node, kept)

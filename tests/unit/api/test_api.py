@@ -78,6 +78,40 @@ def test_windows(session):
     assert full[2:-3] == [60] * (len(full) - 5)
 
 
+def test_sessions_and_windows_that_grow(session):
+    rides = session.table("rides").filter(fx.col("id") % 100 < 40)
+    found = rides.window(fx.session("ts", gap="30 s")).group_by().agg(n=fx.count())
+    assert [row["n"] for row in rows(found)] == [40] * 50
+    each = rides.window(fx.session("ts", gap="2 minutes", per="city")).group_by("city").agg(n=fx.count())
+    assert rows(each.select("city", "n")) == asked(
+        "SELECT city, count(*) AS n FROM rides WHERE id % 100 < 40 GROUP BY ALL"
+    )
+    growing = (
+        session.table("rides").window(fx.cumulate("ts", size="1 minute", step="20 s")).group_by().agg(n=fx.count())
+    )
+    counts = [row["n"] for row in sorted(rows(growing), key=lambda row: row["window_end"])]
+    assert counts[:6] == [20, 40, 60, 20, 40, 60]
+
+
+def test_joins_in_event_time(session):
+    rides = session.table("rides")
+    dear, cheap = (rides.filter(c).select("id", "city", "ts") for c in (fx.col("fare") > 20, fx.col("fare") < 2))
+    near = dear.join(cheap, on=["city"], within=("10 s", "1 minute"))
+    assert rows(near.select("id", "id0")) == asked("""
+      SELECT a.id, b.id AS id0 FROM (FROM rides WHERE fare > 20) a JOIN (FROM rides WHERE fare < 2) b ON a.city = b.city
+        AND b.ts BETWEEN a.ts - INTERVAL 10 SECOND AND a.ts + INTERVAL 1 MINUTE""")
+    assert "IntervalJoin" in near.explain()
+    for how in ("inner", "left"):
+        last = dear.join_as_of(cheap, on=["city"], how=how).select("id", "id0")
+        assert rows(last) == asked(f"""
+          SELECT a.id, b.id AS id0 FROM (FROM rides WHERE fare > 20) a
+          ASOF {how} JOIN (FROM rides WHERE fare < 2) b ON a.city = b.city AND a.ts >= b.ts""")
+    with pytest.raises(fx.ScriptError, match="as of"):
+        dear.join_as_of(cheap, on=["city"], how="full")
+    with pytest.raises(fx.ScriptError, match="no event time"):
+        rides.select("id", "city").join_as_of(cheap, on=["city"])
+
+
 def test_union_join_top_over_sort_and_limit(session):
     rides = session.table("rides")
     twice = rides.select("id").union(rides.select("id"))
