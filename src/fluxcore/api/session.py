@@ -174,21 +174,25 @@ class Session:
 
     def from_arrow(
         self,
-        data: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch],
+        data: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch] | pa.RecordBatchReader,
         *,
         name: str = "data",
         watermark: tuple[str, str] | None = None,
+        endless: bool = False,
     ) -> Stream:
         """Return the stream of Arrow data in memory, also as a table ``name`` for SQL. Nothing is copied.
 
         ``watermark``: the event-time column and how far out of order its rows may come, such as ``("ts", "5 s")``.
+        A ``RecordBatchReader`` is read once, batch by batch as it gives them; say ``endless`` when it never ends.
         """
         if isinstance(data, pa.Table):
             batches, schema = data.to_batches(), data.schema
+        elif isinstance(data, pa.RecordBatchReader):
+            batches, schema = data, data.schema
         else:
             batches = [data] if isinstance(data, pa.RecordBatch) else list(data)
             schema = batches[0].schema
-        memory = registry.find(registry.CONNECTORS, "memory").hold(batches)
+        memory = registry.find(registry.CONNECTORS, "memory").hold(batches, endless=endless)
         self._memory.append(memory)
         options = {"connector": "memory", "memory.key": memory.key}
         return self._register(name, Schema.from_arrow(schema), options, watermark)

@@ -176,6 +176,23 @@ def bench_nexmark(
         leave(command.run(options))
 
 
+@bench_app.command("latency")
+def bench_latency(
+    rate: Annotated[int, typer.Option(min=100, help="Events a second.")] = 50_000,
+    seconds: Annotated[int, typer.Option(min=1, max=600, help="How long.")] = 10,
+    keys: Annotated[int, typer.Option(min=1, help="Keys of the window.")] = 100,
+    window_ms: Annotated[int, typer.Option(min=1, help="Length of the window in milliseconds.")] = 20,
+    parallelism: Annotated[int, typer.Option(min=1, help="Tasks.")] = 1,
+    json: Annotated[str | None, typer.Option(help="Write the results to this file.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Measure the time from the event that completes a keyed window to the window's result."""
+    with told(debug=debug):
+        from fluxcore.bench import latency as command
+
+        leave(command.run(command.LatencyOptions(rate, seconds, keys, window_ms, parallelism, json)))
+
+
 def main() -> None:
     """Run the command line."""
     app()

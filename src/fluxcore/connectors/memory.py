@@ -21,12 +21,24 @@ _DATA: WeakValueDictionary[str, MemoryData] = WeakValueDictionary()
 
 
 class MemoryData:
-    """Record batches of one schema, found by ``key`` for as long as somebody holds this object."""
+    """Record batches of one schema, found by ``key`` for as long as somebody holds this object.
 
-    def __init__(self, batches: Sequence[pa.RecordBatch]) -> None:
-        self.batches = list(batches)
+    A reader gives its batches once, as they come; an ``endless`` one is a source that does not end by itself.
+    """
+
+    def __init__(self, batches: Sequence[pa.RecordBatch] | pa.RecordBatchReader, *, endless: bool = False) -> None:
+        self.batches = batches if isinstance(batches, pa.RecordBatchReader) else list(batches)
+        self.endless = endless
         self.key = str(id(self))
+        self._taken = False
         _DATA[self.key] = self
+
+    def once(self) -> pa.RecordBatchReader:
+        """Return the reader, the first time. Raises ``JobError`` FX-CON-0111 after that."""
+        if self._taken:
+            raise JobError("FX-CON-0111", "the reader was read already", hint="make a new stream of a new reader")
+        self._taken = True
+        return self.batches
 
 
 class MemoryConnector(Connector):
@@ -35,9 +47,9 @@ class MemoryConnector(Connector):
     name = "memory"
     options = (Option("memory.key", required=True, help="The number of the data in this process.", extension=True),)
 
-    def hold(self, batches: Sequence[pa.RecordBatch]) -> MemoryData:
+    def hold(self, batches: Sequence[pa.RecordBatch] | pa.RecordBatchReader, *, endless: bool = False) -> MemoryData:
         """Return a handle for batches; they can be read for as long as somebody keeps it."""
-        return MemoryData(batches)
+        return MemoryData(batches, endless=endless)
 
     def source(self, request: ScanRequest) -> Source:
         """Return the source. Raises ``JobError`` FX-CON-0110 when the data is gone."""
@@ -51,6 +63,8 @@ class _MemorySource(Source):
     def __init__(self, data: MemoryData, request: ScanRequest) -> None:
         self._data = data
         self._request = request
+        self.bounded = not data.endless
+        self.replayable = not isinstance(data.batches, pa.RecordBatchReader)
 
     def splits(self) -> list[Split]:
         """Return the one split."""
@@ -74,14 +88,21 @@ class _MemorySplit(Split):
 
 class _MemoryReader(SplitReader):
     def __init__(self, data: MemoryData, request: ScanRequest, first: int) -> None:
-        self._batches = data.batches
+        live = isinstance(data.batches, pa.RecordBatchReader)
+        self._live = data.once() if live else None
+        self._batches = [] if live else data.batches
         self._request = request
         self._next = first
         schema = request.table.schema
         self._schema = pa.schema([pa.field(schema[i].name, schema[i].type.arrow()) for i in request.columns])
 
     def take(self) -> pa.RecordBatch | Signal:
-        """Return the next batch."""
+        """Return the next batch, once it is there."""
+        if self._live is not None:
+            try:
+                return self._live.read_next_batch()
+            except StopIteration:
+                return Signal.END
         if self._next == len(self._batches):
             return Signal.END
         self._next += 1

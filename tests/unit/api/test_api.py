@@ -163,6 +163,28 @@ def test_an_endless_query_is_closed_with_its_iterator():
         next(batches)
 
 
+def test_a_reader_is_a_source_that_is_read_as_it_comes():
+    seen = []
+
+    def batches():
+        for number in range(4):
+            seen.append(number)
+            yield pa.RecordBatch.from_pydict({"n": pa.array([number, number], pa.int64())})
+
+    def reader():
+        return pa.RecordBatchReader.from_batches(pa.schema([("n", pa.int64())]), batches())
+
+    session = fx.Session({"parallelism.default": "1"})
+    stream = session.from_arrow(reader(), name="t")
+    assert seen == []
+    assert session.sql("SELECT n, COUNT(*) AS c FROM t GROUP BY n").to_arrow()["c"].to_pylist() == [2, 2, 2, 2]
+    with pytest.raises(fx.FluxError, match="read already"):
+        stream.to_arrow()
+    endless = session.from_arrow(reader(), name="u", endless=True)
+    with pytest.raises(fx.ScriptError, match="never ends"):
+        endless.group_by("n").agg(c=fx.count()).to_arrow()
+
+
 def test_writing_into_a_table(session, tmp_path):
     session.execute(
         f"CREATE TABLE out (id BIGINT, fare DOUBLE) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'o'}', "

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fluxcore.bench.checksum import checksum
+from fluxcore.bench.queries import QUERIES, query_of
 
 SCHEMA = pa.schema([("a", pa.int64()), ("b", pa.string())])
 ROWS = st.lists(
@@ -82,3 +83,24 @@ def test_the_table_names_both_engines(results):
     _, shown = results
     for word in ("q0", "q5", "duckdb", "fluxcore"):
         assert word in shown.lower()
+
+
+def test_latency_is_measured_for_each_window(tmp_path):
+    command = [
+        sys.executable, "-m", "fluxcore.cli.main", "bench", "latency", "--rate", "2000", "--seconds", "1",
+        "--window-ms", "50", "--json", str(tmp_path / "out.json"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads((tmp_path / "out.json").read_text())["results"]
+    assert found["windows"] == 19, "all but the one that the end of the input completes"
+    assert 0 < found["p50_ms"] <= found["p99_ms"] <= found["max_ms"]
+    assert "2,000 events/s" in done.stdout
+
+
+def test_the_bench_names_all_queries():
+    for name in QUERIES:
+        query = query_of(name)
+        assert query.title
+        assert query.tables
+        assert query.duckdb.lstrip().upper().startswith(("SELECT", "WITH"))
