@@ -65,6 +65,21 @@ class OneInput(Node):
 
 
 @dataclass(frozen=True)
+class TwoInputs(Node):
+    """A node with a left and a right input."""
+
+    left: Node
+    right: Node
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
+        return replace(self, left=inputs[0], right=inputs[1])
+
+
+@dataclass(frozen=True)
 class Scan(Node):
     """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down."""
 
@@ -332,7 +347,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Join(Node):
+class Join(TwoInputs):
     """Joins on equal keys and a condition over both sides' columns (left's first).
 
     ``left_window`` and ``right_window`` (positions of start and end) make it a window join: rows meet only within the
@@ -340,8 +355,6 @@ class Join(Node):
     when no partner can come any more, and comes out alone only then. Otherwise it is a regular join over changelogs.
     """
 
-    left: Node
-    right: Node
     kind: JoinKind
     left_keys: tuple[int, ...]
     right_keys: tuple[int, ...]
@@ -349,13 +362,6 @@ class Join(Node):
     left_window: Attached | None = None
     right_window: Attached | None = None
     interval: Interval | None = None
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        return (self.left, self.right)
-
-    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
-        return replace(self, left=inputs[0], right=inputs[1])
 
     @cached_property
     def schema(self) -> Schema:
@@ -388,27 +394,18 @@ class Join(Node):
 
 
 @dataclass(frozen=True)
-class TemporalJoin(Node):
+class TemporalJoin(TwoInputs):
     """Gives each left row with the right rows of its key as they were at the left row's time (INNER or LEFT).
 
     With ``times`` (positions of both sides' event times) the right side is a table of versions, of which the last one not
     after the left row counts. Without, it is the right side as it stands when the left row passes.
     """
 
-    left: Node
-    right: Node
     kind: JoinKind
     left_keys: tuple[int, ...]
     right_keys: tuple[int, ...]
     times: tuple[int, int] | None = None
     condition: Expr | None = None
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        return (self.left, self.right)
-
-    def with_inputs(self, inputs: tuple[Node, ...]) -> Node:
-        return replace(self, left=inputs[0], right=inputs[1])
 
     @cached_property
     def schema(self) -> Schema:
