@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fluxcore.api.shared import from_arrow, read, sql
     from fluxcore.api.stream import Stream
     from fluxcore.api.windows import cumulate, hop, session, tumble
+    from fluxcore.core.process import ProcessFunction, list_state, map_state, value
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
 __version__ = "0.1.0"
@@ -58,6 +59,10 @@ _PLACES = {
     "hop": ("api.windows", "hop"),
     "session": ("api.windows", "session"),
     "tumble": ("api.windows", "tumble"),
+    "ProcessFunction": ("core.process", "ProcessFunction"),
+    "value": ("core.process", "value"),
+    "list_state": ("core.process", "list_state"),
+    "map_state": ("core.process", "map_state"),
     "FluxError": ("errors", "FluxError"),
     "ScriptError": ("errors", "ScriptError"),
     "JobError": ("errors", "JobError"),

@@ -13,7 +13,7 @@ import pyarrow as pa
 from fluxcore.api.expressions import Aggregate, Term, col, named, term
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.schema import Column, Schema, TimeKind
-from fluxcore.core.types import BOOLEAN, IntervalType, same
+from fluxcore.core.types import BOOLEAN, IntervalType, TimestampType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import aggregates, build
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
@@ -23,13 +23,14 @@ from fluxcore.plan.joins import join
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
 
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
+    from fluxcore.core.process import ProcessFunction
 
 Columns = str | Term
 
@@ -73,6 +74,29 @@ class Stream:
     def group_by(self, *columns: Columns) -> Grouped:
         """Group by columns, per window if the rows are in windows; :meth:`Grouped.agg` follows."""
         return Grouped(self, tuple(named(each) for each in columns))
+
+    def process(
+        self,
+        function: ProcessFunction,
+        *,
+        by: str | Sequence[str] = (),
+        schema: pa.Schema | Mapping[str, pa.DataType],
+        time: str | None = None,
+    ) -> Stream:
+        """Hand the rows to a function, key by key and row by row; return the rows that it gives.
+
+        ``by``: the key columns; without any there is one key. ``schema``: the columns of the rows that come out; ``time`` is
+        the one that is an event time, if any: its rows must not be older than the watermark. Raises ``ScriptError``.
+        """
+        columns = Schema.from_arrow(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())))
+        if time is not None:
+            index = columns.find(time)
+            if index is None or not isinstance(columns[index].type, TimestampType):
+                raise ScriptError("FX-API-0002", f"'{time}' is no TIMESTAMP column of the rows that come out")
+            marked = replace(columns[index], time=TimeKind.EVENT)
+            columns = Schema.of(marked if place == index else each for place, each in enumerate(columns))
+        keys = self._positions([by] if isinstance(by, str) else by)
+        return self._with(nodes.Process(self.node, function, keys, columns))
 
     def union(self, *others: Stream) -> Stream:
         """Return the rows of this stream and of others with the same columns, duplicates kept."""

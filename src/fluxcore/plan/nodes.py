@@ -19,6 +19,7 @@ from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
     from fluxcore.core.ports import TableDescription
+    from fluxcore.core.process import ProcessFunction
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
     from fluxcore.expr.nodes import AggCall, Expr, Literal
@@ -510,6 +511,23 @@ class Over(OneInput):
             source[self.time].name if self.time is not None else ", ".join(each.describe(source) for each in self.order)
         )
         return f"Over(by=[{partition}], order=[{order}], calls=[{calls}])"
+
+
+@dataclass(frozen=True)
+class Process(OneInput):
+    """Hands the rows of each key to a function written in Python, which keeps state and gives rows of its own."""
+
+    function: ProcessFunction
+    keys: tuple[int, ...]
+    columns: Schema
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        keys = ", ".join(self.input.schema[index].name for index in self.keys)
+        return f"Process({type(self.function).__name__}, by=[{keys}])"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.process import ProcessOperator, ProcessOptions
 from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.slicing import Slicing
@@ -26,6 +27,7 @@ from fluxcore.plan.nodes import (
     Attached,
     Join,
     Over,
+    Process,
     Rank,
     Sort,
     TemporalJoin,
@@ -72,6 +74,9 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
             return _over(node, settings)
         case Sort():
             return _sort(node)
+        case Process():
+            options = ProcessOptions(node.function, tuple(node.input.schema.types), node.keys, plain(node.schema))
+            return Recipe(operator_name(node), lambda: ProcessOperator(options), (node.keys,))
     raise not_supported(type(node).__name__)
 
 

@@ -10,6 +10,7 @@ from fluxcore.plan.nodes import (
     AssignWindow,
     Join,
     Over,
+    Process,
     Rank,
     TemporalJoin,
     WindowAggregate,
@@ -39,7 +40,7 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate):
+    if isinstance(node, WindowAggregate | Process):
         return True
     if isinstance(node, Over):
         return node.time is not None

@@ -18,6 +18,7 @@ from fluxcore.plan.nodes import (
     Insert,
     Join,
     Over,
+    Process,
     Project,
     Rank,
     Scan,
@@ -175,6 +176,9 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return _prune_over(node, out, below, places)
     if isinstance(node, Sort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
+    if isinstance(node, Process):
+        # the function may look at any column: all are kept where they are
+        return replace(node, input=below), _places(range(len(node.schema)))
     assert isinstance(node, Insert), node
     return replace(node, input=below), places
 
