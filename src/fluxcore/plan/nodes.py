@@ -568,6 +568,16 @@ class Sort(OneInput):
 
 
 @dataclass(frozen=True)
+class TimeSort(OneInput):
+    """Orders rows that never end by event time, which is the first key; they come out when the watermark passes them."""
+
+    keys: tuple[SortKey, ...]
+
+    def describe(self) -> str:
+        return f"TimeSort([{', '.join(key.describe(self.input.schema) for key in self.keys)}])"
+
+
+@dataclass(frozen=True)
 class Insert(OneInput):
     """Writes rows into a table's sink."""
 

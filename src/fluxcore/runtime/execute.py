@@ -11,6 +11,7 @@ from fluxcore.core.time import SystemClock
 from fluxcore.errors import Cancelled, ScriptError, not_supported
 from fluxcore.operators.change_kinds import operations
 from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
+from fluxcore.plan.endless import order_endless
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
 from fluxcore.runtime.build import Options, build
@@ -44,7 +45,8 @@ class EmbeddedTarget:
                 "execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself"
             )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
-        plans, _ = optimize([root for root, _ in roots])
+        ordered = order_endless([root for root, _ in roots], lambda node: is_bounded(node, settings))
+        plans, _ = optimize(ordered)
         queries = [plan for plan in plans if not isinstance(plan, Insert)]
         if not bounded and not changelog and not all(is_append_only(plan) for plan in queries):
             message = "the rows of this query are updated for ever, because its input never ends"
@@ -76,7 +78,7 @@ class EmbeddedTarget:
 
     def explain(self, roots: Sequence[Node], settings: Settings) -> str:
         """Return the optimised plans, each node with its changelog mode, and the rules that changed something."""
-        plans, fired = optimize(roots)
+        plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)))
         text = "\n\n".join(_tree(plan) for plan in plans)
         rules = ", ".join(fired) or "none"
         return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"

@@ -15,6 +15,7 @@ from fluxcore.operators.slicing import Slicing
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.sorted_over import SortedOverOperator
+from fluxcore.operators.time_sort import TimeSortOperator, TimeSortOptions
 from fluxcore.operators.top_n import TopNOperator
 from fluxcore.operators.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
@@ -31,6 +32,7 @@ from fluxcore.plan.nodes import (
     Rank,
     Sort,
     TemporalJoin,
+    TimeSort,
     WindowAggregate,
     WindowKind,
 )
@@ -74,6 +76,9 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
             return _over(node, settings)
         case Sort():
             return _sort(node)
+        case TimeSort():
+            by_time = TimeSortOptions(plain(node.input.schema), _order(node.keys))
+            return Recipe(operator_name(node), lambda: TimeSortOperator(by_time), ((),))
         case Process():
             options = ProcessOptions(node.function, tuple(node.input.schema.types), node.keys, plain(node.schema))
             return Recipe(operator_name(node), lambda: ProcessOperator(options), (node.keys,))

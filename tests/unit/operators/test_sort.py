@@ -15,6 +15,7 @@ from fluxcore.operators import materialize, sort
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.operators.sort import SortOperator, SortOptions
 from fluxcore.operators.sort_words import OrderKey, dense_codes, equality_words, order_words, stable_order
+from fluxcore.operators.time_sort import TimeSortOperator, TimeSortOptions
 from fluxcore.operators.top_n import TopNOperator
 from fluxcore.operators.window_rank import RankOptions
 
@@ -309,3 +310,24 @@ def test_top_n_changelog_leads_to_the_ranking_after_every_batch(
                 expected[(row[0], rank if numbered else None)] += 1
         assert +table == expected
         assert operator.state_rows <= (first + more) * 3
+
+
+@given(events=st.lists(st.one_of(st.tuples(st.integers(0, 20), st.integers(0, 3)), st.integers(0, 20)), max_size=25),
+       cuts=rows_cuts, freeze_at=st.integers(0, 6))  # fmt: skip
+def test_rows_that_never_end_come_in_the_order_of_their_time(kit, events, cuts, freeze_at):
+    schema = pa.schema([("ts", pa.timestamp("ms")), ("v", pa.int64()), ("number", pa.int64())])
+    highest, stream, wanted, late = -1, [], [], []
+    for number, event in enumerate(events):
+        if isinstance(event, int):
+            highest = max(highest, event)
+            stream.append((None, highest))
+        else:
+            stream.append((0, (*event, number)))
+            (late if event[0] <= highest else wanted).append((*event, number))
+    options = TimeSortOptions(schema, (OrderKey(0), OrderKey(1, descending=True)))
+    rows, gone, _ = kit.drive(
+        lambda: TimeSortOperator(options), kit.Stream([schema], stream, cuts), freeze_at=freeze_at
+    )
+    numbers = [row[2] for row in rows]
+    assert numbers == [row[2] for row in sorted(wanted, key=lambda row: (row[0], -row[1], row[2]))]
+    assert [row[2] for row in gone] == [row[2] for row in late]

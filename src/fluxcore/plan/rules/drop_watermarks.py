@@ -13,6 +13,7 @@ from fluxcore.plan.nodes import (
     Process,
     Rank,
     TemporalJoin,
+    TimeSort,
     WindowAggregate,
     WindowKind,
 )
@@ -40,7 +41,7 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate | Process):
+    if isinstance(node, WindowAggregate | Process | TimeSort):
         return True
     if isinstance(node, Over):
         return node.time is not None

@@ -25,6 +25,7 @@ from fluxcore.plan.nodes import (
     Sort,
     StampTime,
     TemporalJoin,
+    TimeSort,
     Union,
     Values,
     WindowAggregate,
@@ -99,7 +100,7 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         kept = [over.call for index, over in enumerate(node.calls) if width + index in out]
         time = set() if node.time is None else {node.time}
         return [below | set(node.partition) | time | _of_keys(node.order) | _of_calls(kept)]
-    if isinstance(node, Sort):
+    if isinstance(node, Sort | TimeSort):
         return [below | _of_keys(node.keys)]
     return [set(range(width))]
 
@@ -174,7 +175,7 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return ranked, _appended(places, node.input, below, range(1 if node.number else 0))
     if isinstance(node, Over):
         return _prune_over(node, out, below, places)
-    if isinstance(node, Sort):
+    if isinstance(node, Sort | TimeSort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, Process):
         # the function may look at any column: all are kept where they are
