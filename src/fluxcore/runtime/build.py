@@ -161,10 +161,7 @@ class _Builder:
     def _operator(
         self, inputs: tuple[_Placed, ...], recipe: Recipe, number: int, late: Callable[[int], Callable[[Batch], None]]
     ) -> _Placed:
-        keyed = all(keys for keys in recipe.keys)
-        parallelism = self._settings.parallelism if keyed else 1
-        if recipe.partials and parallelism <= _FUSED_TASKS_MAX:
-            parallelism = 1
+        parallelism = _tasks(recipe, self._settings)
         if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
             piece = self._instance(recipe, number, late(0), recipe.partials)
             inputs[0].outlets[0].add(piece)
@@ -221,6 +218,17 @@ class _Builder:
         self._parts.sinks.append(piece)
         for outlet in placed.outlets:
             outlet.add(piece)
+
+
+def tasks_of(node: Node, settings: Settings) -> int:
+    """Return how many tasks a stateful node gets. Raises ``ScriptError`` for what can't be executed yet."""
+    return _tasks(recipe_of(node, settings, final_only=False), settings)
+
+
+def _tasks(recipe: Recipe, settings: Settings) -> int:
+    parallelism = settings.parallelism if all(recipe.keys) else 1
+    fused = recipe.partials is not None and parallelism <= _FUSED_TASKS_MAX
+    return 1 if fused else parallelism
 
 
 def _drop(batch: Batch) -> None:

@@ -14,7 +14,8 @@ from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
 from fluxcore.plan.endless import order_endless
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
-from fluxcore.runtime.build import Options, build
+from fluxcore.plan.state import state_of
+from fluxcore.runtime.build import Options, build, tasks_of
 from fluxcore.runtime.scans import is_bounded
 
 if TYPE_CHECKING:
@@ -77,9 +78,12 @@ class EmbeddedTarget:
         return is_bounded(node, settings)
 
     def explain(self, roots: Sequence[Node], settings: Settings) -> str:
-        """Return the optimised plans, each node with its changelog mode, and the rules that changed something."""
+        """Return the optimised plans and the rules that changed something.
+
+        Each node is shown with its changelog mode; one that keeps something also with what that is, and its tasks.
+        """
         plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)))
-        text = "\n\n".join(_tree(plan) for plan in plans)
+        text = "\n\n".join(_tree(plan, settings) for plan in plans)
         rules = ", ".join(fired) or "none"
         return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
 
@@ -89,7 +93,13 @@ def _with_operations(batch: Batch, key: Sequence[int] | None) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([operations(batch, key), *data.columns], ["op", *data.schema.names])
 
 
-def _tree(node: Node, depth: int = 0) -> str:
-    lines = [f"{'  ' * depth}{node.describe()} changelog=[{changelog_mode(node)}]"]
-    lines += [_tree(each, depth + 1) for each in node.inputs]
-    return "\n".join(lines)
+def _tree(node: Node, settings: Settings, depth: int = 0) -> str:
+    line = f"{'  ' * depth}{node.describe()} changelog=[{changelog_mode(node)}]"
+    state = state_of(node)
+    if state is not None:
+        try:
+            line += f" tasks={tasks_of(node, settings)}"
+        except ScriptError as error:  # a plan that can't run is shown all the same
+            line += f" [{error.message}]"
+        line += f" state=[{state}]"
+    return "\n".join([line, *(_tree(each, settings, depth + 1) for each in node.inputs)])

@@ -1,0 +1,65 @@
+"""Says what each plan node keeps, and for how long: what EXPLAIN shows as its state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.nodes import (
+    Aggregate,
+    AssignWindow,
+    Attached,
+    Join,
+    Over,
+    Process,
+    Rank,
+    Sort,
+    TemporalJoin,
+    TimeSort,
+    WindowAggregate,
+    WindowKind,
+)
+
+if TYPE_CHECKING:
+    from fluxcore.plan.nodes import Node
+
+
+def state_of(node: Node) -> str | None:
+    """Return what the node keeps, in words; None for a node that keeps nothing."""
+    match node:
+        case WindowAggregate():
+            session = node.spec.kind is WindowKind.SESSION and not isinstance(node.window, Attached)
+            return "a row per key and open session" if session else "a row per key and open slice"
+        case AssignWindow():
+            return "rows of open sessions" if node.window.kind is WindowKind.SESSION else None
+        case Aggregate():
+            return "a row per group, for ever"
+        case Join():
+            return _of_join(node)
+        case TemporalJoin():
+            right = "versions by key" if node.times else "the right side, for ever"
+            return f"left rows that wait, {right}" if node.times else right
+        case Rank():
+            first = "the first row" if node.last == 1 else f"the first {node.last} rows"
+            if node.window is not None:
+                return f"{first} of each partition of open windows"
+            kept = first if is_append_only(node.input) else "all rows"
+            return f"{kept} of each partition, for ever"
+        case Over():
+            return "all rows until the end" if node.order else "rows that wait, totals per partition"
+        case Sort():
+            return "all rows until the end" if node.limit is None else f"the first {node.limit + node.offset} rows"
+        case TimeSort():
+            return "rows that wait"
+        case Process():
+            return "what the function keeps per key"
+    return None
+
+
+def _of_join(node: Join) -> str:
+    if node.left_window is not None:
+        return "rows of open windows"
+    if node.interval is not None:
+        left, right = max(node.interval.high, 0), max(-node.interval.low, 0)
+        return f"left rows for {left} ms, right rows for {right} ms of event time"
+    return "all rows of both sides, for ever"
