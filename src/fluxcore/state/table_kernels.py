@@ -6,10 +6,9 @@ An entry of ``index`` (uint64) is 0 when free, 1 when deleted, else a tag (upper
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import njit
 
+from fluxcore.core.copy_kernels import copy_bytes
 from fluxcore.core.hashing_kernels import xxh64
 
 _MASK32 = np.uint64(0xFFFFFFFF)
@@ -225,24 +224,10 @@ def remove_texts(index, arena, starts, lengths, ids):  # type: ignore[no-untyped
             at = (at + np.uint64(1)) & mask
 
 
-@intrinsic
-def _copy(typing_context, out, at, source, start, count):  # type: ignore[no-untyped-def]  # noqa: ARG001
-    """Copy ``count`` bytes of ``source`` from ``start`` on to ``out`` at ``at``: uint8 arrays, places int64."""
-    signature = types.void(out, types.int64, source, types.int64, types.int64)
-
-    def code(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        to = context.make_array(signature.args[0])(context, builder, args[0]).data
-        of = context.make_array(signature.args[2])(context, builder, args[2]).data
-        cgutils.raw_memcpy(builder, builder.gep(to, [args[1]]), builder.gep(of, [args[3]]), args[4], 1)
-        return context.get_dummy_value()
-
-    return signature, code
-
-
 @njit(cache=True, nogil=True)
 def gather_texts(arena, starts, lengths, ids, offsets, out):  # type: ignore[no-untyped-def]
     """Copy the texts of ``ids`` one behind the other; ``offsets`` are already filled."""
     for row in range(len(ids)):
         each = ids[row]
         if each >= 0:
-            _copy(out, np.int64(offsets[row]), arena, starts[each], np.int64(lengths[each]))
+            copy_bytes(out, np.int64(offsets[row]), arena, starts[each], np.int64(lengths[each]))

@@ -6,8 +6,12 @@ import datetime as dt
 import math
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import fluxcore as fx
 from fluxcore.api.session import Session
 from fluxcore.errors import FluxError
 from fluxcore.expr.fold import fold
@@ -87,6 +91,12 @@ CASES = {
     "'ABC' LIKE 'a%'": False,
     "SPLIT_INDEX('a,b,c', ',', 1)": "b",
     "SPLIT_INDEX('a,b,c', ',', 5)": None,
+    "SPLIT_INDEX('', ',', 0)": None,
+    "SPLIT_INDEX(',a', ',', 0)": "",
+    "SPLIT_INDEX('a,', ',', 1)": "",
+    "SPLIT_INDEX('a--b-c--', '--', 1)": "b-c",
+    "SPLIT_INDEX('ä, ö ü', 'ö', 1)": " ü",
+    "SPLIT_INDEX('a b', '', 1)": "b",
     "INITCAP('hello wORLD')": "Hello World",
     "ASCII('A')": 65,
     # conditions
@@ -185,3 +195,22 @@ def test_a_failing_expression_behind_a_condition_is_not_computed():
     session = Session({"parallelism.default": "1"})
     found = session.sql("SELECT CASE WHEN a = 0 THEN -1 ELSE 10 / a END AS x FROM (VALUES (0), (5)) AS t(a)").to_arrow()
     assert found["x"].to_pylist() == [-1, 2]
+
+
+@given(
+    texts=st.lists(st.one_of(st.none(), st.text(alphabet="ab,-é", max_size=8)), max_size=12),
+    separator=st.sampled_from([",", "--", "é", "a,"]),
+    index=st.integers(0, 3),
+    cut=st.integers(0, 3),
+)
+def test_split_index_of_many(texts, separator, index, cut):
+    session = fx.Session()
+    table = pa.table({"t": pa.array(texts, pa.string())}).slice(cut)
+    session.from_arrow(table.to_batches() or [pa.RecordBatch.from_pydict({"t": pa.array([], pa.string())})], name="t")
+    found = session.sql(f"SELECT SPLIT_INDEX(t, '{separator}', {index}) AS p FROM t").to_arrow()["p"].to_pylist()
+
+    def part(text):
+        parts = text.split(separator) if text else []
+        return parts[index] if index < len(parts) else None
+
+    assert found == [None if text is None else part(text) for text in texts[cut:]]

@@ -6,9 +6,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.core.hashing import text_buffers
 from fluxcore.core.types import BOOLEAN, INT, STRING, BytesType, DataType, NullType, StringType
 from fluxcore.errors import DataError
 from fluxcore.expr.registry import Function, Inputs, register
@@ -151,23 +153,29 @@ def _extract_one(text: str, pattern: str, group: int = 0) -> str | None:
 
 
 def _split_index(text: str, separator: str, index: int) -> str | None:
-    parts = text.split(separator) if separator else [text]
+    if not text:
+        return None
+    parts = text.split(separator) if separator else re.split(r"\s", text)
     return parts[index] if 0 <= index < len(parts) else None
 
 
 def _split(inputs: Inputs) -> pa.Array:
     separator, index = _constant(inputs, 1), _constant(inputs, 2)
-    if separator and index is not None and index >= 0:
-        parts = pc.split_pattern(inputs.array(0), separator)
-        enough = pc.fill_null(pc.greater(pc.list_value_length(parts), index), False)
-        if pc.all(enough).as_py():
-            return pc.list_element(parts, index)
-        picked = pc.list_element(parts.filter(enough), index)
-        places = pc.if_else(
-            enough, pc.subtract(pc.cumulative_sum(enough.cast(pa.int64())), 1), pa.scalar(None, pa.int64())
-        )
-        return picked.take(places)
-    return each(inputs, _split_index, pa.string())
+    if not separator or index is None or index < 0:
+        return each(inputs, _split_index, pa.string())
+    from fluxcore.expr.functions import string_kernels as kernels  # compiled code is loaded only to run
+
+    text = inputs.array(0)
+    offsets, data = text_buffers(text)
+    starts, lengths = np.empty(len(text), np.int64), np.empty(len(text), np.int32)
+    size = kernels.find_part(offsets, data, np.frombuffer(separator.encode(), np.uint8), index, starts, lengths)
+    if text.null_count:
+        lengths[text.is_null().to_numpy(zero_copy_only=False)] = -1
+    ends, out = np.empty(len(text) + 1, np.int32), np.empty(size, np.uint8)
+    kernels.copy_parts(data, starts, lengths, ends, out)
+    missing = lengths < 0
+    mask = pa.array(~missing).buffers()[1] if missing.any() else None
+    return pa.Array.from_buffers(pa.string(), len(text), [mask, pa.py_buffer(ends), pa.py_buffer(out)])
 
 
 def _concat(inputs: Inputs) -> pa.Array:
