@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Column, Schema
+from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import IntervalType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
@@ -234,10 +234,13 @@ class QueryBinder:
         if members[0][1].function == "ROW_NUMBER":
             return self._row_number(wide, members, (part, keys), values)
         time = self._over_time(wide, keys, over)
+        by_clock = time is not None and wide.schema[time].time is TimeKind.PROCESSING
         wide = wide if time is None else stamped(wide, time)
         sort = () if time is not None else tuple(_sort_key(*each) for each in zip(over.order, keys, strict=True))
         rest = iter(places[first:])
         calls = tuple(_over_call(asked, rest) for _, asked in members)
+        if by_clock:  # rows of one batch have one time, and are no peers all the same
+            calls = tuple(replace(call, rows=call.rows or call.preceding is None) for call in calls)
         names = tuple(f"$over{index}" for index in range(len(calls)))
         found = Over(wide, tuple(part), time, calls, names, sort)
         width = len(wide.schema)

@@ -89,6 +89,13 @@ def test_windows_follow_the_clock():
     assert [(k, n, s.second) for k, n, s in rows] == [("a", 2, 0), ("a", 1, 10), ("b", 3, 10), ("a", 1, 20)]
 
 
+def test_rows_of_one_moment_are_no_peers():
+    session = Session({"parallelism.default": "1"})
+    session.from_arrow(pa.table({"v": [1, 2, 3]}), name="t")
+    query = "SELECT v, SUM(v) OVER (ORDER BY at) AS s FROM (SELECT *, PROCTIME() AS at FROM t)"
+    assert session.sql(query).to_arrow()["s"].to_pylist() == [1, 3, 6]
+
+
 def test_the_last_row_of_each_key_by_processing_time():
     session = Session({"parallelism.default": "1"})
     session.from_arrow(pa.table({"k": ["a", "b", "a"], "v": [1, 2, 3]}), name="t")
