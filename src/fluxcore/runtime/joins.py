@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import StringType
 from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.nodes import ColumnRef, columns_of, moved
-from fluxcore.operators.join import JoinOperator, JoinOptions
-from fluxcore.operators.join_side import JoinInput
-from fluxcore.operators.lookup_join import LookupJoinOperator, LookupJoinOptions
-from fluxcore.operators.residuals import Residual
-from fluxcore.operators.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
-from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
+from fluxcore.operators.joins.join import JoinOperator, JoinOptions
+from fluxcore.operators.joins.join_side import JoinInput
+from fluxcore.operators.joins.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
+from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.nodes import AssignWatermark, Join, JoinKind, Project, Scan, StampTime, TemporalJoin
 from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested

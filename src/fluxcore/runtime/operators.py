@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
-from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.order.sort import SortOperator, SortOptions
+from fluxcore.operators.order.sorted_over import SortedOverOperator
+from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
 from fluxcore.operators.process import ProcessOperator, ProcessOptions
-from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
-from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssignOptions
-from fluxcore.operators.slicing import Slicing
-from fluxcore.operators.sort import SortOperator, SortOptions
+from fluxcore.operators.ranking.top_n import TopNOperator
+from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
+from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
-from fluxcore.operators.sorted_over import SortedOverOperator
-from fluxcore.operators.time_sort import TimeSortOperator, TimeSortOptions
-from fluxcore.operators.top_n import TopNOperator
-from fluxcore.operators.updated_top_n import UpdatedTopNOperator
-from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
-from fluxcore.operators.window_partial import WindowPartials
-from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
+from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
+from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
+from fluxcore.operators.windows.slicing import Slicing
+from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
+from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.nodes import (
     Aggregate,

@@ -11,7 +11,7 @@ from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
-from fluxcore.operators.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

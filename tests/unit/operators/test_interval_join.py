@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.types import BIGINT, STRING, TimestampType
-from fluxcore.operators.join import JoinOperator, JoinOptions
-from fluxcore.operators.join_side import JoinInput
-from fluxcore.operators.residuals import Residual
-from fluxcore.operators.window_join import JoinRows
+from fluxcore.operators.joins.join import JoinOperator, JoinOptions
+from fluxcore.operators.joins.join_side import JoinInput
+from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.window_join import JoinRows
 
 TIME = TimestampType(precision=3)
 SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64())])

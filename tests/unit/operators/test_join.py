@@ -15,10 +15,10 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import SystemClock
 from fluxcore.core.types import BIGINT, STRING
-from fluxcore.operators.join import JoinOperator, JoinOptions
-from fluxcore.operators.join_side import JoinInput
-from fluxcore.operators.residuals import Residual
-from fluxcore.operators.window_join import JoinRows
+from fluxcore.operators.joins.join import JoinOperator, JoinOptions
+from fluxcore.operators.joins.join_side import JoinInput
+from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.window_join import JoinRows
 from fluxcore.state.backend import MemoryStateBackend
 
 SCHEMA = pa.schema([("k", pa.int64()), ("s", pa.string()), ("v", pa.int64())])

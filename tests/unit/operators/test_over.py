@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fluxcore.core.types import BIGINT, STRING, TimestampType
 from fluxcore.expr.nodes import AggCall
-from fluxcore.operators.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
 
 TIME = TimestampType(precision=3)
 SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64()), ("arrival", pa.int64())])

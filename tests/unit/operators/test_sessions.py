@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from fluxcore.core.types import BIGINT, STRING, TimestampType
 from fluxcore.expr.aggregates import aggregate_type
 from fluxcore.expr.nodes import AggCall
-from fluxcore.operators.session_aggregate import SessionAggregateOperator, SessionOptions
-from fluxcore.operators.session_assign import SessionAssignOperator, SessionAssignOptions
+from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
+from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
 
 TIME = TimestampType(precision=3)
 TYPES = (TIME, STRING, BIGINT)

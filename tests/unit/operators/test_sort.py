@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.types import from_arrow
-from fluxcore.operators import materialize, sort
+from fluxcore.operators import materialize
 from fluxcore.operators.materialize import MaterializeOperator
-from fluxcore.operators.sort import SortOperator, SortOptions
+from fluxcore.operators.order import sort
+from fluxcore.operators.order.sort import SortOperator, SortOptions
+from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
+from fluxcore.operators.ranking.top_n import TopNOperator
+from fluxcore.operators.ranking.window_rank import RankOptions
 from fluxcore.operators.sort_words import OrderKey, dense_codes, equality_words, order_words, stable_order
-from fluxcore.operators.time_sort import TimeSortOperator, TimeSortOptions
-from fluxcore.operators.top_n import TopNOperator
-from fluxcore.operators.window_rank import RankOptions
 
 NAN = float("nan")
 NESTED = [

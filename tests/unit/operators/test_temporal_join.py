@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.types import BIGINT, STRING, TimestampType
-from fluxcore.operators.join_side import JoinInput
-from fluxcore.operators.lookup_join import LookupJoinOperator, LookupJoinOptions
-from fluxcore.operators.residuals import Residual
-from fluxcore.operators.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
+from fluxcore.operators.joins.join_side import JoinInput
+from fluxcore.operators.joins.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
 
 TIME = TimestampType(precision=3)
 SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64())])

@@ -11,9 +11,9 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import SystemClock
 from fluxcore.core.types import from_arrow
+from fluxcore.operators.ranking.top_n import TopNOperator
+from fluxcore.operators.ranking.window_rank import RankOptions
 from fluxcore.operators.sort_words import OrderKey
-from fluxcore.operators.top_n import TopNOperator
-from fluxcore.operators.window_rank import RankOptions
 from fluxcore.state.backend import MemoryStateBackend
 
 SCHEMA = pa.schema([("k", pa.string()), ("v", pa.int64()), ("name", pa.string()), ("arrival", pa.int64())])

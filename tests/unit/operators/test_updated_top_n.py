@@ -14,9 +14,9 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import SystemClock
 from fluxcore.core.types import from_arrow
+from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
+from fluxcore.operators.ranking.window_rank import RankOptions
 from fluxcore.operators.sort_words import OrderKey
-from fluxcore.operators.updated_top_n import UpdatedTopNOperator
-from fluxcore.operators.window_rank import RankOptions
 from fluxcore.state.backend import MemoryStateBackend
 
 SCHEMA = pa.schema([("k", pa.string()), ("v", pa.int64())])

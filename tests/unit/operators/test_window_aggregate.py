@@ -17,9 +17,9 @@ from fluxcore.core.time import MAX_TIME_MS, SystemClock
 from fluxcore.core.types import BIGINT, STRING, TimestampType
 from fluxcore.expr.aggregates import aggregate_type
 from fluxcore.expr.nodes import AggCall
-from fluxcore.operators.slicing import Slicing
-from fluxcore.operators.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
-from fluxcore.operators.window_partial import WindowPartials
+from fluxcore.operators.windows.slicing import Slicing
+from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
+from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.state.backend import MemoryStateBackend
 
 TIME = TimestampType(precision=3)

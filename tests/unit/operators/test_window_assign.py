@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.errors import DataError
-from fluxcore.operators.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
 
 EPOCH = datetime(1970, 1, 1)
 INPUT = pa.schema([("id", pa.int64()), ("ts", pa.timestamp("us"))])

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.time import MIN_TIME_MS
-from fluxcore.operators import window_join_pairs
-from fluxcore.operators.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
+from fluxcore.operators.joins import window_join_pairs
+from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 
 EPOCH = datetime(1970, 1, 1)
 STAMP = pa.timestamp("us")

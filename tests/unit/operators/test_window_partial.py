@@ -8,9 +8,9 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import BIGINT, TimestampType
 from fluxcore.expr.nodes import AggCall
-from fluxcore.operators.slicing import Slicing
-from fluxcore.operators.window_aggregate import WindowAggregateOptions
-from fluxcore.operators.window_partial import WindowPartials
+from fluxcore.operators.windows.slicing import Slicing
+from fluxcore.operators.windows.window_aggregate import WindowAggregateOptions
+from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.state.backend import MemoryStateBackend
 
 TIME = TimestampType(precision=3)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.time import MIN_TIME_MS
-from fluxcore.operators import window_rank
+from fluxcore.operators.ranking import window_rank
+from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
-from fluxcore.operators.window_rank import RankOptions, WindowRankOperator
 
 EPOCH = datetime(1970, 1, 1)
 STAMP = pa.timestamp("us")

@@ -13,9 +13,9 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
+from fluxcore.operators.joins.window_join_pairs import Codes, Matcher, key_codes
 from fluxcore.operators.rows import RowBuffer, drop_late, watermark_state, window_dues
 from fluxcore.operators.sort_words import all_valid, equality_words, raw_values, stable_order
-from fluxcore.operators.window_join_pairs import Codes, Matcher, key_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

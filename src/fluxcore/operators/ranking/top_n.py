@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
-from fluxcore.operators import top_n_kernels as kernels
 from fluxcore.operators.chains import entries_of
+from fluxcore.operators.ranking import top_n_kernels as kernels
+from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import is_lasting, lasting_words, stable_order, word_count
-from fluxcore.operators.window_rank import changed_rows, rows_with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcore.core.batch import Batch, Int64s
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
-    from fluxcore.operators.window_rank import RankOptions
+    from fluxcore.operators.ranking.window_rank import RankOptions
 
 _SORTED_FROM = 32
 """From so many rows per partition on, a batch is sorted first, so that each list is walked once."""

@@ -11,8 +11,8 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
+from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import changes, order_words, stable_order
-from fluxcore.operators.window_rank import changed_rows, rows_with_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fluxcore.core.batch import Batch, Int64s
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
-    from fluxcore.operators.window_rank import RankOptions
+    from fluxcore.operators.ranking.window_rank import RankOptions
 
 _COLUMNS = ("next", "prev", "part", "count", "arrived", "rank", "shown")
 

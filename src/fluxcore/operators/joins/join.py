@@ -17,10 +17,10 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
-from fluxcore.operators.join_side import JoinInput, JoinSide
-from fluxcore.operators.residuals import Residual, padded
+from fluxcore.operators.joins.join_side import JoinInput, JoinSide
+from fluxcore.operators.joins.residuals import Residual, padded
+from fluxcore.operators.joins.window_join import JoinRows
 from fluxcore.operators.rows import watermark_state, watermarks_before
-from fluxcore.operators.window_join import JoinRows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,8 +20,8 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import FloatType, IntegerType
 from fluxcore.errors import not_supported
-from fluxcore.operators import over_kernels as kernels
 from fluxcore.operators.aggregates.base import NO_MASK, from_numbers, numbers
+from fluxcore.operators.order import over_kernels as kernels
 from fluxcore.operators.rows import RowBuffer, drop_late, empty_rows, times_ms, watermark_state
 from fluxcore.operators.sort_words import changes, equality_words, stable_order
 

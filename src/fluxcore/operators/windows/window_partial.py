@@ -14,9 +14,9 @@ import numpy as np
 from fluxcore.core.batch import Batch
 from fluxcore.core.partial import Partial
 from fluxcore.core.types import BIGINT
-from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.sort_words import raw_values
+from fluxcore.operators.windows import slice_kernels as kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fluxcore.core.ports import KeyedTable, StateBackend
-    from fluxcore.operators.window_aggregate import WindowAggregateOptions
+    from fluxcore.operators.windows.window_aggregate import WindowAggregateOptions
 
 _PER_MS = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 _NO_STEPS = np.zeros(0, np.int64)

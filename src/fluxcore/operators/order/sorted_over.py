@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.operators.materialize import Multiset, sliced
-from fluxcore.operators.over import OverOperator
+from fluxcore.operators.order.over import OverOperator
 from fluxcore.operators.sort_words import dense_codes, order_words
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fluxcore.core.batch import Batch
-    from fluxcore.operators.over import OverOptions
+    from fluxcore.operators.order.over import OverOptions
     from fluxcore.operators.sort_words import OrderKey
 
 

@@ -13,7 +13,7 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
-from fluxcore.operators.sessions import Sessions
+from fluxcore.operators.windows.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
-from fluxcore.operators.residuals import Residual, padded
+from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.rows import RowBuffer, drop_late, times_ms, watermark_state
 from fluxcore.operators.sort_words import all_valid, stable_order
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
-from fluxcore.operators.join_side import JoinInput, JoinSide
-from fluxcore.operators.residuals import Residual, padded
+from fluxcore.operators.joins.join_side import JoinInput, JoinSide
+from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.rows import empty_rows, number_state
 from fluxcore.operators.sort_words import all_valid
 

@@ -20,10 +20,10 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
-from fluxcore.operators import slice_kernels as kernels
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
 from fluxcore.operators.sort_words import distinct, raw_values
+from fluxcore.operators.windows import slice_kernels as kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
-    from fluxcore.operators.slicing import Slicing
+    from fluxcore.operators.windows.slicing import Slicing
 
     Int64s = NDArray[np.int64]
 

@@ -15,8 +15,8 @@ from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
 from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
-from fluxcore.operators.session_aggregate import without_late
-from fluxcore.operators.sessions import Sessions
+from fluxcore.operators.windows.session_aggregate import without_late
+from fluxcore.operators.windows.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.core.types import BIGINT
-from fluxcore.operators import session_kernels as kernels
+from fluxcore.operators.windows import session_kernels as kernels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

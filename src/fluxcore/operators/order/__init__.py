@@ -1,0 +1,1 @@
+"""Operators that order rows, or look at the rows before them."""

@@ -1,0 +1,1 @@
+"""Operators that put rows into windows and aggregate them there."""
