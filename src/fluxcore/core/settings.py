@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from fluxcore.core.duration import duration_ms
 from fluxcore.errors import ScriptError, nearest
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ CONFIG_FILE = "fluxcore.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key: its default as text, its kind (string, integer, boolean, zone, enum) and what it does."""
+    """One key: its default as text, its kind (string, integer, boolean, duration, zone, enum) and what it does."""
 
     key: str
     default: str
@@ -51,6 +52,25 @@ SETTINGS: dict[str, Setting] = {
             "0",
             "string",
             "Accepted for Flink's sake; FluxCore always judges lateness row by row, as Flink does with 0.",
+        ),
+        Setting(
+            "table.exec.source.idle-timeout",
+            "0 ms",
+            "duration",
+            "After so long without rows a split no longer holds the watermark back; 0 is never. A table's option wins.",
+        ),
+        *(
+            Setting(key, "", "string", f"Accepted for Flink's sake; no answer depends on it: {why}.")
+            for key, why in (
+                ("table.exec.mini-batch.enabled", "rows always travel in batches"),
+                ("table.exec.mini-batch.allow-latency", "rows always travel in batches"),
+                ("table.exec.mini-batch.size", "rows always travel in batches"),
+                ("table.optimizer.agg-phase-strategy", "aggregation is split where that pays"),
+                ("table.optimizer.distinct-agg.split.enabled", "distinct values have a table of their own"),
+                ("table.exec.spill-compression.enabled", "nothing is spilled"),
+                ("pipeline.object-reuse", "rows are columns"),
+                ("sql-client.execution.result-mode", "the shell shows results as they change"),
+            )
         ),
         Setting("pipeline.name", "", "string", "A name for the job in metrics and messages."),
         Setting(
@@ -133,6 +153,11 @@ def _problem(setting: Setting, value: str) -> str | None:
         return "it must be a whole number that is not negative"
     if setting.kind == "enum" and value.lower() not in setting.choices:
         return f"it must be one of {', '.join(setting.choices)}"
+    if setting.kind == "duration":
+        try:
+            duration_ms(value)
+        except ValueError as error:
+            return str(error)
     if setting.kind == "zone":
         try:
             ZoneInfo(value)

@@ -111,7 +111,7 @@ class _Builder:
         settings = self._settings
         if isinstance(node, Scan):
             stage = self._source(node.describe().split(", columns")[0] + ")", source_of(node, settings), number)
-            stage.idle_timeout_s = idle_timeout_s(node)
+            stage.idle_timeout_s = idle_timeout_s(node, settings)
             return _Placed([stage.out], number)
         if isinstance(node, Values):
             return _Placed([self._source("Values", ValuesSource(node, settings), number).out], number)

@@ -32,10 +32,10 @@ def source_of(scan: Scan, settings: Settings) -> Source:
     return connector.source(ScanRequest(scan.table, scan.columns, pushdown, settings.values))
 
 
-def idle_timeout_s(scan: Scan) -> float | None:
+def idle_timeout_s(scan: Scan, settings: Settings) -> float | None:
     """Return after how many seconds without rows a split leaves the watermark's minimum; None is never."""
     text = scan.table.options.get("scan.watermark.idle-timeout")
-    milliseconds = duration_ms(text) if text else 0
+    milliseconds = duration_ms(text or settings.text("table.exec.source.idle-timeout"))
     return milliseconds / 1000 if milliseconds else None
 
 
