@@ -33,6 +33,11 @@ SELECT a.window_start, a.n, b.m FROM (
   SELECT window_start, window_end, MAX(id) AS m FROM TABLE(TUMBLE(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND))
   GROUP BY window_start, window_end
 ) b ON a.window_start = b.window_start AND a.window_end = b.window_end AND b.m >= a.n;
+SELECT a.id, b.name FROM {name} a LEFT JOIN {name} b ON a.id = b.id AND a.price < b.price;
+SELECT a.id, b.name FROM {name} a JOIN {name} FOR SYSTEM_TIME AS OF a.ts AS b ON a.name = b.name;
+SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY name ORDER BY price DESC) AS r FROM {name}) WHERE r <= 2;
+SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts DESC) AS r FROM {name}) WHERE r = 1;
+SELECT name, SPLIT_INDEX(name, ',', 0), COUNT(*), SUM(price), MAX(id) FROM {name} GROUP BY name, SESSION(ts, INTERVAL '2' SECOND);
 """
 
 
