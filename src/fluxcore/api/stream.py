@@ -19,6 +19,7 @@ from fluxcore.expr import aggregates, build
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
+from fluxcore.plan.columns import attached_window, select
 from fluxcore.plan.joins import join
 from fluxcore.plan.windows import window_of
 
@@ -131,7 +132,7 @@ class Stream:
         left, right = self._positions(on), other._positions(on)
         if within is not None:
             return self._join_within(other, kinds[how], (left, right), within)
-        sides = [_attached(side.node) for side in (self, other)]
+        sides = [attached_window(side.node) for side in (self, other)]
         windows = sides if all(sides) else [None, None]
         node = nodes.Join(
             self.node, other.node, kinds[how], left, right, left_window=windows[0], right_window=windows[1]
@@ -184,7 +185,7 @@ class Stream:
         """
         keys = self._positions([by] if isinstance(by, str) else by)
         order = tuple(nodes.SortKey(index, not ascending, ascending) for index in keys)
-        window = _attached(self.node)
+        window = attached_window(self.node)
         node = nodes.Rank(self.node, self._positions(per), order, rows, number=rank or None, window=window)
         return self._with(node)
 
@@ -199,7 +200,7 @@ class Stream:
         node = nodes.Over(base, self._positions(names), time, overs, tuple(functions))
         width, extra = len(self.schema), len(base.schema) - len(self.schema)
         kept = [*range(width), *range(width + extra, width + extra + len(functions))]
-        return self._with(_project(node, kept))
+        return self._with(select(node, kept))
 
     def sort(self, *columns: str, ascending: bool = True) -> Stream:
         """Order the final rows of bounded input."""
@@ -280,7 +281,7 @@ class Grouped:
             key.index if isinstance(key, ColumnRef) else width + computed
             for key, computed in zip(keys, _computed_before(keys), strict=True)
         )
-        window = _attached(stream.node)
+        window = attached_window(stream.node)
         node: nodes.Node
         if window is None:
             node = nodes.Aggregate(base, positions, calls, tuple(functions))
@@ -342,19 +343,6 @@ def _boolean(expr: Expr) -> Expr:
     return expr
 
 
-def _attached(node: nodes.Node) -> nodes.Attached | None:
-    found = window_of(node)
-    if found is None or found.start is None or found.end is None:
-        return None
-    return nodes.Attached(found.start, found.end, found.spec)
-
-
-def _project(node: nodes.Node, kept: Sequence[int]) -> nodes.Node:
-    schema = node.schema
-    refs = tuple(ColumnRef(index=i, name=schema[i].name, type=schema[i].type) for i in kept)
-    return nodes.Project(node, refs, tuple(schema[i].name for i in kept))
-
-
 def _event_time(schema: Schema) -> int:
     found = next((index for index, column in enumerate(schema) if column.time is TimeKind.EVENT), None)
     if found is None:
@@ -378,8 +366,7 @@ def _without_doubles(node: nodes.Join | nodes.TemporalJoin, right: nodes.Node, k
     found = window_of(right) if isinstance(node, nodes.Join) and node.left_window else None
     dropped = keys | ({found.start, found.end, found.time} if found else set())
     kept = [*range(width), *(width + index for index in range(len(right.schema)) if index not in dropped)]
-    projected = _project(node, kept)
-    assert isinstance(projected, nodes.Project)
+    projected = select(node, kept)
     seen: set[str] = set()
     names = []
     for name in projected.names:

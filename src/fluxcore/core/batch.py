@@ -134,6 +134,11 @@ class Batch:
         taken = pa.array(rows)
         return lambda columns: [self.data.column(index).take(taken) for index in columns]
 
+    @property
+    def counts(self) -> Int64s:
+        """Return the weights as int64: ones where all rows are inserts."""
+        return np.ones(self.rows, np.int64) if self.weights is None else self.weights.astype(np.int64)
+
     def with_data(self, data: pa.RecordBatch) -> Batch:
         """Return other columns for the same rows."""
         return Batch(data, self.weights, self.steps)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.ports import Bound
 from fluxcore.core.types import BOOLEAN
 from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, walk
+from fluxcore.expr.registry import REGISTRY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +51,4 @@ def bounds(expr: Expr) -> tuple[Bound, ...]:
 
 def deterministic(expr: Expr) -> bool:
     """Return whether the expression gives the same value wherever and however often it is computed."""
-    return not any(isinstance(node, Call) and node.function in _CHANGING for node in walk(expr))
-
-
-_CHANGING = frozenset(
-    {"RAND", "RAND_INTEGER", "UUID", "NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME",
-     "LOCALTIMESTAMP", "CURRENT_ROW_TIMESTAMP", "PROCTIME", "UNIX_TIMESTAMP"}
-)  # fmt: skip
+    return all(REGISTRY[node.function].pure for node in walk(expr) if isinstance(node, Call))

@@ -1,4 +1,4 @@
-"""Small plan pieces that binders share: computed columns in front of a node, attached windows, output names."""
+"""Small plan pieces that binders and rules share: computed columns in front of a node, attached windows, output names."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ def references(node: Node, columns: Sequence[int] | None = None) -> tuple[Expr, 
     schema = node.schema
     wanted = range(len(schema)) if columns is None else columns
     return tuple(ColumnRef(index=index, name=schema[index].name, type=schema[index].type) for index in wanted)
+
+
+def select(node: Node, columns: Sequence[int]) -> Project:
+    """Return a projection to plain columns of a node, under their names."""
+    return Project(node, references(node, columns), tuple(node.schema[index].name for index in columns))
 
 
 def attached_window(node: Node) -> Attached | None:

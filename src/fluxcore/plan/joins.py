@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.types import same
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, ColumnRef, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
-from fluxcore.plan.columns import references, with_columns
+from fluxcore.plan.columns import references, select, with_columns
 from fluxcore.plan.intervals import interval_of
-from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, Project, TemporalJoin
+from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, TemporalJoin
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fluxcore.expr.nodes import Expr
     from fluxcore.plan.nodes import Node, WindowSpec
 
@@ -30,40 +32,47 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Nod
     windows = _windows(left, right, pairs)
     if windows is not None:
         pairs = [pair for pair in pairs if pair not in windows[2]]
-    wide_left, left_keys = with_columns(left, [pair[0] for pair in pairs])
-    wide_right, right_keys = with_columns(right, [pair[1] for pair in pairs])
-    added = len(wide_left.schema) - width
-    places = {i: i for i in range(width)} | {width + i: width + added + i for i in range(len(right.schema))}
-    residual = conjunction([moved(part, places) for part in rest])
+    sides = _keyed(left, right, pairs, rest)
     ends = windows[:2] if windows else (None, None)
     apart = None if windows or kind in _ONE_SIDED else interval_of(left, right, pairs, rest)
-    node: Node = Join(
-        wide_left, wide_right, kind, tuple(left_keys), tuple(right_keys), residual, ends[0], ends[1], apart
-    )
-    if added or len(wide_right.schema) != len(right.schema):
-        kept = [*range(width), *(width + added + i for i in range(len(right.schema)))]
-        node = Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))
-    return node
+    node = Join(sides.left, sides.right, kind, *sides.keys, sides.condition, ends[0], ends[1], apart)
+    return sides.trimmed(node)
 
 
 def temporal_join(
     left: Node, right: Node, kind: JoinKind, condition: Expr | None, times: tuple[int, int] | None
 ) -> Node | None:
     """Return the join of each left row with the right side as it was then; None where no keys are equal."""
-    width, more = len(left.schema), len(right.schema)
-    pairs, rest = _split(condition, width)
+    pairs, rest = _split(condition, len(left.schema))
     if not pairs:
         return None
+    sides = _keyed(left, right, pairs, rest)
+    return sides.trimmed(TemporalJoin(sides.left, sides.right, kind, *sides.keys, times, sides.condition))
+
+
+@dataclass(frozen=True)
+class _Keyed:
+    """Both inputs with their keys as columns, at ``keys``; ``condition`` over them, ``kept`` the columns that they had."""
+
+    left: Node
+    right: Node
+    keys: tuple[tuple[int, ...], tuple[int, ...]]
+    condition: Expr | None
+    kept: tuple[int, ...]
+
+    def trimmed(self, node: Node) -> Node:
+        """Return a join of these inputs without the columns that were computed for its keys."""
+        computed = len(self.kept) != len(self.left.schema) + len(self.right.schema)
+        return select(node, self.kept) if computed else node
+
+
+def _keyed(left: Node, right: Node, pairs: Sequence[tuple[Expr, Expr]], rest: Sequence[Expr]) -> _Keyed:
     wide_left, left_keys = with_columns(left, [pair[0] for pair in pairs])
     wide_right, right_keys = with_columns(right, [pair[1] for pair in pairs])
-    added = len(wide_left.schema) - width
-    places = {i: i for i in range(width)} | {width + i: width + added + i for i in range(more)}
-    residual = conjunction([moved(part, places) for part in rest])
-    node: Node = TemporalJoin(wide_left, wide_right, kind, tuple(left_keys), tuple(right_keys), times, residual)
-    if len(node.schema) == width + more:
-        return node
-    kept = [*range(width), *(width + added + i for i in range(more))]
-    return Project(node, references(node, kept), tuple(node.schema[i].name for i in kept))
+    width, first = len(left.schema), len(wide_left.schema)
+    kept = (*range(width), *range(first, first + len(right.schema)))
+    condition = conjunction([moved(part, dict(enumerate(kept))) for part in rest])
+    return _Keyed(wide_left, wide_right, (tuple(left_keys), tuple(right_keys)), condition, kept)
 
 
 def _split(condition: Expr | None, width: int) -> tuple[list[tuple[Expr, Expr]], list[Expr]]:
@@ -81,20 +90,12 @@ def _split(condition: Expr | None, width: int) -> tuple[list[tuple[Expr, Expr]],
 
 def condition_of(node: Join) -> list[Expr]:
     """Return the conditions of a join over both inputs' columns: equal keys, equal windows, and the rest."""
-    left, right, width = node.left.schema, node.right.schema, len(node.left.schema)
+    width = len(node.left.schema)
     pairs = list(zip(node.left_keys, node.right_keys, strict=True))
     if node.left_window and node.right_window:
         pairs += [(node.left_window.start, node.right_window.start), (node.left_window.end, node.right_window.end)]
-    equal = [
-        build.call(
-            "=",
-            [
-                ColumnRef(index=a, name=left[a].name, type=left[a].type),
-                ColumnRef(index=width + b, name=right[b].name, type=right[b].type),
-            ],
-        )
-        for a, b in pairs
-    ]
+    left, right = references(node.left), references(node.right)
+    equal = [build.call("=", [left[a], moved(right[b], {b: width + b})]) for a, b in pairs]
     return equal + (conjuncts(node.condition) if node.condition is not None else [])
 
 

@@ -9,7 +9,7 @@ from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr.nodes import Call, ColumnRef, Expr, columns_of, moved
 from fluxcore.expr.pushdown import conjunction
-from fluxcore.plan.columns import references
+from fluxcore.plan.columns import references, select
 from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.sql import ast
@@ -155,7 +155,7 @@ class RelationBinder:
             raise not_supported(f"USING with a {tree.kind} join", span=tree.span)
         names = node.schema.names
         kept = [i for i in range(len(names)) if i < width or names[i] not in tree.using]
-        projected = Project(node, references(node, kept), tuple(names[i] for i in kept))
+        projected = select(node, kept)
         return projected, Scope(projected.schema, tuple(scope.qualifiers[i] for i in kept))
 
 

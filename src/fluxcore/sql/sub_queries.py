@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
-from fluxcore.plan.columns import references, with_columns
+from fluxcore.plan.columns import references, select, with_columns
 from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Node, Project
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
@@ -78,5 +78,4 @@ def _keep(left: Node, right: Node, kind: JoinKind, key: Expr | None = None, *, c
     node: Node = Join(wide, right, kind, tuple(places), (0,) if key is not None else (), condition)
     if wide is left:
         return node
-    kept = range(len(left.schema))
-    return Project(node, references(node, kept), tuple(left.schema.names))
+    return select(node, range(len(left.schema)))

@@ -91,7 +91,7 @@ class JoinOperator(Operator):
             self._alone(out, port, batch.filter(~valid).with_steps(None))
             batch = batch.filter(valid)
         data = batch.with_steps(None)
-        weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+        weights = batch.counts
         keys = side.key_arrays(data)
         partners = np.zeros(batch.rows, np.int64)
         shifts: list[tuple[Int64s, Int64s]] = []
@@ -185,7 +185,7 @@ class JoinOperator(Operator):
     def _alone(self, out: _Changes, port: int, batch: Batch) -> None:
         """Give rows whose key is NULL: they never have a partner and need not be kept."""
         if self._shows_alone[port]:
-            weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+            weights = batch.counts
             out.add(self._padded(port, batch.data.columns), weights)
 
     def _turn(self, out: _Changes, port: int, shifts: list[tuple[Int64s, Int64s]]) -> None:

@@ -46,7 +46,7 @@ class JoinSide:
 
     def __init__(self, options: JoinInput, key_types: Sequence[DataType], name: str, state: StateBackend) -> None:
         self.options = options
-        self._key_arrow = [type_.arrow() for type_ in key_types]
+        self._key_types = key_types
         self._keys: KeyedTable | None = state.table(f"{name} keys", key_types, {"head": "i8"}) if key_types else None
         self._alone = np.zeros(1, np.int64)
         self._plain: RowTable | None = None
@@ -75,8 +75,7 @@ class JoinSide:
 
     def key_arrays(self, batch: Batch) -> list[pa.Array]:
         """Return the key columns of a batch of this input, in the types that both sides share."""
-        arrays = [batch.column(index) for index in self.options.keys]
-        return [a if a.type == type_ else a.cast(type_) for a, type_ in zip(arrays, self._key_arrow, strict=True)]
+        return shared_keys(batch.data, self.options.keys, self._key_types)
 
     def valid_keys(self, batch: Batch) -> Bools | None:
         """Return which rows have no NULL in their key; None when all do."""
@@ -153,3 +152,10 @@ class JoinSide:
 
     def _heads(self) -> Int64s:
         return self._alone if self._keys is None else self._keys.columns["head"]
+
+
+def shared_keys(data: pa.RecordBatch, keys: Sequence[int], types: Sequence[DataType]) -> list[pa.Array]:
+    """Return the key columns of one input in the types that both inputs share."""
+    arrays = [data.column(index) for index in keys]
+    wanted = [type_.arrow() for type_ in types]
+    return [array if array.type == type_ else array.cast(type_) for array, type_ in zip(arrays, wanted, strict=True)]

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
-from fluxcore.operators.joins.join_side import JoinInput, JoinSide
+from fluxcore.operators.joins.join_side import JoinInput, JoinSide, shared_keys
 from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.rows import empty_rows, number_state
 from fluxcore.operators.sort_words import all_valid
@@ -128,7 +128,7 @@ class LookupJoinOperator(Operator):
             batch = batch.filter(valid)
         if not batch.rows:
             return
-        weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+        weights = batch.counts
         if self._latest is None:
             side.add(batch, side.key_arrays(batch), weights, None)
             return
@@ -143,10 +143,7 @@ class LookupJoinOperator(Operator):
     def _join(self, batch: Batch) -> list[Batch]:
         options, side = self._options, self._right
         plain = batch.with_steps(None)
-        keys = [
-            column if column.type == type_.arrow() else column.cast(type_.arrow())
-            for column, type_ in zip((batch.column(i) for i in options.left.keys), options.key_types, strict=True)
-        ]
+        keys = shared_keys(batch.data, options.left.keys, options.key_types)
         found = side.find(keys, batch.rows)
         valid = all_valid(keys)
         if valid is not None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
+from fluxcore.operators.joins.join_side import shared_keys
 from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.rows import RowBuffer, drop_late, times_ms, watermark_state
 from fluxcore.operators.sort_words import all_valid, stable_order
@@ -132,11 +133,7 @@ class TemporalJoinOperator(Operator):
             self._keep_last(self._versions.upsert(self._keys(data, side)), slots, times)
 
     def _keys(self, data: pa.RecordBatch, side: TemporalSide) -> list[pa.Array]:
-        arrow = [type_.arrow() for type_ in self._options.key_types]
-        columns = (data.column(index) for index in side.keys)
-        return [
-            column if column.type == type_ else column.cast(type_) for column, type_ in zip(columns, arrow, strict=True)
-        ]
+        return shared_keys(data, side.keys, self._options.key_types)
 
     def _valid_rows(self, left: pa.RecordBatch, times: Int64s, fresh: tuple[Int64s, Int64s, Int64s]) -> Int64s:
         """Return for each left row the slot of its version, -1 for none; ``fresh`` versions: (key slot, row slot, time)."""

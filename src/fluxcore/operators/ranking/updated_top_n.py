@@ -51,7 +51,7 @@ class UpdatedTopNOperator(Operator):
         """Take rows and retractions; return what changed among the first rows."""
         if batch.rows == 0:
             return ()
-        weights = np.ones(batch.rows, np.int64) if batch.weights is None else batch.weights.astype(np.int64)
+        weights = batch.counts
         touched, slots = self._take(batch.data, weights)
         if self._at_end:
             self._drop(slots)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Schema
 from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
-from fluxcore.expr.nodes import AggCall, ColumnRef, columns_of, moved
+from fluxcore.expr.nodes import AggCall, columns_of, moved
+from fluxcore.plan.columns import select
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
     Aggregate,
@@ -299,10 +300,3 @@ def _prune_union(node: Union, out: set[int], inputs: list[tuple[Node, Places]]) 
             continue
         branches.append(select(below, wanted))
     return Union(tuple(branches), node.columns.select(kept)), _places(kept)
-
-
-def select(node: Node, columns: Sequence[int]) -> Project:
-    """Return a projection to plain columns of a node."""
-    schema = node.schema
-    exprs = tuple(ColumnRef(index=index, name=schema[index].name, type=schema[index].type) for index in columns)
-    return Project(node, exprs, tuple(schema[index].name for index in columns))
