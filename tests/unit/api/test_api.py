@@ -185,6 +185,23 @@ def test_a_reader_is_a_source_that_is_read_as_it_comes():
         endless.group_by("n").agg(c=fx.count()).to_arrow()
 
 
+def test_a_reader_that_breaks_or_lies_fails_the_job_and_says_why():
+    schema = pa.schema([("n", pa.int64())])
+
+    def broken():
+        yield pa.RecordBatch.from_pydict({"n": [1]})
+        raise ValueError("the feed broke")
+
+    def lying():
+        yield pa.RecordBatch.from_pydict({"n": ["x"]})
+
+    for batches, words in ((broken, "the feed broke"), (lying, "'x'")):
+        stream = fx.Session().from_arrow(pa.RecordBatchReader.from_batches(schema, batches()), name="live")
+        with pytest.raises(fx.JobError, match=words) as caught:
+            stream.to_arrow()
+        assert "live" in str(caught.value)
+
+
 def test_writing_into_a_table(session, tmp_path):
     session.execute(
         f"CREATE TABLE out (id BIGINT, fare DOUBLE) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'o'}', "
