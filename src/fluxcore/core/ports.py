@@ -349,15 +349,23 @@ class StateBackend(Protocol):
         ...
 
 
+def no_side(tag: str, batch: Batch) -> None:
+    """Take rows that an operator gives to a side output that nobody reads."""
+
+
 @dataclass(slots=True)
 class OperatorContext:
-    """What the runtime gives an operator: state, a clock, a place for late rows, counters."""
+    """What the runtime gives an operator: state, a clock, places for late rows and for side outputs, counters.
+
+    ``side(tag, batch)`` gives rows to a side output; they go out before the rows that the running call returns.
+    """
 
     name: str
     state: StateBackend
     clock: Clock
     late: Callable[[Batch], None]
     counters: dict[str, int] = field(default_factory=dict)
+    side: Callable[[str, Batch], None] = no_side
 
     def count(self, name: str, amount: int) -> None:
         """Add to one of the operator's counters, such as ``late_rows``."""

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
-from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Over, Project, Rank, Sort, TemporalJoin
+from fluxcore.plan.nodes import (
+    Aggregate,
+    Filter,
+    Join,
+    JoinKind,
+    Over,
+    Project,
+    Rank,
+    SideOutput,
+    Sort,
+    TemporalJoin,
+)
 
 if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node
@@ -13,7 +24,7 @@ if TYPE_CHECKING:
 
 def is_append_only(node: Node) -> bool:
     """Return whether the node never takes a row back."""
-    if isinstance(node, Sort) or (isinstance(node, Over) and node.order):
+    if isinstance(node, Sort | SideOutput) or (isinstance(node, Over) and node.order):
         return True
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return False
@@ -26,7 +37,7 @@ def is_append_only(node: Node) -> bool:
 
 def is_final(node: Node) -> bool:
     """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
-    if isinstance(node, Over) and node.order:
+    if isinstance(node, SideOutput) or (isinstance(node, Over) and node.order):
         return True
     if isinstance(node, Aggregate | Sort) or (isinstance(node, Rank) and node.window is None):
         return True

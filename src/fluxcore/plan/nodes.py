@@ -531,6 +531,24 @@ class Process(OneInput):
 
 
 @dataclass(frozen=True)
+class SideOutput(OneInput):
+    """The rows that the operator of ``input`` gives beside its own, under a tag; they are never taken back.
+
+    ``columns`` are theirs; the input's operator sees all columns of its own input, so that none of them is missing here.
+    """
+
+    tag: str
+    columns: Schema
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        return f"SideOutput({self.tag})"
+
+
+@dataclass(frozen=True)
 class Union(Node):
     """All rows of all inputs (UNION ALL)."""
 

@@ -27,6 +27,7 @@ from fluxcore.plan.nodes import (
     Insert,
     Project,
     Scan,
+    SideOutput,
     StampTime,
     Union,
     Values,
@@ -76,10 +77,11 @@ class Options:
 
 @dataclass
 class _Placed:
-    """Where a node's rows come out: one outlet per running instance."""
+    """Where a node's rows come out: one outlet per running instance; ``operators`` are those instances, if they have state."""
 
     outlets: list[Outlet]
     number: int
+    operators: tuple[OperatorNode, ...] = ()
 
 
 def build(roots: Sequence[tuple[Node, Sink | None]], options: Options) -> Job:
@@ -127,6 +129,10 @@ class _Builder:
             return self._map(node, number, window_function(node))
         if isinstance(node, StampTime):
             return self._clock(node, number)
+        if isinstance(node, SideOutput):
+            operators = self._placed[node.input].operators
+            assert operators, "only an operator with state has side outputs"
+            return _Placed([each.side(node.tag) for each in operators], number)
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
         recipe = recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog)
@@ -165,7 +171,7 @@ class _Builder:
         if parallelism == 1 and len(inputs) == 1 and len(inputs[0].outlets) == 1:
             piece = self._instance(recipe, number, late(0), recipe.partials)
             inputs[0].outlets[0].add(piece)
-            return _Placed([piece.out], number)
+            return _Placed([piece.out], number, (piece,))
         tasks = []
         for index in range(parallelism):
             piece = self._instance(recipe, number, late(index))
@@ -176,7 +182,7 @@ class _Builder:
                 targets = [(task.inbox, task.add_input(port)) for task in tasks]
                 route = KeyRoute(keys, parallelism) if keys else None
                 outlet.add(ExchangeNode(targets, route, recipe.partials, self._parts.metrics[number][0]))
-        return _Placed([task.head.out for task in tasks], number)
+        return _Placed([task.head.out for task in tasks], number, tuple(task.head for task in tasks))
 
     def _instance(
         self, recipe: Recipe, number: int, late: Callable[[Batch], None], partials: Partials | None = None

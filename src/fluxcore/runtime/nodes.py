@@ -175,6 +175,7 @@ class OperatorNode(Receiver):
     ) -> None:
         self.operator = operator
         self.out = Outlet()
+        self.sides: dict[str, Outlet] = {}
         self.metrics = metrics
         self._context = context
         self._partials = partials
@@ -183,6 +184,11 @@ class OperatorNode(Receiver):
         self._open = 0
         self._ended: set[int] = set()
         metrics.counters = context.counters
+        context.side = self._give_side
+
+    def side(self, tag: str) -> Outlet:
+        """Return the outlet of a side output."""
+        return self.sides.setdefault(tag, Outlet())
 
     def connect(self, port: int = 0) -> int:
         """Add an input to a port of the operator."""
@@ -240,7 +246,8 @@ class OperatorNode(Receiver):
                 results = list(self.operator.finish())
             self._emit(results)
             self._measure()
-            self.out.end()
+            for outlet in (*self.sides.values(), self.out):
+                outlet.end()
 
     def close(self) -> None:
         """Let the operator give its resources back."""
@@ -255,7 +262,13 @@ class OperatorNode(Receiver):
             results = list(self.operator.advance(watermark))
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
-        self.out.watermark(self.operator.output_watermark(watermark))
+        for outlet in (*self.sides.values(), self.out):
+            outlet.watermark(self.operator.output_watermark(watermark))
+
+    def _give_side(self, tag: str, batch: Batch) -> None:
+        outlet = self.sides.get(tag)
+        if outlet is not None and batch.rows:
+            outlet.push(batch.with_steps(None))
 
     def _emit(self, batches: Iterable[Batch]) -> None:
         for batch in batches:

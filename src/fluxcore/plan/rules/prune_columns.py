@@ -23,6 +23,7 @@ from fluxcore.plan.nodes import (
     Project,
     Rank,
     Scan,
+    SideOutput,
     Sort,
     StampTime,
     TemporalJoin,
@@ -52,13 +53,14 @@ def prune_columns(roots: Sequence[Node]) -> list[Node]:
 
 def _needed(roots: Sequence[Node]) -> dict[Node, set[int]]:
     needed: dict[Node, set[int]] = {node: set() for node in in_order(roots)}
+    with_sides = {node.input for node in needed if isinstance(node, SideOutput)}
     for root in roots:
         needed[root] = set(range(len(root.schema)))
     for node in reversed(in_order(roots)):
         if not needed[node] and not isinstance(node, Insert):
             needed[node].add(_cheapest(node.schema))
         for each, wanted in zip(node.inputs, _wanted(node, needed[node]), strict=True):
-            needed[each] |= wanted
+            needed[each] |= set(range(len(each.schema))) if node in with_sides else wanted
     return needed
 
 
@@ -178,6 +180,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return _prune_over(node, out, below, places)
     if isinstance(node, Sort | TimeSort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
+    if isinstance(node, SideOutput):
+        return replace(node, input=below), _places(range(len(node.schema)))
     if isinstance(node, Process):
         # the function may look at any column: all are kept where they are
         return replace(node, input=below), _places(range(len(node.schema)))
