@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
+
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.time import MIN_TIME_MS
+from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -13,15 +18,26 @@ if TYPE_CHECKING:
 _EPOCH = dt.datetime(1970, 1, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """How long (ms) a value lasts after it was last touched: by the clock, or in event time; ``by_reads`` touch it too."""
+
+    ms: int
+    event: bool = False
+    by_reads: bool = False
+
+
 class Kept:
     """A value that a function keeps for each key, as an attribute of its class; ``type`` is its Arrow type.
 
-    Reading the attribute gives the current key's value, and ``fresh()`` where there is none yet or it is None.
+    Reading the attribute gives the current key's value, and ``fresh()`` where there is none yet or it is None. With a
+    ``lifetime`` a value that was not touched for so long is gone: it is never read again.
     """
 
-    def __init__(self, type_: pa.DataType, fresh: Callable[[], Any]) -> None:
+    def __init__(self, type_: pa.DataType, fresh: Callable[[], Any], lifetime: Lifetime | None = None) -> None:
         self.type = type_
         self.fresh = fresh
+        self.lifetime = lifetime
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -30,37 +46,106 @@ class Kept:
     def __get__(self, function: ProcessFunction | None, owner: type | None = None) -> Any:
         if function is None:
             return self
-        values, slot = function.task.values[self.name], function.task.slot
+        task = function.task
+        values, slot = task.values[self.name], task.slot
+        if self.lifetime is not None:
+            self.expire(task, slot)
+            if self.lifetime.by_reads or values[slot] is None:
+                task.touched[self.name][slot] = self._now(task)
         found = values[slot]
         if found is None:
             found = values[slot] = self.fresh()
         return found
 
     def __set__(self, function: ProcessFunction, value: Any) -> None:
-        function.task.values[self.name][function.task.slot] = value
+        task = function.task
+        task.values[self.name][task.slot] = value
+        if self.lifetime is not None:
+            task.touched[self.name][task.slot] = self._now(task)
+
+    def expire(self, task: Task, slot: int) -> bool:
+        """Forget the value of a slot if its lifetime is over; return whether it was."""
+        values, touched = task.values[self.name], task.touched[self.name]
+        if self.lifetime is None or values[slot] is None:
+            return False
+        if touched[slot] == MIN_TIME_MS:  # touched before there was a watermark: its life begins with the first
+            touched[slot] = task.first_watermark
+        if self._now(task) < touched[slot] + self.lifetime.ms:
+            return False
+        values[slot] = None
+        return True
+
+    def _now(self, task: Task) -> int:
+        return task.event_time if self.lifetime is not None and self.lifetime.event else task.now_ms()
 
 
-def value(type: pa.DataType, default: Any = None) -> Any:
-    """Return a state of one value for each key; ``default`` before the first is set, and where it is set to None."""
-    return Kept(type, lambda: default)
+def value(
+    type: pa.DataType,
+    default: Any = None,
+    *,
+    ttl: str | int | dt.timedelta | None = None,
+    ttl_time: str = "processing",
+    ttl_reads: bool = False,
+) -> Any:
+    """Return a state of one value for each key; ``default`` before the first is set, and where it is set to None.
+
+    With ``ttl``, such as ``"1 day"``, a value is gone when it was not set for so long by the clock or, with
+    ``ttl_time="event"``, by the watermark; with ``ttl_reads`` reading it counts too. Raises ``ScriptError`` FX-API-0003.
+    """
+    return Kept(type, lambda: default, _lifetime(ttl, ttl_time, by_reads=ttl_reads))
 
 
-def list_state(type: pa.DataType) -> Any:
-    """Return a state of a list for each key, empty at first; change it in place or set it."""
-    return Kept(pa.list_(type), list)
+def list_state(type: pa.DataType, *, ttl: str | int | dt.timedelta | None = None, ttl_time: str = "processing") -> Any:
+    """Return a state of a list for each key, empty at first; change it in place or set it.
+
+    ``ttl`` and ``ttl_time`` as in :func:`value`, of the whole list; reading it counts, because it may be changed in place.
+    """
+    return Kept(pa.list_(type), list, _lifetime(ttl, ttl_time, by_reads=True))
 
 
-def map_state(key: pa.DataType, type: pa.DataType) -> Any:
-    """Return a state of a dict for each key, empty at first; change it in place or set it."""
-    return Kept(pa.map_(key, type), dict)
+def map_state(
+    key: pa.DataType,
+    type: pa.DataType,
+    *,
+    ttl: str | int | dt.timedelta | None = None,
+    ttl_time: str = "processing",
+) -> Any:
+    """Return a state of a dict for each key, empty at first; change it in place or set it.
+
+    ``ttl`` and ``ttl_time`` as in :func:`value`, of the whole dict; reading it counts, because it may be changed in place.
+    """
+    return Kept(pa.map_(key, type), dict, _lifetime(ttl, ttl_time, by_reads=True))
+
+
+def _lifetime(ttl: str | int | dt.timedelta | None, time: str, *, by_reads: bool) -> Lifetime | None:
+    if time not in ("processing", "event"):
+        raise ScriptError("FX-API-0003", f"there is no ttl_time '{time}'", hint="processing or event")
+    if ttl is None:
+        return None
+    try:
+        milliseconds = duration_ms(ttl)
+    except ValueError as error:
+        raise ScriptError("FX-API-0003", str(error)) from error
+    return Lifetime(milliseconds, time == "event", by_reads) if milliseconds else None
 
 
 class Task(Protocol):
-    """What runs a function: the values by state and key slot, the key that is current, and its timers."""
+    """What runs a function: the values by state and key slot, the key that is current, and its timers.
+
+    ``touched`` says of the states that have a lifetime when (ms) each value was touched last; ``event_time`` is the watermark
+    before the current row, or the time of the current timer; ``first_watermark`` is the first there was.
+    """
 
     values: dict[str, list[Any]]
+    touched: dict[str, list[int]]
     slot: int
     watermark: int
+    event_time: int
+    first_watermark: int
+
+    def now_ms(self) -> int:
+        """Return the time of the clock (ms) at the current batch."""
+        ...
 
     def key(self) -> tuple[Any, ...]:
         """Return the current key."""

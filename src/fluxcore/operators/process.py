@@ -14,7 +14,7 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.process import moment, states_of
-from fluxcore.core.time import MIN_TIME_MS
+from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import DataError, FluxError
 from fluxcore.operators.rows import number_state, watermark_state, watermarks_before
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.process import ProcessFunction
     from fluxcore.core.types import DataType
+
+_SWEPT_MIN = 64
+"""Keys at which each batch, besides as many as it has rows, and each watermark look for values out of their lifetime."""
 
 _VALUE_BYTES = 64
 """What a Python value is taken to cost where memory is reported."""
@@ -53,8 +56,12 @@ class ProcessOperator(Operator):
         self._function.task = self
         self._states = states_of(self._function)
         self.values: dict[str, list[Any]] = {name: [] for name in self._states}
+        self._aging = [each for each in self._states.values() if each.lifetime is not None]
+        self.touched: dict[str, list[int]] = {each.name: [] for each in self._aging}
+        self._swept = 0
+        self._now: int | None = None
         self.slot = -1
-        self.watermark = MIN_TIME_MS
+        self.watermark = self.event_time = self.first_watermark = MIN_TIME_MS
         self._timers: list[tuple[int, int, int]] = []
         self._asked: dict[tuple[int, int], int] = {}
         self._timer_count: dict[int, int] = {}
@@ -81,18 +88,28 @@ class ProcessOperator(Operator):
             self._fire(before[number], number - 1)
             self.slot = slot
             self._gather(self._call(self._function.process, row), number, row)
+        if self._aging:
+            self._sweep(_SWEPT_MIN + batch.rows)
         result = self._given()
         return [result[0].with_steps(batch.steps_for(result[1]))] if result else ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Call the timers that are due."""
         self._fire(max(self.watermark, watermark), 0)
+        if self._aging and watermark < MAX_TIME_MS:
+            self._sweep(_SWEPT_MIN)
         result = self._given()
         return [result[0]] if result else ()
 
     def close(self) -> None:
         """Close the function."""
         self._function.close()
+
+    def now_ms(self) -> int:
+        """Return the time of the clock (ms), the same for a whole batch."""
+        if self._now is None:
+            self._now = self.context.clock.now_ms()
+        return self._now
 
     def key(self) -> tuple[Any, ...]:
         """Return the current key."""
@@ -131,12 +148,16 @@ class ProcessOperator(Operator):
         """Return the keys with their values, the timers by the places of their keys, and the watermark."""
         slots = self._keys.live_slots()
         columns = [self._arrow(name, [values[slot] for slot in slots]) for name, values in self.values.items()]
+        for times in self.touched.values():
+            touched = [self.first_watermark if times[slot] == MIN_TIME_MS else times[slot] for slot in slots]
+            columns.append(pa.array(touched, pa.int64()))
+        names = [*self.values, *(f"{name}.touched" for name in self.touched)]
         timers = sorted((number, slot, time) for (slot, time), number in self._asked.items())
         places = np.searchsorted(slots, [slot for _, slot, _ in timers])
         times = pa.array([time for *_, time in timers], pa.int64())
         return {
             "keys": self._keys.freeze(),
-            "values": pa.RecordBatch.from_arrays(columns, list(self.values)),
+            "values": pa.RecordBatch.from_arrays(columns, names),
             "timers": pa.RecordBatch.from_arrays([pa.array(places, pa.int64()), times], ["place", "time"]),
             "watermark": watermark_state(self.watermark),
             "count": number_state(self._next_timer),
@@ -144,13 +165,18 @@ class ProcessOperator(Operator):
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
-        self.watermark = frozen["watermark"].column(0)[0].as_py()
+        self.watermark = self.event_time = frozen["watermark"].column(0)[0].as_py()
         self._next_timer = frozen["count"].column(0)[0].as_py()
         slots = self._keys.restore(frozen["keys"])
         self._room(slots)
-        for name, column in zip(self.values, frozen["values"].columns, strict=True):
+        for name in self.values:
+            column = frozen["values"].column(name)
             for slot, each in zip(slots.tolist(), column.to_pylist(), strict=True):
                 self.values[name][slot] = dict(each) if pa.types.is_map(column.type) and each is not None else each
+        for name, times in self.touched.items():
+            for slot, each in zip(slots.tolist(), frozen["values"].column(f"{name}.touched").to_pylist(), strict=True):
+                times[slot] = each
+        self.first_watermark = self.watermark
         for place, time in zip(*(column.to_pylist() for column in frozen["timers"].columns), strict=True):
             self._add_timer(int(slots[place]), time)
 
@@ -163,6 +189,8 @@ class ProcessOperator(Operator):
         high = int(slots.max()) + 1 if len(slots) else 0
         for values in self.values.values():
             values.extend([None] * (high - len(values)))
+        for times in self.touched.values():
+            times.extend([MIN_TIME_MS] * (high - len(times)))
 
     def _add_timer(self, slot: int, time: int) -> None:
         self._asked[slot, time] = self._next_timer
@@ -173,14 +201,17 @@ class ProcessOperator(Operator):
     def _fire(self, watermark: int, source: int) -> None:
         """Call the timers up to a watermark by time; those that they set may be among them."""
         self.watermark = watermark
+        if self.first_watermark == MIN_TIME_MS:
+            self.first_watermark = watermark
         while self._timers and self._timers[0][0] <= watermark:
             time, number, slot = heapq.heappop(self._timers)
             if self._asked.get((slot, time)) != number:
                 continue
             del self._asked[slot, time]
             self._timer_count[slot] -= 1
-            self.slot = slot
+            self.slot, self.event_time = slot, time
             self._gather(self._call(self._function.on_timer, moment(time)), source, None)
+        self.event_time = watermark
 
     def _call(self, method: Callable[..., Any], argument: Any) -> Any:
         """Call the user's method; what it raises names its line and what it was given."""
@@ -212,7 +243,7 @@ class ProcessOperator(Operator):
     def _given(self) -> tuple[Batch, Int64s] | None:
         """Return the rows given since the last call and the input rows that they came with; forget cleared keys."""
         out, sources = self._out, np.array(self._sources, np.int64)
-        self._out, self._sources = [], []
+        self._out, self._sources, self._now = [], [], None
         self._forget()
         if not out:
             return None
@@ -240,6 +271,14 @@ class ProcessOperator(Operator):
             self._timer_count.pop(slot, None)
         self._keys.delete(np.array(gone, np.int64))
         self._cleared.clear()
+
+    def _sweep(self, slots: int) -> None:
+        """Forget what is out of its lifetime at the next so many slots, and the keys that have nothing left."""
+        high = len(self.touched[self._aging[0].name])
+        for _ in range(min(slots, high)):
+            slot = self._swept = (self._swept + 1) % high
+            if sum(each.expire(self, slot) for each in self._aging):  # all of them, not up to the first
+                self._cleared.add(slot)
 
     def _arrow(self, name: str, values: list[Any]) -> pa.Array:
         type_ = self._states[name].type
