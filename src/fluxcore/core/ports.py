@@ -410,11 +410,20 @@ class Operator(ABC):
         return ()
 
     def freeze(self) -> Mapping[str, pa.RecordBatch]:
-        """Return all that the operator knows, at a batch boundary; it may go on afterwards."""
+        """Return all that the operator knows, at a batch boundary; it may go on afterwards.
+
+        Each batch is marked with how it is divided among another number of tasks (see ``fluxcore.core.frozen``): ``keyed``
+        by the columns that the exchange hashes, ``beside`` the rows of another batch, or ``shared`` by all tasks. Rows of
+        several tasks must be able to stand behind each other: what one task numbers by itself is frozen as values, or as
+        row numbers of another batch.
+        """
         raise NotImplementedError(f"{type(self).__name__} can't be frozen")
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
-        """Go on from what :meth:`freeze` gave; called once, after :meth:`open` and before the first batch."""
+        """Go on from what :meth:`freeze` gave, here or in several tasks whose states were put together.
+
+        Called once, after :meth:`open` and before the first batch.
+        """
         raise NotImplementedError(f"{type(self).__name__} can't be restored")
 
     def close(self) -> None:  # noqa: B027

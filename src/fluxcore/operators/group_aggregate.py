@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import not_supported
@@ -112,8 +113,9 @@ class GroupAggregateOperator(Operator):
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the groups and what their aggregates keep."""
         table = self._table
-        kept = self._aggregates.freeze(table.columns, table.live_slots())
-        return {"groups": table.freeze(), "arrived": number_state(self._arrived), **kept}
+        kept = self._aggregates.freeze(table.columns, table.live_slots(), "groups")
+        groups = keyed(table.freeze(), range(len(self._options.keys)))
+        return {"groups": groups, "arrived": number_state(self._arrived), **kept}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

@@ -60,10 +60,10 @@ class Multiset:
         """Return the bytes kept."""
         return self._buffer.nbytes
 
-    def freeze(self) -> pa.RecordBatch:
-        """Return the rows with their weights as the last column."""
+    def freeze(self, keys: Sequence[int] = ()) -> pa.RecordBatch:
+        """Return the rows with their weights as the last column, divided by ``keys``."""
         self._settle()
-        return self._buffer.freeze()
+        return self._buffer.freeze(keys)
 
     def restore(self, frozen: pa.RecordBatch) -> None:
         """Replace the rows by those of a batch that :meth:`freeze` gave."""

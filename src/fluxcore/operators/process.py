@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import beside, keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.process import moment, states_of
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
@@ -155,10 +156,12 @@ class ProcessOperator(Operator):
         timers = sorted((number, slot, time) for (slot, time), number in self._asked.items())
         places = np.searchsorted(slots, [slot for _, slot, _ in timers])
         times = pa.array([time for *_, time in timers], pa.int64())
+        asked = pa.RecordBatch.from_arrays([pa.array(places, pa.int64()), times], ["place", "time"])
+        rows = [*columns, pa.array(np.arange(len(slots)))]
         return {
-            "keys": self._keys.freeze(),
-            "values": pa.RecordBatch.from_arrays(columns, names),
-            "timers": pa.RecordBatch.from_arrays([pa.array(places, pa.int64()), times], ["place", "time"]),
+            "keys": keyed(self._keys.freeze(), range(len(self._options.keys))),
+            "values": beside(pa.RecordBatch.from_arrays(rows, [*names, ".place"]), len(names), "keys"),
+            "timers": beside(asked, 0, "keys"),
             "watermark": watermark_state(self.watermark),
             "count": number_state(self._next_timer),
         }

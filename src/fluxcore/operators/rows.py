@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import data_bytes
+from fluxcore.core.frozen import keyed, shared
 from fluxcore.errors import DataError
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators.sort_words import raw_values, stable_order
@@ -97,11 +98,11 @@ class RowBuffer:
         self._reset([])
         return self._joined(chunks)
 
-    def freeze(self) -> pa.RecordBatch:
-        """Return all rows as one batch with the tags as its last column; the buffer keeps them."""
+    def freeze(self, keys: Sequence[int] = ()) -> pa.RecordBatch:
+        """Return all rows as one batch with the tags as its last column, divided by ``keys``; the buffer keeps them."""
         data, tags = self._joined(self._chunks)
         schema = self.schema.append(pa.field(TAG, pa.int64(), False))
-        return pa.RecordBatch.from_arrays([*data.columns, pa.array(tags)], schema=schema)
+        return keyed(pa.RecordBatch.from_arrays([*data.columns, pa.array(tags)], schema=schema), keys)
 
     def restore(self, frozen: pa.RecordBatch) -> None:
         """Replace the rows by those of a batch that :meth:`freeze` gave."""
@@ -213,11 +214,11 @@ def window_arrays(starts: Int64s, ends: Int64s, schema: pa.Schema) -> list[pa.Ar
     return arrays
 
 
-def number_state(number: int) -> pa.RecordBatch:
-    """Return a number as a batch of one row, for an operator's frozen state."""
-    return pa.RecordBatch.from_arrays([pa.array([number], pa.int64())], names=["number"])
+def number_state(number: int, combine: str = "max") -> pa.RecordBatch:
+    """Return a number as a batch of one row, for an operator's frozen state; ``combine`` is how tasks agree on one."""
+    return shared(pa.RecordBatch.from_arrays([pa.array([number], pa.int64())], names=["number"]), combine)
 
 
 def watermark_state(watermark: int) -> pa.RecordBatch:
     """Return an operator's watermark (ms) as a batch of one row, for its frozen state."""
-    return pa.RecordBatch.from_arrays([pa.array([watermark], pa.int64())], names=["watermark"])
+    return shared(pa.RecordBatch.from_arrays([pa.array([watermark], pa.int64())], names=["watermark"]), "min")

@@ -45,7 +45,7 @@ from fluxcore.runtime.source_stage import SourceStage
 from fluxcore.runtime.task import Task
 from fluxcore.runtime.values import ValuesSource
 from fluxcore.state.backend import MemoryStateBackend
-from fluxcore.state.keygroups import KEY_GROUPS, key_groups
+from fluxcore.state.keygroups import tasks_of as tasks_of_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -257,4 +257,4 @@ class KeyRoute:
         return self._tasks(states, range(1, 1 + len(self.keys)))
 
     def _tasks(self, batch: Batch, keys: Sequence[int]) -> NDArray[np.int64]:
-        return key_groups([batch.column(key) for key in keys]) * self.parallelism // KEY_GROUPS
+        return tasks_of_keys([batch.column(key) for key in keys], batch.rows, self.parallelism)

@@ -20,3 +20,10 @@ KEY_GROUPS = 128
 def key_groups(arrays: Sequence[pa.Array], groups: int = KEY_GROUPS) -> NDArray[np.int64]:
     """Return the key group (0 to ``groups`` - 1) of each row's key: the canonical hash modulo ``groups``."""
     return (hash_columns(arrays) % np.uint64(groups)).astype(np.int64)
+
+
+def tasks_of(keys: Sequence[pa.Array], rows: int, parallelism: int) -> NDArray[np.int64]:
+    """Return the task of each of ``rows`` rows: key groups are spread evenly; without keys all belong to the first."""
+    if not keys or parallelism == 1:
+        return np.zeros(rows, np.int64)
+    return key_groups(keys) * parallelism // KEY_GROUPS

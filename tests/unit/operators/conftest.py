@@ -13,6 +13,7 @@ from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import MAX_TIME_MS, SystemClock
 from fluxcore.state.backend import MemoryStateBackend
+from fluxcore.state.rescale import split
 
 
 @dataclass
@@ -85,7 +86,7 @@ def drive(make, stream, *, freeze_at=None):
     out = []
     for number, (port, batch, watermark) in enumerate(stream.pieces()):
         if number == freeze_at:
-            frozen = operator.freeze()
+            (frozen,) = split([operator.freeze()], 1)
             operator.close()
             operator, counters = make(), context.counters
             context = new_context(late)

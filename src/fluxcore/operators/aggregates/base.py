@@ -85,8 +85,11 @@ class Accumulator(ABC):
     def forget(self, columns: Columns, slots: Int64s) -> None:  # noqa: B027
         """Drop what is kept outside the columns for these distinct slots."""
 
-    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
-        """Return what is kept outside the columns for these slots, which it names by their places among them."""
+    def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
+        """Return what is kept outside the columns for these slots, which it names by their places among them.
+
+        In: ``owner`` is the name of the frozen batch that has a row for each slot.
+        """
         return {}
 
     def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:  # noqa: B027

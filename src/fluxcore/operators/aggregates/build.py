@@ -138,9 +138,9 @@ class Aggregates:
         """Return each call's results at slots."""
         return [member.result(columns, slots) for member in self.members]
 
-    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
-        """Return what the calls keep outside the table for these slots."""
-        return {m.prefix + name: batch for m in self.members for name, batch in m.freeze(columns, slots).items()}
+    def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:
+        """Return what the calls keep outside the table for these slots, which are the rows of the frozen batch ``owner``."""
+        return {m.prefix + name: batch for m in self.members for name, batch in m.freeze(columns, slots, owner).items()}
 
     def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Take what :meth:`freeze` gave for slots that are now ``slots``."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import beside
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.aggregates.base import NO_MASK, Accumulator, Rows
@@ -73,12 +74,12 @@ class Distinct(Accumulator):
         self.at(columns, "values")[slots] = 0
         self._inner.forget(columns, slots)
 
-    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
+    def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:
         """Return the values and their counts, and what the inner function keeps."""
         places, entries = self._entries(columns, slots)
         values, counts = self._table.key_columns(entries)[1], self._table.columns["count"][entries]
         own = pa.RecordBatch.from_arrays([pa.array(places), values, pa.array(counts)], ["place", "value", "count"])
-        return {"distinct": own, **self._inner.freeze(columns, slots)}
+        return {"distinct": beside(own, 0, owner), **self._inner.freeze(columns, slots, owner)}
 
     def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Take values back; the inner function knows them already."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import beside
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.aggregates import heap_kernels as kernels
 from fluxcore.operators.aggregates.base import Accumulator, Rows
@@ -110,13 +111,13 @@ class HeapExtreme(Accumulator):
         """Drop the values of these slots."""
         self._table.delete(self._emptied(columns, slots))
 
-    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
+    def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
         """Return the values and their counts; the heaps are made again."""
         live, held = self._table.live_slots(), self._table.columns
         order = np.argsort(slots)
         places = order[np.searchsorted(slots, held["owner"][live], sorter=order)] if len(live) else live
         arrays = [pa.array(places), self._table.key_columns(live)[1], pa.array(held["count"][live])]
-        return {"values": pa.RecordBatch.from_arrays(arrays, ["place", "value", "count"])}
+        return {"values": beside(pa.RecordBatch.from_arrays(arrays, ["place", "value", "count"]), 0, owner)}
 
     def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Take values back."""

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.core.frozen import beside
 from fluxcore.core.types import DecimalType
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.aggregates.base import Accumulator, Rows, numbers
@@ -68,11 +69,11 @@ class Values(Accumulator):
         self._table.remove(entries)
         self.at(columns, "head")[slots] = 0
 
-    def freeze(self, columns: Columns, slots: Int64s) -> dict[str, pa.RecordBatch]:
+    def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:
         """Return the values with their order of arrival."""
         places, entries = self._entries(columns, slots)
         arrays = [pa.array(places), self._table.take(entries)[0], pa.array(self._table.columns["order"][entries])]
-        return {"values": pa.RecordBatch.from_arrays(arrays, ["place", "value", "order"])}
+        return {"values": beside(pa.RecordBatch.from_arrays(arrays, ["place", "value", "order"]), 0, owner)}
 
     def thaw(self, columns: Columns, slots: Int64s, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Take values back."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import keyed
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.chains import portions
 from fluxcore.operators.rows import times_ms
@@ -144,7 +145,7 @@ class JoinSide:
         slots = self.live_slots()
         extra = [pa.array(self.columns[name][slots]) for name in ("count", "partners")]
         names = [f"row{index}" for index in range(len(self.options.schema))] + ["count", "partners"]
-        return pa.RecordBatch.from_arrays([*self.rows(slots), *extra], names)
+        return keyed(pa.RecordBatch.from_arrays([*self.rows(slots), *extra], names), self.options.keys)
 
     def live_slots(self) -> Int64s:
         """Return the slots of all rows."""

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.operators.joins.join_side import JoinInput, JoinSide, shared_keys
 from fluxcore.operators.joins.residuals import Residual, padded
@@ -104,8 +105,8 @@ class LookupJoinOperator(Operator):
         right = self._right.freeze()
         return {
             "right": right,
-            "left": left[0] if left else empty_rows(options.left.schema),
-            "complete": number_state(int(self._complete)),
+            "left": keyed(left[0] if left else empty_rows(options.left.schema), options.left.keys),
+            "complete": number_state(int(self._complete), "min"),
         }
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.operators.joins.join_side import shared_keys
@@ -112,11 +113,12 @@ class TemporalJoinOperator(Operator):
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows that wait, the versions and the watermark."""
-        versions = self._rows.take(self._rows.live_slots())
+        left, right = self._options.left, self._options.right
+        versions = pa.RecordBatch.from_arrays(self._rows.take(self._rows.live_slots()), schema=right.schema)
         return {
-            "left": self._left.freeze(),
-            "right": self._right.freeze(),
-            "versions": pa.RecordBatch.from_arrays(versions, schema=self._options.right.schema),
+            "left": self._left.freeze(left.keys),
+            "right": self._right.freeze(right.keys),
+            "versions": keyed(versions, right.keys),
             "watermark": watermark_state(self._watermark),
         }
 

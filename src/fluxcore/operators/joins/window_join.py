@@ -103,7 +103,11 @@ class WindowJoinOperator(Operator):
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows of open windows and the watermark."""
         left, right = self._buffers
-        return {"left": left.freeze(), "right": right.freeze(), "watermark": watermark_state(self._watermark)}
+        return {
+            "left": left.freeze(self._options.left.keys),
+            "right": right.freeze(self._options.right.keys),
+            "watermark": watermark_state(self._watermark),
+        }
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import FloatType, IntegerType
@@ -115,17 +116,18 @@ class OverOperator(Operator):
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows that wait, those kept for later frames, the totals and the watermark."""
+        partition = self._options.partition
         return {
-            "waiting": self._waiting.freeze(),
-            "history": self._history,
-            "totals": self._totals.freeze(),
+            "waiting": self._waiting.freeze(partition),
+            "history": keyed(self._history, partition),
+            "totals": keyed(self._totals.freeze(), range(len(partition))),
             "watermark": watermark_state(self._watermark),
         }
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
         self._waiting.restore(frozen["waiting"])
-        self._history = frozen["history"]
+        self._history = pa.RecordBatch.from_arrays(frozen["history"].columns, schema=self._options.schema)
         if self._history.num_rows:
             self._moments = times_ms(self._history.column(self._options.time), "time")
         self._totals.restore(frozen["totals"])

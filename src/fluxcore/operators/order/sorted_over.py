@@ -53,7 +53,7 @@ class SortedOverOperator(OverOperator):
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows collected so far."""
-        return {"rows": self._table.freeze()}
+        return {"rows": self._table.freeze(self._options.partition)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.chains import entries_of
@@ -111,7 +112,7 @@ class TopNOperator(Operator):
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the kept rows by partition and rank."""
         data = self._rows.take(self._in_order(self._parts.live_slots()))
-        return {"rows": pa.RecordBatch.from_arrays(data, schema=self._options.schema)}
+        return {"rows": keyed(pa.RecordBatch.from_arrays(data, schema=self._options.schema), self._options.partition)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

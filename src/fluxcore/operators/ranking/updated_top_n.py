@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import chain_kernels
@@ -99,7 +100,8 @@ class UpdatedTopNOperator(Operator):
         slots = slots[np.argsort(self._rows.columns["arrived"][slots])]
         extra = [pa.array(self._rows.columns[name][slots]) for name in ("count", "rank", "shown")]
         names = [f"row{index}" for index in range(len(self._types))] + ["count", "rank", "shown"]
-        return {"rows": pa.RecordBatch.from_arrays([*self._rows.key_columns(slots), *extra], names)}
+        rows = pa.RecordBatch.from_arrays([*self._rows.key_columns(slots), *extra], names)
+        return {"rows": keyed(rows, self._options.partition)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

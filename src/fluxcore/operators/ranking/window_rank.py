@@ -90,7 +90,8 @@ class WindowRankOperator(Operator):
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the rows of open windows and the watermark."""
-        return {"rows": self._buffer.freeze(), "watermark": watermark_state(self._watermark)}
+        rows = self._buffer.freeze(self._options.partition)
+        return {"rows": rows, "watermark": watermark_state(self._watermark)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""

@@ -105,15 +105,16 @@ class SessionAggregateOperator(Operator):
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the open sessions with what the aggregates keep, and the watermark."""
         sessions = self._sessions
-        kept = self._aggregates.freeze(sessions.columns, sessions.live_slots())
+        kept = self._aggregates.freeze(sessions.columns, sessions.live_slots(), "sessions")
         marks = {"watermark": watermark_state(self._watermark), "arrived": number_state(self._arrived)}
-        return {**sessions.freeze(), **marks, **kept}
+        return {"sessions": sessions.freeze(), **marks, **kept}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
         self._watermark = frozen["watermark"].column(0)[0].as_py()
         self._arrived = frozen["arrived"].column(0)[0].as_py()
-        self._aggregates.thaw(self._sessions.columns, self._sessions.restore(frozen), frozen)
+        slots = self._sessions.restore(frozen["sessions"])
+        self._aggregates.thaw(self._sessions.columns, slots, frozen)
 
 
 def without_late(batch: Batch, late: Bools, context: OperatorContext) -> Batch:

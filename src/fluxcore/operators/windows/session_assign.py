@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import beside
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
@@ -116,13 +117,14 @@ class SessionAssignOperator(Operator):
         names = [f"row{index}" for index in range(len(self._options.schema))] + ["session", "arrived"]
         kept = pa.RecordBatch.from_arrays([*self._rows.take(rows), *extra], names)
         marks = {"watermark": watermark_state(self._watermark), "count": number_state(self._arrived)}
-        return {**self._sessions.freeze(), "rows": kept, **marks}
+        place = len(self._options.schema)
+        return {"sessions": self._sessions.freeze(), "rows": beside(kept, place, "sessions"), **marks}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
         self._watermark = frozen["watermark"].column(0)[0].as_py()
         self._arrived = frozen["count"].column(0)[0].as_py()
-        sessions = self._sessions.restore(frozen)
+        sessions = self._sessions.restore(frozen["sessions"])
         self._sessions.columns["rows"][sessions] = 0
         *columns, places, arrived = frozen["rows"].columns
         if not len(places):

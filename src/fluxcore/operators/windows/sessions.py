@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.frozen import keyed
 from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.windows import session_kernels as kernels
@@ -124,23 +125,31 @@ class Sessions:
         """Return the slots of all open sessions."""
         return self._table.live_slots()
 
-    def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return the sessions with their value columns, in the order of the slots, and their keys."""
-        keys = self.keys_of(self.live_slots())
-        names = [f"key{index}" for index in range(len(keys))]
-        return {"sessions": self._table.freeze(), "keys": pa.RecordBatch.from_arrays(keys, names)}
+    def freeze(self) -> pa.RecordBatch:
+        """Return the sessions in the order of the slots: their keys, then their value columns."""
+        slots = self.live_slots()
+        keys, names = self.keys_of(slots), self._kept_names()
+        columns = [*keys, *(pa.array(self.columns[name][slots]) for name in names)]
+        names = [*(f"key{index}" for index in range(len(keys))), *names]
+        return keyed(pa.RecordBatch.from_arrays(columns, names), range(len(keys)))
 
-    def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> Int64s:
+    def restore(self, frozen: pa.RecordBatch) -> Int64s:
         """Add what :meth:`freeze` gave; return the slots of its sessions."""
-        sessions = frozen["sessions"]
-        slots = self._table.restore(sessions)
-        if len(slots):
-            self._next_number = int(np.asarray(sessions.column(0)).max()) + 1
-            parts = self._keys.upsert(frozen["keys"].columns or [np.zeros(len(slots), np.int64)])
-            self.columns["part"][slots] = parts
-            kernels.link(parts, slots, self._keys.columns["head"], self.columns["next"])
-            self._earliest = int(self.columns["end"][slots].min())
+        rows, names = frozen.num_rows, self._kept_names()
+        if not rows:
+            return np.zeros(0, np.int64)
+        keys = frozen.columns[: frozen.num_columns - len(names)]
+        parts = self._keys.upsert(keys or [np.zeros(rows, np.int64)])
+        slots = self._new(parts, np.asarray(frozen.column("start")), np.asarray(frozen.column("end")))
+        for name in names:
+            self.columns[name][slots] = np.asarray(frozen.column(name))
+        kernels.link(parts, slots, self._keys.columns["head"], self.columns["next"])
+        self._earliest = int(self.columns["end"][slots].min())
         return slots
+
+    def _kept_names(self) -> list[str]:
+        """Return the value columns that mean something outside this table."""
+        return [name for name in self.columns if name not in _SESSION or name in ("start", "end")]
 
     def _new(self, parts: Int64s, starts: Int64s, ends: Int64s) -> Int64s:
         numbers = np.arange(self._next_number, self._next_number + len(parts))

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
@@ -149,29 +150,35 @@ class WindowAggregateOperator(Operator):
         return self._table.nbytes + self._keys.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return the open slices, their keys with what the aggregates keep, and the watermark."""
-        table = self._table
-        pairs = [(number, *each.pair) for number, each in self._slices.items()]
-        columns = [pa.array([pair[index] for pair in pairs], pa.int64()) for index in range(3)]
+        """Return the keys of open slices with what the aggregates keep, and the watermark."""
+        table, slots = self._table, self._table.live_slots()
+        numbers, *keys = table.key_columns(slots)
+        unique, inverse = np.unique(raw_values(numbers, "i8"), return_inverse=True)
+        pairs = np.array([self._slices[number].pair for number in unique.tolist()], np.int64).reshape(-1, 2)[inverse]
+        columns = [pa.array(pairs[:, 0]), pa.array(pairs[:, 1]), *keys]
+        names = ["slice", "from", *(f"key{index}" for index in range(len(keys)))]
+        for name in self._aggregates.columns():
+            columns.append(pa.array(table.columns[name][slots]))
+            names.append(name)
+        routed = len(keys) - self._options.slicing.starts_in_key
         return {
-            "slices": pa.RecordBatch.from_arrays(columns, ["number", "slice", "from"]),
-            "entries": table.freeze(),
+            "entries": keyed(pa.RecordBatch.from_arrays(columns, names), range(2, 2 + routed)),
             "watermark": watermark_state(self._watermark),
             "arrived": number_state(self._arrived),
-            **self._aggregates.freeze(table.columns, table.live_slots()),
+            **self._aggregates.freeze(table.columns, slots, "entries"),
         }
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
         self._watermark = frozen["watermark"].column(0)[0].as_py()
         self._arrived = frozen["arrived"].column(0)[0].as_py()
-        for number, *pair in zip(*(column.to_pylist() for column in frozen["slices"].columns), strict=True):
-            self._open_slice(number, (pair[0], pair[1]))
         entries = frozen["entries"]
-        slots = self._table.restore(entries)
-        if len(slots):
-            keys = entries.columns[1 : 1 + len(self._options.keys)]
-            self._note(slots, raw_values(entries.column(0), "i8"), keys)
+        if not entries.num_rows:
+            return
+        slices, froms = (raw_values(column, "i8") for column in entries.columns[:2])
+        slots = self._slots(slices, froms, entries.columns[2 : 2 + len(self._options.keys)])
+        for name in self._aggregates.columns():
+            self._table.columns[name][slots] = np.asarray(entries.column(name))
         self._aggregates.thaw(self._table.columns, slots, frozen)
 
     def _add_late(self, batch: Batch, slices: Int64s, firsts: Int64s) -> None:
