@@ -31,6 +31,9 @@ SWITCH_INTERVAL_S: Final = 0.0005
 IDLE_POLL_S: Final = 0.005
 """Pause of a source worker that found no split with anything to read."""
 
+CLOCK_TICK_MS: Final = 10
+"""How often the time of the clock is passed on as a watermark while no rows come."""
+
 JOIN_TIMEOUT_S: Final = 10.0
 """Time that a cancelled job's threads are given to end."""
 

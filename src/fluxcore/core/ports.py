@@ -401,6 +401,19 @@ class Operator(ABC):
         """Take a new watermark (ms; ``MAX_TIME_MS`` at the end of input) and return the rows that it fires."""
         return ()
 
+    @property
+    def next_tick(self) -> int | None:
+        """Return the processing time (ms) at which the operator wants :meth:`tick`; None while it wants none."""
+        return None
+
+    def tick(self, now: int) -> Sequence[Batch]:  # noqa: ARG002
+        """Learn that the clock has reached ``next_tick``, and return the rows that this fires.
+
+        It comes between two batches, also while no rows come. In: ``now`` (ms); at the end of input, after the last
+        ``advance``, it is ``MAX_TIME_MS``, once, if a tick is wanted: what is open is given then. Afterwards nobody asks.
+        """
+        return ()
+
     def output_watermark(self, watermark: int) -> int:
         """Return the watermark of the rows that come out, once the operator has advanced to ``watermark``."""
         return watermark
@@ -408,6 +421,11 @@ class Operator(ABC):
     def finish(self) -> Sequence[Batch]:
         """Return the last rows; called once, after all inputs ended and after the last ``advance``."""
         return ()
+
+    @property
+    def ticks(self) -> bool:
+        """Return whether the operator may ever want a tick."""
+        return type(self).tick is not Operator.tick
 
     def freeze(self) -> Mapping[str, pa.RecordBatch]:
         """Return all that the operator knows, at a batch boundary; it may go on afterwards.

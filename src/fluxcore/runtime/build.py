@@ -141,7 +141,7 @@ class _Builder:
 
     def _source(self, name: str, source: Source, number: int) -> SourceStage:
         metrics = self._parts.new_metrics(number, name)
-        stage = SourceStage(name, source, self._settings.parallelism, metrics)
+        stage = SourceStage(name, source, self._settings.parallelism, metrics, self._options.clock)
         self._parts.sources.append(stage)
         return stage
 
@@ -175,7 +175,7 @@ class _Builder:
         tasks = []
         for index in range(parallelism):
             piece = self._instance(recipe, number, late(index))
-            tasks.append(Task(f"{recipe.name} {index + 1}/{parallelism}", piece))
+            tasks.append(Task(f"{recipe.name} {index + 1}/{parallelism}", piece, self._options.clock))
         self._parts.tasks += tasks
         for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
             for outlet in placed.outlets:

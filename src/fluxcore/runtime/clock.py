@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
+from fluxcore.limits import CLOCK_TICK_MS
 from fluxcore.runtime.nodes import Outlet, Receiver
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class ClockNode(Receiver):
     """Stamps each batch with one time, which never falls. Watermarks from before end here; the clock's go on.
 
-    While no rows come, a source that waits passes the time on with :meth:`tick`. One input.
+    While no rows come the time is passed on every few milliseconds. One input.
     """
 
     def __init__(self, column: int, schema: pa.Schema, clock: Clock, metrics: NodeMetrics) -> None:
@@ -54,13 +55,21 @@ class ClockNode(Receiver):
         metrics.busy_s += time.perf_counter() - start
         self.out.push(Batch(data, batch.weights, steps))
 
-    def tick(self, source: int) -> None:  # noqa: ARG002
+    def ticks(self) -> bool:
+        """Say that the time must be passed on."""
+        return True
+
+    def next_tick(self) -> int | None:
+        """Return the time that is to be passed on next."""
+        return self._now + CLOCK_TICK_MS
+
+    def tick(self, now: int) -> None:
         """Let the time pass."""
-        now = max(self._now, self._clock.now_ms())
         if now > self._now:
             self._now = now
             self.metrics.watermark_ms = now - 1
             self.out.watermark(now - 1)
+        self.out.tick(now)
 
     def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
         """Hand only the end of time on."""

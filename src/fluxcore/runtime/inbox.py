@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.partial import Partial
+from fluxcore.core.time import SystemClock
 from fluxcore.errors import Cancelled
 from fluxcore.limits import CHANNEL_BYTES_MAX, CHANNEL_ROWS_MAX
 
 if TYPE_CHECKING:
     from fluxcore.core.control import Control
+    from fluxcore.core.time import Clock
 
 
 class Inbox:
@@ -21,7 +23,10 @@ class Inbox:
     A writer waits while the queue is over either bound; one batch always fits an empty queue, however large it is.
     """
 
-    def __init__(self, rows: int = CHANNEL_ROWS_MAX, nbytes: int = CHANNEL_BYTES_MAX) -> None:
+    def __init__(
+        self, rows: int = CHANNEL_ROWS_MAX, nbytes: int = CHANNEL_BYTES_MAX, clock: Clock | None = None
+    ) -> None:
+        self._clock = clock or SystemClock()
         self._rows_max = rows
         self._bytes_max = nbytes
         self._queue: deque[tuple[int, Batch | Partial | Control, int]] = deque()
@@ -46,11 +51,13 @@ class Inbox:
             self._bytes += nbytes
             self._changed.notify_all()
 
-    def get(self) -> tuple[int, Batch | Partial | Control]:
-        """Return the next element; wait for one. Raises ``Cancelled``."""
+    def get(self, until_ms: int | None = None) -> tuple[int, Batch | Partial | Control] | None:
+        """Return the next element; wait for one until the clock reaches a time, then return None. Raises ``Cancelled``."""
         with self._changed:
             while not self._queue and not self._cancelled:
-                self._changed.wait()
+                if until_ms is not None and self._clock.now_ms() >= until_ms:
+                    return None
+                self._clock.wait(self._changed, until_ms)
             if self._cancelled:
                 raise Cancelled
             source, element, nbytes = self._queue.popleft()

@@ -84,8 +84,16 @@ class Receiver(ABC):
     def idle(self, source: int) -> None:  # noqa: B027
         """Learn that an input has nothing to say for a while."""
 
-    def tick(self, source: int) -> None:  # noqa: B027
-        """Learn that time passes while an input waits for rows; called every few milliseconds."""
+    def ticks(self) -> bool:
+        """Return whether the piece, or one behind it in the same thread, may ever want :meth:`tick`."""
+        return False
+
+    def next_tick(self) -> int | None:
+        """Return the processing time (ms) at which the piece, or one behind it in the same thread, wants :meth:`tick`."""
+        return None
+
+    def tick(self, now: int) -> None:  # noqa: B027
+        """Learn that the clock has reached ``next_tick``. In: ``now`` (ms)."""
 
 
 class Outlet:
@@ -121,6 +129,19 @@ class Outlet:
         """Tell all that nothing comes for a while."""
         for receiver, source in self.targets:
             receiver.idle(source)
+
+    def ticks(self) -> bool:
+        """Return whether one of them may want a tick."""
+        return any(receiver.ticks() for receiver, _ in self.targets)
+
+    def next_tick(self) -> int | None:
+        """Return when the first of them wants a tick."""
+        return earliest(receiver.next_tick() for receiver, _ in self.targets)
+
+    def tick(self, now: int) -> None:
+        """Tell all the time."""
+        for receiver, _ in self.targets:
+            receiver.tick(now)
 
 
 class MapNode(Receiver):
@@ -165,6 +186,18 @@ class MapNode(Receiver):
     def idle(self, source: int) -> None:  # noqa: ARG002
         """Hand idleness on."""
         self.out.idle()
+
+    def ticks(self) -> bool:
+        """Return whether a piece behind may want a tick."""
+        return self.out.ticks()
+
+    def next_tick(self) -> int | None:
+        """Return when a piece behind wants a tick."""
+        return self.out.next_tick()
+
+    def tick(self, now: int) -> None:
+        """Hand the time on."""
+        self.out.tick(now)
 
 
 class OperatorNode(Receiver):
@@ -242,12 +275,28 @@ class OperatorNode(Receiver):
             self._emit(results)
         self._advance(self._gate.end(source))
         if self._open == 0:
+            self._tick(MAX_TIME_MS)
             with errors_of(self._context.name):
                 results = list(self.operator.finish())
             self._emit(results)
             self._measure()
-            for outlet in (*self.sides.values(), self.out):
+            for outlet in self._outlets():
                 outlet.end()
+
+    def ticks(self) -> bool:
+        """Return whether the operator, or a piece behind it, may want a tick."""
+        return self.operator.ticks or any(outlet.ticks() for outlet in self._outlets())
+
+    def next_tick(self) -> int | None:
+        """Return when the operator, or a piece behind it, wants a tick."""
+        return earliest((self.operator.next_tick, *(outlet.next_tick() for outlet in self._outlets())))
+
+    def tick(self, now: int) -> None:
+        """Give what the operator has at this time, then hand the time on."""
+        self._tick(now)
+        self._measure()
+        for outlet in self._outlets():
+            outlet.tick(now)
 
     def close(self) -> None:
         """Let the operator give its resources back."""
@@ -262,8 +311,21 @@ class OperatorNode(Receiver):
             results = list(self.operator.advance(watermark))
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
-        for outlet in (*self.sides.values(), self.out):
+        for outlet in self._outlets():
             outlet.watermark(self.operator.output_watermark(watermark))
+
+    def _tick(self, now: int) -> None:
+        due = self.operator.next_tick
+        if due is None or due > now:
+            return
+        start = time.perf_counter()
+        with errors_of(self._context.name):
+            results = list(self.operator.tick(now))
+        self.metrics.busy_s += time.perf_counter() - start
+        self._emit(results)
+
+    def _outlets(self) -> tuple[Outlet, ...]:
+        return (*self.sides.values(), self.out)
 
     def _give_side(self, tag: str, batch: Batch) -> None:
         outlet = self.sides.get(tag)
@@ -396,6 +458,11 @@ class SinkNode(Receiver):
             self._open -= 1
             if self._open == 0:
                 self.ended.set()
+
+
+def earliest(times: Iterable[int | None]) -> int | None:
+    """Return the smallest of some times, of which each may be none."""
+    return min((each for each in times if each is not None), default=None)
 
 
 def aggregated(partials: Partials | None, batch: Batch, operator: str) -> Partial | None:

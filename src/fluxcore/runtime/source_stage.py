@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.ports import Signal
-from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.core.time import MAX_TIME_MS, SystemClock
 from fluxcore.errors import Cancelled
 from fluxcore.limits import BATCH_ROWS, BLOCKS_IN_FLIGHT_PER_WORKER, IDLE_POLL_S
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, errors_of
+from fluxcore.runtime.ticker import Ticker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import Source, Split, SplitReader
+    from fluxcore.core.time import Clock
     from fluxcore.runtime.metrics import NodeMetrics
 
 
@@ -58,7 +60,9 @@ class _Split:
 class SourceStage:
     """A source, its worker threads, and the pieces of the chain right behind it."""
 
-    def __init__(self, name: str, source: Source, workers: int, metrics: NodeMetrics) -> None:
+    def __init__(
+        self, name: str, source: Source, workers: int, metrics: NodeMetrics, clock: Clock | None = None
+    ) -> None:
         self.name = name
         self.source = source
         self.workers = workers
@@ -75,6 +79,8 @@ class SourceStage:
         self._next_unopened = 0
         self._turn = 0
         self._finished = False
+        self._clock = clock or SystemClock()
+        self._ticker: Ticker | None = None
 
     def start(self) -> list[Callable[[], None]]:
         """Find the splits and return the functions that the job's threads run."""
@@ -83,11 +89,18 @@ class SourceStage:
         self._gates = {key: Gate(len(self._splits)) for key in self._boundaries(self.out)}
         if not self._splits:
             return [self._finish]
-        return [self._work] * self.workers
+        work: list[Callable[[], None]] = [self._work] * self.workers
+        if not self.out.ticks():
+            return work
+        self._ticker = Ticker(self._clock, self._tick)
+        self._ticker.wake_at(self.out.next_tick())
+        return [*work, self._ticker.run]
 
     def cancel(self) -> None:
         """Stop all workers."""
         self._cancelled.set()
+        if self._ticker is not None:
+            self._ticker.stop()
         with self._changed:
             self._notify()
 
@@ -182,7 +195,6 @@ class SourceStage:
                 state.last_rows_at = time.monotonic()
             unit = state.reader.take()
         if unit is Signal.NOTHING_NOW:
-            self._tick()
             self._check_idle(state)
             return None
         number = state.taken
@@ -237,8 +249,10 @@ class SourceStage:
                     state.delivering = False
                     return
             with self._deliver_lock:
+                self._catch_up()
                 for work in ready:
                     self._deliver(state, work)
+                self._note_tick()
                 last = state.ended and state.delivered + 1 == state.taken
                 if last:
                     self._end_split(state)
@@ -275,13 +289,28 @@ class SourceStage:
 
     def _finish(self) -> None:
         self._finished = True
+        if self._ticker is not None:
+            self._ticker.stop()
         self.out.watermark(MAX_TIME_MS)
         self.out.end()
 
     def _tick(self) -> None:
+        """Let time pass in the pieces behind the source; called by the ticker."""
         with self._deliver_lock:
-            for receiver, number in self._gates:
-                receiver.tick(number)
+            if not self._finished:
+                self._catch_up()
+                self._note_tick()
+
+    def _catch_up(self) -> None:
+        if self._ticker is None:
+            return
+        due, now = self.out.next_tick(), self._clock.now_ms()
+        if due is not None and due <= now:
+            self.out.tick(now)
+
+    def _note_tick(self) -> None:
+        if self._ticker is not None:
+            self._ticker.wake_at(self.out.next_tick())
 
     def _check_idle(self, state: _Split) -> None:
         if self.idle_timeout_s is None or state.idle:

@@ -10,16 +10,18 @@ from fluxcore.core.partial import Partial
 from fluxcore.runtime.inbox import Inbox
 
 if TYPE_CHECKING:
+    from fluxcore.core.time import Clock
     from fluxcore.runtime.nodes import OperatorNode
 
 
 class Task:
-    """Runs one instance of a stateful operator and everything fused behind it."""
+    """Runs one instance of a stateful operator and everything fused behind it, also when their time has come."""
 
-    def __init__(self, name: str, head: OperatorNode) -> None:
+    def __init__(self, name: str, head: OperatorNode, clock: Clock) -> None:
         self.name = name
         self.head = head
-        self.inbox = Inbox()
+        self.inbox = Inbox(clock=clock)
+        self._clock = clock
         self._inputs: list[int] = []
 
     def add_input(self, port: int) -> int:
@@ -32,7 +34,13 @@ class Task:
         head, inputs = self.head, self._inputs
         remaining = len(inputs)
         while remaining:
-            number, element = self.inbox.get()
+            due = head.next_tick()
+            found = self.inbox.get(due)
+            if due is not None and (now := self._clock.now_ms()) >= due:
+                head.tick(now)
+            if found is None:
+                continue
+            number, element = found
             source = inputs[number]
             match element:
                 case Batch() | Partial():
