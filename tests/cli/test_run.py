@@ -240,3 +240,15 @@ def test_explain_shows_the_plan(tmp_path):
     )
     assert found.returncode == 0
     assert "Aggregate(by=[a], calls=[COUNT(*)]) changelog=[I,UB,UA,D]" in found.stdout
+
+
+def test_metrics_tell_what_each_operator_did(run):
+    found = run("SELECT a, COUNT(*) FROM (VALUES (1), (2), (2)) AS t(a) GROUP BY a;", "--metrics", "--format", "json")
+    assert found.returncode == 0
+    assert len(objects(found)) == 2
+    told, head, *lines = found.stderr.splitlines()
+    assert told.startswith("3 rows read in ")
+    assert head.split()[:2] == ["operator", "tasks"]
+    names = [line.split()[0].split("(")[0] for line in lines]
+    assert (names[0], names[-1]) == ("Values", "Result")
+    assert "Aggregate" in names

@@ -59,6 +59,9 @@ def run(
     parallelism: Parallelism = None,
     set: Set = None,
     target: Target = "embedded",
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Show at each job's end what its operators did, on standard error.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Run a SQL script or a Python job.
@@ -71,7 +74,7 @@ def run(
     with told(debug=debug):
         from fluxcore.cli import run as command
 
-        options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug)
+        options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug, metrics)
         command.run(options)
         leave(0)
 

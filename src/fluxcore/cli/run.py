@@ -33,6 +33,7 @@ class RunOptions:
     set: tuple[str, ...] = ()
     target: str = "embedded"
     debug: bool = False
+    metrics: bool = False
 
     def settings(self) -> dict[str, str]:
         """Return the settings given. Raises ``ScriptError`` FX-CLI-0001 for one without ``=``."""
@@ -44,6 +45,8 @@ class RunOptions:
             found[key.strip()] = value.strip()
         if self.parallelism is not None:
             found["parallelism.default"] = str(self.parallelism)
+        if self.metrics:
+            found["fluxcore.metrics.show"] = "true"
         return found
 
 

@@ -86,6 +86,13 @@ SETTINGS: dict[str, Setting] = {
             "What the command line logs on standard error: this level and above.",
             ("debug", "info", "warning", "error"),
         ),
+        Setting(
+            "fluxcore.metrics.show",
+            "false",
+            "enum",
+            "Whether each job writes what its operators did to standard error when it ends; `--metrics` sets it.",
+            ("false", "true"),
+        ),
         Setting("fluxcore.log.format", "text", "enum", "The form of the log's lines.", ("text", "json")),
     )
 }

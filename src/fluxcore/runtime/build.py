@@ -107,7 +107,8 @@ class _Builder:
         for number, (root, sink) in enumerate(roots, len(order)):
             self._add_sink(root, sink, number)
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
-        return Job(self._parts, self._settings.text("pipeline.name"))
+        show = self._settings.text("fluxcore.metrics.show").lower() == "true"
+        return Job(self._parts, self._settings.text("pipeline.name"), show_metrics=show)
 
     def _place(self, node: Node, number: int) -> _Placed:
         settings = self._settings

@@ -12,6 +12,7 @@ from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.limits import CLOCK_TICK_MS
 from fluxcore.runtime.nodes import Outlet, Receiver
+from fluxcore.runtime.waits import WAITS
 
 if TYPE_CHECKING:
     from fluxcore.core.time import Clock
@@ -49,11 +50,13 @@ class ClockNode(Receiver):
         data = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         metrics = self.metrics
         metrics.watermark_ms = self._now - 1
-        metrics.batches_in += 1
-        metrics.rows_in += batch.rows
-        metrics.rows_out += batch.rows
+        metrics.take(batch)
+        stamped = Batch(data, batch.weights, steps)
+        metrics.give(stamped)
         metrics.busy_s += time.perf_counter() - start
-        self.out.push(Batch(data, batch.weights, steps))
+        waited = WAITS.seconds
+        self.out.push(stamped)
+        metrics.backpressured_s += WAITS.seconds - waited
 
     def ticks(self) -> bool:
         """Say that the time must be passed on."""

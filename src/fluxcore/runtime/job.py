@@ -19,6 +19,7 @@ from fluxcore.core.log import Log
 from fluxcore.errors import Cancelled, FluxError
 from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
 from fluxcore.runtime.metrics import JobMetrics, NodeMetrics, combine
+from fluxcore.runtime.metrics_text import metrics_lines
 from fluxcore.runtime.nodes import errors_of, located
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class Parts:
 class Job:
     """A job from its start to its end. All methods may be called from any thread."""
 
-    def __init__(self, parts: Parts, name: str = "") -> None:
+    def __init__(self, parts: Parts, name: str = "", *, show_metrics: bool = False) -> None:
         self._parts = parts
+        self._show_metrics = show_metrics
         self.id = secrets.token_hex(4)
         self._log = Log("job", job=self.id, **({"name": name} if name else {}))
         self._lock = threading.Lock()
@@ -140,7 +142,7 @@ class Job:
         return JobMetrics(
             elapsed_s=end - self._started_at,
             source_rows=sum(source.metrics.rows_out for source in self._parts.sources),
-            source_bytes=sum(source.metrics.counters.get("bytes", 0) for source in self._parts.sources),
+            source_bytes=sum(source.metrics.bytes_out.total for source in self._parts.sources),
             skipped_rows=sum(each.get("skipped_rows", 0) for each in sources),
             dead_letter_rows=sum(each.get("dead_letter_rows", 0) for each in sources),
             operators=tuple(combine(instances) for _, instances in sorted(self._parts.metrics.items())),
@@ -196,6 +198,9 @@ class Job:
 
     def _tell_end(self) -> None:
         found = self.metrics()
+        if self._show_metrics:
+            sys.stderr.write("\n".join(metrics_lines(found)) + "\n")
+            sys.stderr.flush()
         if found.skipped_rows:
             self._log.warning("rows that can't be read were skipped", rows=found.skipped_rows)
         if found.dead_letter_rows:

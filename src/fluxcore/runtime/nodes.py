@@ -22,6 +22,7 @@ from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.metrics import NodeMetrics
+from fluxcore.runtime.waits import WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -165,14 +166,16 @@ class MapNode(Receiver):
             result = self._function(batch)
         with self._lock:
             self.metrics.busy_s += time.perf_counter() - start
-            self.metrics.batches_in += 1
-            self.metrics.rows_in += batch.rows
-            self.metrics.rows_out += result.rows
+            self.metrics.take(batch)
+            self.metrics.give(result)
         return result
 
     def push(self, source: int, batch: Batch) -> None:  # noqa: ARG002
         """Apply the function and hand the rows on."""
-        self.out.push(self.apply(batch))
+        result = self.apply(batch)
+        waited = WAITS.seconds
+        self.out.push(result)
+        self.metrics.backpressured_s += WAITS.seconds - waited
 
     def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
         """Hand the watermark on."""
@@ -241,8 +244,7 @@ class OperatorNode(Receiver):
         """Process rows, then advance to the watermark after them."""
         steps = self._gate.steps(source, batch.steps)
         metrics = self.metrics
-        metrics.batches_in += 1
-        metrics.rows_in += batch.rows
+        metrics.take(batch)
         start = time.perf_counter()
         with errors_of(self._context.name):
             if isinstance(batch, Partial):
@@ -330,12 +332,16 @@ class OperatorNode(Receiver):
     def _give_side(self, tag: str, batch: Batch) -> None:
         outlet = self.sides.get(tag)
         if outlet is not None and batch.rows:
+            waited = WAITS.seconds
             outlet.push(batch.with_steps(None))
+            self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _emit(self, batches: Iterable[Batch]) -> None:
+        waited = WAITS.seconds
         for batch in batches:
-            self.metrics.rows_out += batch.rows
+            self.metrics.give(batch)
             self.out.push(batch)
+        self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _measure(self) -> None:
         self.metrics.state_rows = self.operator.state_rows
@@ -439,13 +445,15 @@ class SinkNode(Receiver):
 
     def push(self, source: int, batch: Batch) -> None:  # noqa: ARG002
         """Write rows."""
+        came = time.perf_counter()
         with self._lock:
             start = time.perf_counter()
             with errors_of(self.name):
                 self.sink.write(batch)
-            self.metrics.busy_s += time.perf_counter() - start
-            self.metrics.rows_in += batch.rows
-            self.metrics.batches_in += 1
+            end = time.perf_counter()
+            self.metrics.busy_s += end - start
+            self.metrics.take(batch)
+        WAITS.seconds += end - came
 
     def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
         """Note the watermark."""

@@ -20,6 +20,7 @@ from fluxcore.limits import BATCH_ROWS, BLOCKS_IN_FLIGHT_PER_WORKER, IDLE_POLL_S
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, errors_of
 from fluxcore.runtime.ticker import Ticker
+from fluxcore.runtime.waits import WAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -162,10 +163,17 @@ class SourceStage:
     def _pause(self, waiting: bool, progress: int) -> None:
         """Wait until a unit was delivered since ``progress`` was read, or for a moment when a split had nothing now."""
         with self._changed:
+            start = time.perf_counter()
+            held = waiting and any(state.delivering for state in self._splits)
             if not waiting:
                 self._changed.wait(IDLE_POLL_S)
             elif self._progress == progress:
                 self._changed.wait(0.1)
+            seconds = time.perf_counter() - start
+            if held:  # another worker hands rows on and is not done with it
+                self.metrics.backpressured_s += seconds
+            else:
+                self.metrics.idle_s += seconds
 
     def _notify(self) -> None:
         self._progress += 1
@@ -218,7 +226,7 @@ class SourceStage:
             self.metrics.busy_s += seconds
             self.metrics.batches_in += 1
             self.metrics.rows_out += batch.rows
-            self.metrics.counters["bytes"] = self.metrics.counters.get("bytes", 0) + batch.nbytes
+            self.metrics.bytes_out.total += batch.nbytes
         slices: list[list[_Work]] = []
         for first in range(0, batch.rows, BATCH_ROWS):
             work: list[_Work] = []
@@ -263,6 +271,7 @@ class SourceStage:
     def _deliver(self, state: _Split, work: list[_Work]) -> None:
         if self._cancelled.is_set():
             raise Cancelled
+        waited = WAITS.seconds
         for each in work:
             gate = self._gates[each.receiver, each.source]
             parts = each.receiver.parts(each.prepared)
@@ -272,6 +281,8 @@ class SourceStage:
             if last is not None:
                 gate.raise_to(state.number, last)
                 self.metrics.watermark_ms = gate.combined
+        with self._changed:
+            self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _end_split(self, state: _Split) -> None:
         """End one split: it leaves the minimum of the watermarks; the last one ends the stage."""

@@ -21,6 +21,7 @@ class Task:
         self.name = name
         self.head = head
         self.inbox = Inbox(clock=clock)
+        head.metrics.queue = self.inbox
         self._clock = clock
         self._inputs: list[int] = []
 
