@@ -164,6 +164,14 @@ class Batch:
         weights = None if self.weights is None else self.weights[rows]
         return Batch(data, weights, self.steps_for(rows))
 
+    def chosen(self, rows: Int64s) -> Batch:
+        """Return the rows at rising positions ``rows`` as :meth:`take` does, but copy columns only when they are asked for."""
+        return SelectedBatch(self.data, rows, None if self.weights is None else self.weights[rows], self.steps_for(rows))
+
+    def source(self) -> tuple[pa.RecordBatch, Int64s | None]:
+        """Return a batch that holds the rows, and which of its rows they are (None: all), without copying."""
+        return self.data, None
+
     def steps_for(self, source_rows: Int64s) -> Steps | None:
         """Return this batch's steps for output rows that come from ``source_rows`` of it (not falling)."""
         if self.steps is None:
@@ -185,3 +193,73 @@ class Batch:
     def of_arrays(cls, arrays: Sequence[pa.Array], schema: pa.Schema) -> Self:
         """Return an append-only batch without watermark steps."""
         return cls(pa.RecordBatch.from_arrays(list(arrays), schema=schema))
+
+
+class SelectedBatch(Batch):
+    """Some rows of a batch, which is shared and not copied: a column is taken when somebody asks for it."""
+
+    __slots__ = ("_selected", "_whole", "columns_taken", "row_numbers")
+
+    def __init__(
+        self, whole: pa.RecordBatch, rows: Int64s, weights: Int8s | None = None, steps: Steps | None = None
+    ) -> None:
+        put = object.__setattr__
+        put(self, "_whole", whole)
+        put(self, "row_numbers", rows)
+        put(self, "weights", weights)
+        put(self, "steps", steps)
+        put(self, "columns_taken", {})
+        put(self, "_selected", None)
+
+    @property
+    def rows(self) -> int:
+        """Return the number of rows."""
+        return len(self.row_numbers)
+
+    @property
+    def data(self) -> pa.RecordBatch:  # type: ignore[override]
+        """Return the rows as a batch of their own: all columns are taken, once."""
+        if self._selected is None:
+            columns = [self.column(index) for index in range(self._whole.num_columns)]
+            found = pa.RecordBatch.from_arrays(columns, schema=self._whole.schema)
+            object.__setattr__(self, "_selected", found)
+        return self._selected
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes that the rows take, as a part of the whole batch."""
+        extra = 0 if self.weights is None else self.weights.nbytes
+        return data_bytes(self._whole) * self.rows // max(self._whole.num_rows, 1) + self.row_numbers.nbytes + extra
+
+    def column(self, index: int) -> pa.Array:
+        """Return the column at a position."""
+        found = self.columns_taken.get(index)
+        if found is None:
+            found = self.columns_taken[index] = self._whole.column(index).take(pa.array(self.row_numbers))
+        return found
+
+    def columns_at(self, rows: Int64s) -> Callable[[Sequence[int]], list[pa.Array]]:
+        """Return the function that fetches columns, by their positions, of these rows."""
+        taken = pa.array(self.row_numbers[rows])
+        return lambda columns: [self._whole.column(index).take(taken) for index in columns]
+
+    def with_steps(self, steps: Steps | None) -> Batch:
+        """Return the same rows with other watermark steps."""
+        return SelectedBatch(self._whole, self.row_numbers, self.weights, steps)
+
+    def take(self, rows: Int64s) -> Batch:
+        """Return the rows at rising positions ``rows``; watermark steps move to the row that follows them."""
+        return self.chosen(rows)
+
+    def chosen(self, rows: Int64s) -> Batch:
+        """Return the rows at rising positions ``rows``."""
+        weights = None if self.weights is None else self.weights[rows]
+        return SelectedBatch(self._whole, self.row_numbers[rows], weights, self.steps_for(rows))
+
+    def source(self) -> tuple[pa.RecordBatch, Int64s | None]:
+        """Return the whole batch, and which of its rows these are."""
+        return self._whole, self.row_numbers
+
+    def slice(self, start: int, count: int) -> Batch:
+        """Return ``count`` rows from ``start`` on."""
+        return self.chosen(np.arange(start, min(start + count, self.rows)))

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -337,6 +337,44 @@ class RowTable(Protocol):
         ...
 
 
+class RowLog(Protocol):
+    """Rows that only ever come, each with a 64-bit key by which it is found (see ``fluxcore.state``).
+
+    Slots count from 0 in the order of arrival. ``columns`` are NumPy views by slot as in :class:`KeyedTable`.
+    """
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """Return the value columns by name."""
+        ...
+
+    def add(self, data: pa.RecordBatch, keys: NDArray[Any], rows: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Keep the rows of a batch, or those at ``rows`` (rising), with their keys (int64); return their slots (int64)."""
+        ...
+
+    def take(self, slots: NDArray[Any], columns: Sequence[int] | None = None) -> list[pa.Array]:
+        """Return the rows at these slots as Arrow columns: all of them, or those at some positions."""
+        ...
+
+    def pairs(self, keys: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+        """Yield (places within ``keys``, slots) of all pairs of an asked key and a row that has it, in portions."""
+        ...
+
+    def freeze(self) -> pa.RecordBatch:
+        """Return all rows, with the value columns behind them."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Return the number of rows."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use."""
+        ...
+
+
 class StateBackend(Protocol):
     """Makes the tables in which operators keep all of their keyed state."""
 
@@ -346,6 +384,10 @@ class StateBackend(Protocol):
 
     def rows(self, name: str, schema: pa.Schema, columns: Mapping[str, str]) -> RowTable:
         """Return the table ``name`` of whole rows, with value columns (name -> NumPy dtype)."""
+        ...
+
+    def log(self, name: str, schema: pa.Schema, columns: Mapping[str, str]) -> RowLog:
+        """Return the log ``name`` of rows that only ever come, with value columns (name -> NumPy dtype)."""
         ...
 
 

@@ -371,7 +371,7 @@ class ExchangeNode(Receiver):
         if partial is not None:
             return self._spread(partial, self._route)
         tasks = self._route.of_rows(batch)
-        return [batch.take(np.flatnonzero(tasks == number)) for number in range(len(self._targets))]
+        return [batch.chosen(np.flatnonzero(tasks == number)) for number in range(len(self._targets))]
 
     def _spread(self, partial: Partial, route: Route) -> list[Partial]:
         states = Batch(partial.states)

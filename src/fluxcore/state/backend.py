@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.state.row_log import RowLog
 from fluxcore.state.rows import RowTable
 from fluxcore.state.table import KeyedTable
 
@@ -21,6 +22,7 @@ class MemoryStateBackend:
     def __init__(self) -> None:
         self.tables: dict[str, KeyedTable] = {}
         self.row_tables: dict[str, RowTable] = {}
+        self.logs: dict[str, RowLog] = {}
 
     def table(self, name: str, keys: Sequence[DataType], columns: Mapping[str, str]) -> KeyedTable:
         """Return a new keyed table with these key types and value columns (name -> NumPy dtype)."""
@@ -33,3 +35,9 @@ class MemoryStateBackend:
         assert name not in self.row_tables, name
         self.row_tables[name] = RowTable(schema, columns)
         return self.row_tables[name]
+
+    def log(self, name: str, schema: pa.Schema, columns: Mapping[str, str]) -> RowLog:
+        """Return a new log of rows of this schema, with value columns (name -> NumPy dtype)."""
+        assert name not in self.logs, name
+        self.logs[name] = RowLog(schema, columns)
+        return self.logs[name]

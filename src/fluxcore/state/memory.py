@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 _NO_RESERVE = 0x4000
+_HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
+_SMALL_BYTES = 2**22
+"""A column takes memory in small pages up to so many bytes, so that little state stays little; then in huge ones, which the
+system hands out a hundred times as fast."""
 RESERVED_SLOTS = 2**27
 """Slots that a column can hold; reserving them costs address space and no memory."""
 
@@ -23,4 +27,6 @@ def reserve(dtype: str, shape: tuple[int, ...]) -> Any:
         memory = mmap.mmap(-1, max(size, mmap.PAGESIZE), flags=flags)
     except OSError as error:
         raise MemoryError(f"{size} bytes of address space were refused") from error
+    if _HUGE_PAGES is not None and size > 2 * _SMALL_BYTES:
+        memory.madvise(_HUGE_PAGES, _SMALL_BYTES, size // mmap.PAGESIZE * mmap.PAGESIZE - _SMALL_BYTES)
     return np.frombuffer(memory, dtype=dtype, count=int(np.prod(shape))).reshape(shape)

@@ -18,6 +18,7 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.operators.joins.join_side import JoinInput, JoinSide
+from fluxcore.operators.joins.logged_side import LoggedSide
 from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.joins.window_join import JoinRows
 from fluxcore.operators.rows import watermark_state, watermarks_before
@@ -74,11 +75,9 @@ class JoinOperator(Operator):
     def open(self, context: OperatorContext) -> None:
         """Make the tables of both sides."""
         super().open(context)
-        types = self._options.key_types
-        self._sides = (
-            JoinSide(self._options.left, types, "left", context.state),
-            JoinSide(self._options.right, types, "right", context.state),
-        )
+        options = self._options
+        sides = enumerate(((options.left, "left"), (options.right, "right")))
+        self._sides = tuple(self._side(side, name, judged=self._judges[port]) for port, (side, name) in sides)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
         """Join the rows of input ``port`` (0 left, 1 right) with the other side, and keep them."""
@@ -96,12 +95,12 @@ class JoinOperator(Operator):
         partners = np.zeros(batch.rows, np.int64)
         shifts: list[tuple[Int64s, Int64s]] = []
         before = watermarks_before(batch, self._watermark) if self._options.interval else None
-        for rows, slots in other.pairs(other.find(keys, batch.rows)):
+        for rows, slots in other.partners(keys, batch.rows):
             if before is not None:  # what is past may still be there until the batch is over
                 there = other.columns["time"][slots] + self._reaches[1 - port] > before[rows]
                 rows, slots = rows[there], slots[there]
             rows, slots = self._judged(port, data, rows, slots)
-            counts = other.columns["count"][slots]
+            counts = other.counts(slots)
             if self._judges[port]:
                 np.add.at(partners, rows, counts)
             if self._judges[1 - port]:
@@ -157,6 +156,12 @@ class JoinOperator(Operator):
             counts, partners = (np.asarray(column) for column in columns[-2:])
             side.add(batch, side.key_arrays(batch), counts, partners)
 
+    def _side(self, options: JoinInput, name: str, *, judged: bool) -> JoinSide | LoggedSide:
+        types, state = self._options.key_types, self.context.state
+        if options.append_only and self._options.interval is None:
+            return LoggedSide(options, types, name, state, judged=judged)
+        return JoinSide(options, types, name, state)
+
     def _judged(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> tuple[Int64s, Int64s]:
         """Return the candidate pairs for which the residual condition is true."""
         residual = self._options.residual
@@ -168,7 +173,7 @@ class JoinOperator(Operator):
         return rows[kept], slots[kept]
 
     def _joined(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> list[pa.Array]:
-        mine = batch.data.take(pa.array(rows)).columns
+        mine = batch.columns_at(rows)(range(len(self._sides[port].options.schema)))
         others = self._sides[1 - port].rows(slots)
         return [*mine, *others] if port == 0 else [*others, *mine]
 
@@ -206,7 +211,7 @@ class JoinOperator(Operator):
         sign = 1 if self._options.kind is JoinRows.SEMI else -1
         for places, weight in ((gained, sign), (lost, -sign)):
             found = slots[places]
-            out.add(self._padded(port, side.rows(found)), weight * side.columns["count"][found], first=weight < 0)
+            out.add(self._padded(port, side.rows(found)), weight * side.counts(found), first=weight < 0)
 
     def _padded(self, port: int, columns: Sequence[pa.Array]) -> list[pa.Array]:
         if self._options.kind in _ONE_SIDED:

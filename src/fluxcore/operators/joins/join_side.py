@@ -76,7 +76,7 @@ class JoinSide:
 
     def key_arrays(self, batch: Batch) -> list[pa.Array]:
         """Return the key columns of a batch of this input, in the types that both sides share."""
-        return shared_keys(batch.data, self.options.keys, self._key_types)
+        return shared_keys(batch, self.options.keys, self._key_types)
 
     def valid_keys(self, batch: Batch) -> Bools | None:
         """Return which rows have no NULL in their key; None when all do."""
@@ -90,11 +90,20 @@ class JoinSide:
         """Return (row numbers, row slots here) of all pairs of keys from :meth:`find` with the rows kept, in portions."""
         return portions(self._heads(), self.columns["next"], found)
 
+    def partners(self, keys: Sequence[pa.Array], rows: int) -> Iterator[tuple[Int64s, Int64s]]:
+        """Return (row numbers, row slots here) of all pairs of ``rows`` keys with the rows kept, in portions."""
+        return self.pairs(self.find(keys, rows))
+
     def rows(self, slots: Int64s, columns: Sequence[int] | None = None) -> list[pa.Array]:
         """Return the rows at these slots: all columns, or those at some positions."""
         if self._plain is not None:
             return self._plain.take(slots, columns)
         return self._table.key_columns(slots, columns)
+
+    def counts(self, slots: Int64s) -> Int64s:
+        """Return how often each of these rows stands here."""
+        found: Int64s = self.columns["count"][slots]
+        return found
 
     def add(self, batch: Batch, keys: Sequence[pa.Array], weights: Int64s, partners: Int64s | None) -> Int64s:
         """Add rows with their weights; return their slots. ``partners`` is how many each has on the other side."""
@@ -155,7 +164,7 @@ class JoinSide:
         return self._alone if self._keys is None else self._keys.columns["head"]
 
 
-def shared_keys(data: pa.RecordBatch, keys: Sequence[int], types: Sequence[DataType]) -> list[pa.Array]:
+def shared_keys(data: Batch | pa.RecordBatch, keys: Sequence[int], types: Sequence[DataType]) -> list[pa.Array]:
     """Return the key columns of one input in the types that both inputs share."""
     arrays = [data.column(index) for index in keys]
     wanted = [type_.arrow() for type_ in types]
