@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 import pyarrow as pa
 
-from fluxcore.core.batch import Batch
+from fluxcore.core.batch import Batch, data_bytes
 from fluxcore.core.ports import Connector, Option, Signal, Source, Split, SplitReader
 from fluxcore.errors import JobError
 
@@ -69,6 +69,11 @@ class _MemorySource(Source):
     def splits(self) -> list[Split]:
         """Return the one split."""
         return [_MemorySplit(self._data, self._request)]
+
+    def size(self) -> int | None:
+        """Return the bytes of the data; None where a reader gives it."""
+        batches = self._data.batches
+        return None if isinstance(batches, pa.RecordBatchReader) else sum(data_bytes(batch) for batch in batches)
 
 
 class _MemorySplit(Split):

@@ -161,6 +161,10 @@ class Source(ABC):
     def splits(self) -> Sequence[Split]:
         """Return the splits in the order in which they should be read."""
 
+    def size(self) -> int | None:
+        """Return about how many bytes there are to read; None where that isn't known. Called after :meth:`splits`."""
+        return None
+
     def statistics(self) -> Mapping[str, int]:
         """Return counts such as ``skipped_rows`` and ``dead_letter_rows`` so far."""
         return {}
@@ -358,6 +362,10 @@ class RowLog(Protocol):
 
     def pairs(self, keys: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
         """Yield (places within ``keys``, slots) of all pairs of an asked key and a row that has it, in portions."""
+        ...
+
+    def clear(self) -> None:
+        """Forget all rows and give their memory back."""
         ...
 
     def freeze(self) -> pa.RecordBatch:

@@ -38,6 +38,7 @@ from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
+from fluxcore.runtime.reading_order import independent
 from fluxcore.runtime.pure import watermark_function, window_function
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import idle_timeout_s, source_of
@@ -98,6 +99,7 @@ class _Builder:
         self._settings = options.settings
         self._parts = Parts()
         self._placed: dict[Node, _Placed] = {}
+        self._stages: dict[Node, SourceStage] = {}
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
         order = in_order([node for node, _ in roots])
@@ -107,6 +109,8 @@ class _Builder:
         for number, (root, sink) in enumerate(roots, len(order)):
             self._add_sink(root, sink, number)
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
+        if self._parts.bounded:
+            self._parts.either_first = independent(order, self._stages)
         show = self._settings.text("fluxcore.metrics.show").lower() == "true"
         return Job(self._parts, self._settings.text("pipeline.name"), show_metrics=show)
 
@@ -115,6 +119,7 @@ class _Builder:
         if isinstance(node, Scan):
             stage = self._source(node.describe().split(", columns")[0] + ")", source_of(node, settings), number)
             stage.idle_timeout_s = idle_timeout_s(node, settings)
+            self._stages[node] = stage
             return _Placed([stage.out], number)
         if isinstance(node, Values):
             return _Placed([self._source("Values", ValuesSource(node, settings), number).out], number)

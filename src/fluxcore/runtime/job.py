@@ -21,6 +21,7 @@ from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
 from fluxcore.runtime.metrics import JobMetrics, NodeMetrics, combine
 from fluxcore.runtime.metrics_text import metrics_lines
 from fluxcore.runtime.nodes import errors_of, located
+from fluxcore.runtime.reading_order import put_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,7 @@ class Parts:
         self.sinks: list[SinkNode] = []
         self.late: list[LateRows] = []
         self.metrics: dict[int, list[NodeMetrics]] = defaultdict(list)
+        self.either_first: list[tuple[SourceStage, SourceStage]] = []
         self.bounded = True
 
     def new_metrics(self, key: int, name: str) -> NodeMetrics:
@@ -86,6 +88,8 @@ class Job:
             for source in self._parts.sources:
                 starts = source.start
                 runs += [(source.name, work) for work in _guarded_list(starts, source.name)]
+            for one, other in self._parts.either_first:
+                put_in_order(one, other)
         except FluxError as error:
             self._error = error
             self._finish()

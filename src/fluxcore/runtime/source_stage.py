@@ -59,7 +59,10 @@ class _Split:
 
 
 class SourceStage:
-    """A source, its worker threads, and the pieces of the chain right behind it."""
+    """A source, its worker threads, and the pieces of the chain right behind it.
+
+    ``first`` are the stages that are read to their end before this one starts.
+    """
 
     def __init__(
         self, name: str, source: Source, workers: int, metrics: NodeMetrics, clock: Clock | None = None
@@ -70,6 +73,8 @@ class SourceStage:
         self.metrics = metrics
         self.out = Outlet()
         self.idle_timeout_s: float | None = None
+        self.first: list[SourceStage] = []
+        self.ended = threading.Event()
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
@@ -102,6 +107,7 @@ class SourceStage:
         self._cancelled.set()
         if self._ticker is not None:
             self._ticker.stop()
+        self.ended.set()
         with self._changed:
             self._notify()
 
@@ -119,6 +125,8 @@ class SourceStage:
         return found
 
     def _work(self) -> None:
+        for stage in self.first:
+            stage.ended.wait()
         while not self._cancelled.is_set():
             step = self._next()
             if step is None:
@@ -304,6 +312,7 @@ class SourceStage:
             self._ticker.stop()
         self.out.watermark(MAX_TIME_MS)
         self.out.end()
+        self.ended.set()
 
     def _tick(self) -> None:
         """Let time pass in the pieces behind the source; called by the ticker."""

@@ -36,14 +36,7 @@ class RowLog:
     def __init__(self, schema: pa.Schema, columns: Mapping[str, str]) -> None:
         self.schema = schema
         self.columns = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
-        self._chunks = Chunks(schema)
-        self._keys = reserve("i8", (RESERVED_SLOTS,))
-        self._nexts = reserve("i4", (RESERVED_SLOTS,))
-        self._found = np.zeros(1024, np.int64)
-        self._heads = np.zeros(1024, np.int32)
-        self._distinct = 0
-        self._indexed = 0
-        self._spent = 0
+        self.clear()
 
     @property
     def count(self) -> int:
@@ -87,6 +80,17 @@ class RowLog:
             asked = _AskedKeys(keys)
             first, stop = self._indexed, self.count
             yield from _portions(lambda *out: asked.scan(self._keys, stop, *out), first)
+
+    def clear(self) -> None:
+        """Forget all rows and give their memory back."""
+        self._chunks = Chunks(self.schema)
+        self._keys = reserve("i8", (RESERVED_SLOTS,))
+        self._nexts = reserve("i4", (RESERVED_SLOTS,))
+        self._found = np.zeros(1024, np.int64)
+        self._heads = np.zeros(1024, np.int32)
+        self._distinct = 0
+        self._indexed = 0
+        self._spent = 0
 
     def freeze(self) -> pa.RecordBatch:
         """Return all rows, with the value columns behind them; keys and index are made again."""

@@ -47,6 +47,10 @@ class FilesystemSource(Source):
         """Return one split a file. Raises: ``JobError`` FX-CON-0101 and 0102 for a path that can't be read."""
         return [FileSplit(path, self._format, self._decode, self._extra) for path in files_of(self._path)]
 
+    def size(self) -> int | None:
+        """Return the bytes of the files."""
+        return sum(Path(path).stat().st_size for path in files_of(self._path))
+
     def statistics(self) -> Mapping[str, int]:
         """Return the rows that the row policy took out."""
         return self._faults.statistics()

@@ -71,6 +71,7 @@ class JoinOperator(Operator):
             self._reaches = (options.interval[1], -options.interval[0])
             self._append_only = True
         self._watermark = MIN_TIME_MS
+        self._kept = [True, True]
 
     def open(self, context: OperatorContext) -> None:
         """Make the tables of both sides."""
@@ -109,8 +110,16 @@ class JoinOperator(Operator):
                 out.add(self._joined(port, data, rows, slots), weights[rows] * counts)
         self._turn(out, 1 - port, shifts)
         self._own(out, port, data, weights, partners)
-        side.add(data, keys, weights, partners if self._judges[port] else None)
+        if self._kept[port]:
+            side.add(data, keys, weights, partners if self._judges[port] else None)
         return out.batches()
+
+    def port_ended(self, port: int) -> Sequence[Batch]:
+        """Forget the other side: nobody asks for its rows any more. Within an interval they may still come out alone."""
+        if self._options.interval is None:
+            self._kept[1 - port] = False
+            self._sides[1 - port].clear()
+        return ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Forget rows whose interval is over, and give those of them that found no partner."""

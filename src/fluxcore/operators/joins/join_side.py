@@ -144,6 +144,10 @@ class JoinSide:
         if self._keys is not None:
             self._keys.delete(empty[:count])
 
+    def clear(self) -> None:
+        """Forget all rows."""
+        self.remove(self.live_slots())
+
     def past(self, bound: int) -> Int64s:
         """Return the slots of the rows with a time of at most ``bound`` (ms)."""
         slots = self.live_slots()

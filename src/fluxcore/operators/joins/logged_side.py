@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.core.frozen import keyed
 from fluxcore.core.hashing import canonical_words, hash_columns
 from fluxcore.operators.joins.join_side import shared_keys
 from fluxcore.operators.sort_words import all_valid
@@ -80,13 +81,17 @@ class LoggedSide:
             self.columns["partners"][slots] = partners
         return slots
 
+    def clear(self) -> None:
+        """Forget all rows."""
+        self._log.clear()
+
     def freeze(self) -> pa.RecordBatch:
         """Return all rows with their counts and partners."""
         frozen = self._log.freeze()
         ones = pa.array(np.ones(self.count, np.int64))
         columns = frozen.columns if self._judged else [*frozen.columns, pa.array(np.zeros(self.count, np.int64))]
         names = [f"row{index}" for index in range(len(self.options.schema))] + ["count", "partners"]
-        return pa.RecordBatch.from_arrays([*columns[:-1], ones, columns[-1]], names)
+        return keyed(pa.RecordBatch.from_arrays([*columns[:-1], ones, columns[-1]], names), self.options.keys)
 
     def _words(self, keys: Sequence[pa.Array], rows: int) -> Int64s:
         if not keys:

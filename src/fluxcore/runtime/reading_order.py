@@ -1,0 +1,61 @@
+"""Which bounded source is read first, where that is free: the smaller side of a join.
+
+A join keeps the rows of one side for those of the other that are still to come. When a side has ended it keeps nothing of the
+other any more. So, of two bounded sources that meet only in joins which don't look at time, the smaller is read to its end
+first: the state is that of the smaller side, and the answer is the same.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from fluxcore.plan.nodes import Join, Scan, TemporalJoin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fluxcore.plan.nodes import Node
+    from fluxcore.runtime.source_stage import SourceStage
+
+Pair = tuple["SourceStage", "SourceStage"]
+
+
+def independent(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> list[Pair]:
+    """Return the pairs of stages that may be read one after the other. In: the plan's nodes, inputs first.
+
+    Sources that meet anywhere else than in a join without windows, intervals and versions are read together, since a watermark
+    or a waiting row of one would be held back by the other; so are all others that meet with those.
+    """
+    if any(isinstance(node, TemporalJoin) for node in order):
+        return []
+    below: dict[Node, frozenset[Node]] = {}
+    joined: set[frozenset[Node]] = set()
+    tied: set[Node] = set()
+    for node in order:
+        if isinstance(node, Scan):
+            below[node] = frozenset({node})
+            continue
+        sides = [below[each] for each in node.inputs]
+        below[node] = frozenset().union(*sides)
+        for index, side in enumerate(sides):
+            for one, other in product(side, frozenset().union(*sides[:index])):
+                if _is_timeless(node) and one is not other:
+                    joined.add(frozenset({one, other}))
+                else:
+                    tied |= {one, other}
+    pairs = [tuple(sorted(pair, key=order.index)) for pair in joined if not pair & tied and pair <= stages.keys()]
+    return [(stages[one], stages[other]) for one, other in sorted(pairs, key=lambda pair: [order.index(n) for n in pair])]
+
+
+def put_in_order(one: SourceStage, other: SourceStage) -> None:
+    """Let the larger of two stages wait for the end of the smaller; nothing happens where a size isn't known."""
+    sizes = one.source.size(), other.source.size()
+    if sizes[0] is None or sizes[1] is None:
+        return
+    smaller, larger = (one, other) if sizes[0] <= sizes[1] else (other, one)
+    larger.first.append(smaller)
+
+
+def _is_timeless(node: Node) -> bool:
+    return isinstance(node, Join) and node.left_window is None and node.interval is None
