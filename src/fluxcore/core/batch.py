@@ -166,7 +166,9 @@ class Batch:
 
     def chosen(self, rows: Int64s) -> Batch:
         """Return the rows at rising positions ``rows`` as :meth:`take` does, but copy columns only when they are asked for."""
-        return SelectedBatch(self.data, rows, None if self.weights is None else self.weights[rows], self.steps_for(rows))
+        return SelectedBatch(
+            self.data, rows, None if self.weights is None else self.weights[rows], self.steps_for(rows)
+        )
 
     def source(self) -> tuple[pa.RecordBatch, Int64s | None]:
         """Return a batch that holds the rows, and which of its rows they are (None: all), without copying."""
@@ -198,54 +200,59 @@ class Batch:
 class SelectedBatch(Batch):
     """Some rows of a batch, which is shared and not copied: a column is taken when somebody asks for it."""
 
-    __slots__ = ("_selected", "_whole", "columns_taken", "row_numbers")
+    __slots__ = ("_numbers", "_own", "_taken", "_whole")
+
+    _whole: pa.RecordBatch
+    _numbers: Int64s
+    _taken: dict[int, pa.Array]
+    _own: pa.RecordBatch | None
 
     def __init__(
         self, whole: pa.RecordBatch, rows: Int64s, weights: Int8s | None = None, steps: Steps | None = None
     ) -> None:
         put = object.__setattr__
         put(self, "_whole", whole)
-        put(self, "row_numbers", rows)
+        put(self, "_numbers", rows)
         put(self, "weights", weights)
         put(self, "steps", steps)
-        put(self, "columns_taken", {})
-        put(self, "_selected", None)
+        put(self, "_taken", {})
+        put(self, "_own", None)
 
     @property
     def rows(self) -> int:
         """Return the number of rows."""
-        return len(self.row_numbers)
+        return len(self._numbers)
 
     @property
-    def data(self) -> pa.RecordBatch:  # type: ignore[override]
+    def data(self) -> pa.RecordBatch:
         """Return the rows as a batch of their own: all columns are taken, once."""
-        if self._selected is None:
+        if self._own is None:
             columns = [self.column(index) for index in range(self._whole.num_columns)]
             found = pa.RecordBatch.from_arrays(columns, schema=self._whole.schema)
-            object.__setattr__(self, "_selected", found)
-        return self._selected
+            object.__setattr__(self, "_own", found)
+        return self._own
 
     @property
     def nbytes(self) -> int:
         """Return the bytes that the rows take, as a part of the whole batch."""
         extra = 0 if self.weights is None else self.weights.nbytes
-        return data_bytes(self._whole) * self.rows // max(self._whole.num_rows, 1) + self.row_numbers.nbytes + extra
+        return data_bytes(self._whole) * self.rows // max(self._whole.num_rows, 1) + self._numbers.nbytes + extra
 
     def column(self, index: int) -> pa.Array:
         """Return the column at a position."""
-        found = self.columns_taken.get(index)
+        found = self._taken.get(index)
         if found is None:
-            found = self.columns_taken[index] = self._whole.column(index).take(pa.array(self.row_numbers))
+            found = self._taken[index] = self._whole.column(index).take(pa.array(self._numbers))
         return found
 
     def columns_at(self, rows: Int64s) -> Callable[[Sequence[int]], list[pa.Array]]:
         """Return the function that fetches columns, by their positions, of these rows."""
-        taken = pa.array(self.row_numbers[rows])
+        taken = pa.array(self._numbers[rows])
         return lambda columns: [self._whole.column(index).take(taken) for index in columns]
 
     def with_steps(self, steps: Steps | None) -> Batch:
         """Return the same rows with other watermark steps."""
-        return SelectedBatch(self._whole, self.row_numbers, self.weights, steps)
+        return SelectedBatch(self._whole, self._numbers, self.weights, steps)
 
     def take(self, rows: Int64s) -> Batch:
         """Return the rows at rising positions ``rows``; watermark steps move to the row that follows them."""
@@ -254,11 +261,11 @@ class SelectedBatch(Batch):
     def chosen(self, rows: Int64s) -> Batch:
         """Return the rows at rising positions ``rows``."""
         weights = None if self.weights is None else self.weights[rows]
-        return SelectedBatch(self._whole, self.row_numbers[rows], weights, self.steps_for(rows))
+        return SelectedBatch(self._whole, self._numbers[rows], weights, self.steps_for(rows))
 
     def source(self) -> tuple[pa.RecordBatch, Int64s | None]:
         """Return the whole batch, and which of its rows these are."""
-        return self._whole, self.row_numbers
+        return self._whole, self._numbers
 
     def slice(self, start: int, count: int) -> Batch:
         """Return ``count`` rows from ``start`` on."""

@@ -38,8 +38,8 @@ from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
-from fluxcore.runtime.reading_order import independent
 from fluxcore.runtime.pure import watermark_function, window_function
+from fluxcore.runtime.reading_order import independent
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage

@@ -45,7 +45,9 @@ def independent(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> li
                 else:
                     tied |= {one, other}
     pairs = [tuple(sorted(pair, key=order.index)) for pair in joined if not pair & tied and pair <= stages.keys()]
-    return [(stages[one], stages[other]) for one, other in sorted(pairs, key=lambda pair: [order.index(n) for n in pair])]
+    return [
+        (stages[one], stages[other]) for one, other in sorted(pairs, key=lambda pair: [order.index(n) for n in pair])
+    ]
 
 
 def put_in_order(one: SourceStage, other: SourceStage) -> None:

@@ -36,7 +36,9 @@ class RowLog:
     def __init__(self, schema: pa.Schema, columns: Mapping[str, str]) -> None:
         self.schema = schema
         self.columns = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
-        self.clear()
+        self._indexed = 0
+        self._spent = 0
+        self._make()
 
     @property
     def count(self) -> int:
@@ -75,7 +77,9 @@ class RowLog:
         if self._indexed:
             starts = np.empty(len(keys), np.int32)
             if kernels.look_up(self._found, self._heads, keys, starts):
-                yield from _portions(lambda place, rows, slots: kernels.follow(starts, self._nexts, place, rows, slots), 0)
+                yield from _portions(
+                    lambda place, rows, slots: kernels.follow(starts, self._nexts, place, rows, slots), 0
+                )
         if self._indexed < self.count:
             asked = _AskedKeys(keys)
             first, stop = self._indexed, self.count
@@ -83,6 +87,11 @@ class RowLog:
 
     def clear(self) -> None:
         """Forget all rows and give their memory back."""
+        for name, column in self.columns.items():
+            self.columns[name] = reserve(column.dtype.str, column.shape)
+        self._make()
+
+    def _make(self) -> None:
         self._chunks = Chunks(self.schema)
         self._keys = reserve("i8", (RESERVED_SLOTS,))
         self._nexts = reserve("i4", (RESERVED_SLOTS,))

@@ -128,6 +128,7 @@ class JoinOperator(Operator):
         self._watermark = watermark
         out = _Changes(self._options.output, append_only=True)
         for port, side in enumerate(self._sides):
+            assert isinstance(side, JoinSide), "a log forgets no rows"
             slots = side.past(watermark - self._reaches[port]) if watermark < MAX_TIME_MS else side.live_slots()
             if self._shows_alone[port]:
                 alone = slots[side.columns["partners"][slots] == 0]
