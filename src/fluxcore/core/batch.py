@@ -166,6 +166,8 @@ class Batch:
 
     def chosen(self, rows: Int64s) -> Batch:
         """Return the rows at rising positions ``rows`` as :meth:`take` does, but copy columns only when they are asked for."""
+        if len(rows) == self.rows:
+            return self
         return SelectedBatch(
             self.data, rows, None if self.weights is None else self.weights[rows], self.steps_for(rows)
         )

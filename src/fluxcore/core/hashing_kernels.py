@@ -113,3 +113,23 @@ def hash_rows(data, width, out):  # type: ignore[no-untyped-def]
     """Fill ``out`` (uint64) with XXH64 of each stretch of ``width`` bytes of ``data`` (uint8)."""
     for row in range(len(out)):
         out[row] = xxh64(data, row * width, width)
+
+
+@njit(cache=True, nogil=True)
+def split_rows(hashes, groups, tasks, rows, bounds):  # type: ignore[no-untyped-def]
+    """Fill ``rows`` with the row numbers of each task, one task behind the other; ``bounds`` where each begins, and the end.
+
+    The key group of a row is its hash modulo ``groups``; groups are spread evenly over the tasks.
+    """
+    bounds[:] = 0
+    of = np.empty(len(hashes), np.int32)
+    for row in range(len(hashes)):
+        task = np.int32(np.int64(hashes[row] % np.uint64(groups)) * tasks // groups)
+        of[row] = task
+        bounds[task + 1] += 1
+    for task in range(tasks):
+        bounds[task + 1] += bounds[task]
+    at = bounds[:-1].copy()
+    for row in range(len(hashes)):
+        rows[at[of[row]]] = row
+        at[of[row]] += 1

@@ -7,7 +7,7 @@ Equal sub-plans are built once and feed all who take them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,11 @@ from fluxcore.runtime.reading_order import independent
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage
+from fluxcore.runtime.spread import Spread, spread_of, spread_through
 from fluxcore.runtime.task import Task
 from fluxcore.runtime.values import ValuesSource
 from fluxcore.state.backend import MemoryStateBackend
+from fluxcore.state.keygroups import rows_of_tasks
 from fluxcore.state.keygroups import tasks_of as tasks_of_keys
 
 if TYPE_CHECKING:
@@ -78,11 +80,15 @@ class Options:
 
 @dataclass
 class _Placed:
-    """Where a node's rows come out: one outlet per running instance; ``operators`` are those instances, if they have state."""
+    """Where a node's rows come out: one outlet per running instance; ``operators`` are those instances, if they have state.
+
+    ``spread`` says by which columns the rows lie in the instances, where there are several tasks.
+    """
 
     outlets: list[Outlet]
     number: int
     operators: tuple[OperatorNode, ...] = ()
+    spread: Spread = None
 
 
 def build(roots: Sequence[tuple[Node, Sink | None]], options: Options) -> Job:
@@ -143,7 +149,8 @@ class _Builder:
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
         recipe = recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog)
         inputs = tuple(self._placed[each] for each in node.inputs)
-        return self._operator(inputs, recipe, number, lambda index: self._late(node, number, index))
+        placed = self._operator(inputs, recipe, number, lambda index: self._late(node, number, index))
+        return replace(placed, spread=spread_of(node, placed.spread))
 
     def _source(self, name: str, source: Source, number: int) -> SourceStage:
         metrics = self._parts.new_metrics(number, name)
@@ -159,7 +166,7 @@ class _Builder:
             piece = MapNode(name, function, self._parts.new_metrics(number, name))
             outlet.add(piece)
             outlets.append(piece.out)
-        return _Placed(outlets, number)
+        return _Placed(outlets, number, spread=spread_through(node, self._placed[below].spread))
 
     def _clock(self, node: StampTime, number: int) -> _Placed:
         outlets = []
@@ -168,7 +175,7 @@ class _Builder:
             piece = ClockNode(node.column, plain(node.schema), self._options.clock, metrics)
             outlet.add(piece)
             outlets.append(piece.out)
-        return _Placed(outlets, number)
+        return _Placed(outlets, number, spread=spread_through(node, self._placed[node.input].spread))
 
     def _operator(
         self, inputs: tuple[_Placed, ...], recipe: Recipe, number: int, late: Callable[[int], Callable[[Batch], None]]
@@ -178,6 +185,11 @@ class _Builder:
             piece = self._instance(recipe, number, late(0), recipe.partials)
             inputs[0].outlets[0].add(piece)
             return _Placed([piece.out], number, (piece,))
+        if len(inputs) == 1 and len(inputs[0].outlets) == parallelism and _lies_right(inputs[0].spread, recipe):
+            pieces = tuple(self._instance(recipe, number, late(index)) for index in range(parallelism))
+            for piece, outlet in zip(pieces, inputs[0].outlets, strict=True):
+                outlet.add(piece)
+            return _Placed([piece.out for piece in pieces], number, pieces, inputs[0].spread)
         tasks = []
         for index in range(parallelism):
             piece = self._instance(recipe, number, late(index))
@@ -188,7 +200,8 @@ class _Builder:
                 targets = [(task.inbox, task.add_input(port)) for task in tasks]
                 route = KeyRoute(keys, parallelism) if keys else None
                 outlet.add(ExchangeNode(targets, route, recipe.partials, self._parts.metrics[number][0]))
-        return _Placed([task.head.out for task in tasks], number, tuple(task.head for task in tasks))
+        heads = tuple(task.head for task in tasks)
+        return _Placed([head.out for head in heads], number, heads, recipe.keys[0] or None)
 
     def _instance(
         self, recipe: Recipe, number: int, late: Callable[[Batch], None], partials: Partials | None = None
@@ -243,6 +256,11 @@ def _tasks(recipe: Recipe, settings: Settings) -> int:
     return 1 if fused else parallelism
 
 
+def _lies_right(spread: Spread, recipe: Recipe) -> bool:
+    """Return whether the rows of each key are in one task already, so that no exchange is needed."""
+    return spread is not None and set(spread) <= set(recipe.keys[0])
+
+
 def _drop(batch: Batch) -> None:
     """Late rows that no folder was given for are only counted."""
 
@@ -256,11 +274,12 @@ class KeyRoute:
 
     def of_rows(self, batch: Batch) -> NDArray[np.int64]:
         """Return the task of each row."""
-        return self._tasks(batch, self.keys)
+        return tasks_of_keys([batch.column(key) for key in self.keys], batch.rows, self.parallelism)
 
-    def of_states(self, states: Batch) -> NDArray[np.int64]:
-        """Return the task of each aggregated row; its keys stand behind the slice."""
-        return self._tasks(states, range(1, 1 + len(self.keys)))
+    def rows(self, batch: Batch) -> list[NDArray[np.int64]]:
+        """Return each task's rows (rising) of a batch."""
+        return rows_of_tasks([batch.column(key) for key in self.keys], self.parallelism)
 
-    def _tasks(self, batch: Batch, keys: Sequence[int]) -> NDArray[np.int64]:
-        return tasks_of_keys([batch.column(key) for key in keys], batch.rows, self.parallelism)
+    def states(self, states: Batch) -> list[NDArray[np.int64]]:
+        """Return each task's rows (rising) of aggregated rows; the keys stand behind the slice."""
+        return rows_of_tasks(states.data.columns[1 : 1 + len(self.keys)], self.parallelism)

@@ -44,8 +44,12 @@ class Route(Protocol):
         """Return the tasks of input rows."""
         ...
 
-    def of_states(self, states: Batch) -> NDArray[np.int64]:
-        """Return the tasks of aggregated rows: a slice, then the keys."""
+    def rows(self, batch: Batch) -> list[NDArray[np.int64]]:
+        """Return each task's rows (rising) of a batch."""
+        ...
+
+    def states(self, states: Batch) -> list[NDArray[np.int64]]:
+        """Return each task's rows (rising) of aggregated rows: a slice, then the keys."""
         ...
 
 
@@ -370,21 +374,14 @@ class ExchangeNode(Receiver):
             return [partial or batch]
         if partial is not None:
             return self._spread(partial, self._route)
-        tasks = self._route.of_rows(batch)
-        return [batch.chosen(np.flatnonzero(tasks == number)) for number in range(len(self._targets))]
+        return [batch.chosen(rows) for rows in self._route.rows(batch)]
 
     def _spread(self, partial: Partial, route: Route) -> list[Partial]:
         states = Batch(partial.states)
-        tasks = route.of_states(states)
-        rows = Tasks(partial.whole, route.of_rows, len(self._targets))
+        tasks = Tasks(partial.whole, route.of_rows, len(self._targets))
         return [
-            Partial(
-                partial.whole,
-                states.take(np.flatnonzero(tasks == number)).data,
-                partial.apart,
-                Share(rows, number),
-            )
-            for number in range(len(self._targets))
+            Partial(partial.whole, states.take(rows).data, partial.apart, Share(tasks, number))
+            for number, rows in enumerate(route.states(states))
         ]
 
     def parts(self, prepared: Sequence[Batch | Partial]) -> Sequence[Batch | Partial]:
