@@ -127,8 +127,8 @@ def split_rows(hashes, groups, tasks, rows, bounds):  # type: ignore[no-untyped-
         task = np.int32(np.int64(hashes[row] % np.uint64(groups)) * tasks // groups)
         of[row] = task
         bounds[task + 1] += 1
-    for task in range(tasks):
-        bounds[task + 1] += bounds[task]
+    for number in range(tasks):
+        bounds[number + 1] += bounds[number]
     at = bounds[:-1].copy()
     for row in range(len(hashes)):
         rows[at[of[row]]] = row
