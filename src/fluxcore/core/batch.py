@@ -238,7 +238,7 @@ class SelectedBatch(Batch):
     def nbytes(self) -> int:
         """Return the bytes that the rows take, as a part of the whole batch."""
         extra = 0 if self.weights is None else self.weights.nbytes
-        return data_bytes(self._whole) * self.rows // max(self._whole.num_rows, 1) + self._numbers.nbytes + extra
+        return data_bytes(self._whole) * self.rows // max(self._whole.num_rows, 1) + extra
 
     def column(self, index: int) -> pa.Array:
         """Return the column at a position."""
