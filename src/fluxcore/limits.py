@@ -25,6 +25,9 @@ CHANNEL_BYTES_MAX: Final = 64 * 1024 * 1024
 BLOCKS_IN_FLIGHT_PER_WORKER: Final = 2
 """Blocks of one split that may be decoded ahead of the block that is next in order, per source worker."""
 
+EXPIRY_SLOTS_MIN: Final = 1024
+"""Slots of a table with a lifetime that each batch looks at, besides twice as many as it has rows, for what is over."""
+
 SWITCH_INTERVAL_S: Final = 0.0005
 """Interpreter switch interval while a job runs; the default of 5 ms costs 2 ms at every hand-over."""
 

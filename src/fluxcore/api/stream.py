@@ -72,9 +72,12 @@ class Stream:
         """Put each row into its windows: the columns window_start, window_end and window_time are appended."""
         return self._with(nodes.AssignWindow(self.node, window.bind(self.schema)))
 
-    def group_by(self, *columns: Columns) -> Grouped:
-        """Group by columns, per window if the rows are in windows; :meth:`Grouped.agg` follows."""
-        return Grouped(self, tuple(named(each) for each in columns))
+    def group_by(self, *columns: Columns, ttl: Duration | None = None) -> Grouped:
+        """Group by columns, per window if the rows are in windows; :meth:`Grouped.agg` follows.
+
+        ``ttl``: a group that got no row for so long by the clock is forgotten; as ``table.exec.state.ttl`` says without it.
+        """
+        return Grouped(self, tuple(named(each) for each in columns), None if ttl is None else _length(ttl))
 
     def process(
         self,
@@ -118,25 +121,41 @@ class Stream:
         return self._with(nodes.Union(branches, Schema.of(columns)))
 
     def join(
-        self, other: Stream, on: Sequence[str], how: str = "inner", *, within: tuple[Duration, Duration] | None = None
+        self,
+        other: Stream,
+        on: Sequence[str],
+        how: str = "inner",
+        *,
+        within: tuple[Duration, Duration] | None = None,
+        ttl: Duration | tuple[Duration, Duration] | None = None,
     ) -> Stream:
         """Join on equal columns; two windowed streams are joined window by window.
 
         The other side's key and window columns are dropped. ``how``: inner, left, right, full, semi or anti.
         ``within``: the other side's event time lies so long before, and so long after, this one's (both included); rows
-        are forgotten when no partner can come any more.
+        are forgotten when no partner can come any more. ``ttl``: without windows and ``within``, how long by the clock rows are
+        kept, of both sides or of each; as ``table.exec.state.ttl`` says without it.
         """
         kinds = {kind.value.lower(): kind for kind in nodes.JoinKind}
         if how not in kinds:
             raise ScriptError("FX-API-0005", f"there is no join '{how}'", hint=nearest(how, kinds))
         left, right = self._positions(on), other._positions(on)
         if within is not None:
+            if ttl is not None:
+                raise ScriptError("FX-API-0005", "a join takes within or ttl, not both")
             return self._join_within(other, kinds[how], (left, right), within)
         sides = [attached_window(side.node) for side in (self, other)]
         windows = sides if all(sides) else [None, None]
         node = nodes.Join(
             self.node, other.node, kinds[how], left, right, left_window=windows[0], right_window=windows[1]
         )
+        if ttl is not None:
+            if node.left_window is not None:
+                raise ScriptError(
+                    "FX-API-0005", "a join within windows takes no ttl", hint="its rows go with their window"
+                )
+            ages = ttl if isinstance(ttl, tuple) else (ttl, ttl)
+            node = replace(node, ttl_ms=(_length(ages[0]), _length(ages[1])))
         return self._with(_without_doubles(node, other.node, set(right)))
 
     def join_as_of(self, other: Stream, on: Sequence[str], how: str = "inner") -> Stream:
@@ -177,16 +196,26 @@ class Stream:
         return self._with(_without_doubles(node, other.node, set(keys[1])))
 
     def top(
-        self, rows: int, *, by: str | Sequence[str], per: Sequence[str] = (), ascending: bool = False, rank: str = ""
+        self,
+        rows: int,
+        *,
+        by: str | Sequence[str],
+        per: Sequence[str] = (),
+        ascending: bool = False,
+        rank: str = "",
+        ttl: Duration | None = None,
     ) -> Stream:
         """Keep the first ``rows`` rows in an order, largest first unless ``ascending``; per window and per ``per``.
 
-        ``rank`` names an appended column with the place, from 1.
+        ``rank`` names an appended column with the place, from 1. ``ttl``: where no row got among the first of a ``per`` for so
+        long by the clock, they are forgotten; as ``table.exec.state.ttl`` says without it.
         """
         keys = self._positions([by] if isinstance(by, str) else by)
         order = tuple(nodes.SortKey(index, not ascending, ascending) for index in keys)
         window = attached_window(self.node)
         node = nodes.Rank(self.node, self._positions(per), order, rows, number=rank or None, window=window)
+        if ttl is not None and window is None:
+            node = replace(node, ttl_ms=_length(ttl))
         return self._with(node)
 
     def over(self, *, partition_by: str | Sequence[str], order_by: str, **functions: Aggregate) -> Stream:
@@ -262,9 +291,10 @@ class Stream:
 class Grouped:
     """A stream grouped by columns."""
 
-    def __init__(self, stream: Stream, keys: tuple[Term, ...]) -> None:
+    def __init__(self, stream: Stream, keys: tuple[Term, ...], ttl_ms: int | None = None) -> None:
         self._stream = stream
         self._keys = keys
+        self._ttl_ms = ttl_ms
 
     def agg(self, **functions: Aggregate) -> Stream:
         """Return one row per group: the keys, and each function under its keyword's name.
@@ -284,7 +314,7 @@ class Grouped:
         window = attached_window(stream.node)
         node: nodes.Node
         if window is None:
-            node = nodes.Aggregate(base, positions, calls, tuple(functions))
+            node = nodes.Aggregate(base, positions, calls, tuple(functions), self._ttl_ms)
         else:
             node = nodes.WindowAggregate(base, window, positions, calls, tuple(functions))
         output = [*names, *functions, *(["window_start", "window_end", "window_time"] if window else [])]

@@ -290,6 +290,11 @@ class KeyedTable(Protocol):
         ...
 
     @property
+    def high(self) -> int:
+        """Return how many slots, from 0 on, hold all live ones."""
+        ...
+
+    @property
     def nbytes(self) -> int:
         """Return the bytes in use."""
         ...
@@ -333,6 +338,11 @@ class RowTable(Protocol):
     @property
     def count(self) -> int:
         """Return the number of rows."""
+        ...
+
+    @property
+    def high(self) -> int:
+        """Return how many slots, from 0 on, hold all live ones."""
         ...
 
     @property

@@ -59,6 +59,13 @@ SETTINGS: dict[str, Setting] = {
             "duration",
             "After so long without rows a split no longer holds the watermark back; 0 is never. A table's option wins.",
         ),
+        Setting(
+            "table.exec.state.ttl",
+            "0 ms",
+            "duration",
+            "After so long by the clock without being touched, a group, a ranking's partition or a joined row is forgotten; "
+            "0 is never.",
+        ),
         *(
             Setting(key, "", "string", f"Accepted for Flink's sake; no answer depends on it: {why}.")
             for key, why in (

@@ -16,6 +16,7 @@ from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
 from fluxcore.operators.aggregates.build import Aggregates
+from fluxcore.operators.expiry import TOUCHED, Expiry, known_rows
 from fluxcore.operators.rows import number_state
 from fluxcore.operators.sort_words import equality_words
 
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GroupAggregateOptions:
-    """What to aggregate. ``at_end`` gives only the final rows; ``append_only`` promises input without retractions."""
+    """What to aggregate. ``at_end`` gives only the final rows; ``append_only`` promises input without retractions.
+
+    A group that got no row for ``ttl_ms`` by the clock is forgotten without a word, and starts afresh with its next one.
+    """
 
     types: tuple[DataType, ...]
     keys: tuple[int, ...]
@@ -39,15 +43,18 @@ class GroupAggregateOptions:
     output: pa.Schema
     at_end: bool = False
     append_only: bool = True
+    ttl_ms: int | None = None
 
 
 class GroupAggregateOperator(Operator):
     """Gives, for each group that a batch touches, its old row with weight -1 and its new row with weight +1.
 
-    Without keys there is one group, which exists even when no row came.
+    Without keys there is one group, which exists even when no row came. With a lifetime each batch repeats the rows of its
+    groups, also those that stayed the same, so that those who keep them keep them as long.
     """
 
     def __init__(self, options: GroupAggregateOptions) -> None:
+        assert not (options.at_end and options.ttl_ms), "what is forgotten is not known at the end"
         self._options = options
         self._aggregates = Aggregates(options.calls, options.types, append_only=options.append_only)
         if not options.append_only and not self._aggregates.takes_retractions:
@@ -60,8 +67,11 @@ class GroupAggregateOperator(Operator):
         super().open(context)
         keys = [self._options.types[index] for index in self._options.keys]
         columns = {**self._aggregates.columns(), "rows": "i8"}
+        if self._options.ttl_ms:
+            columns[TOUCHED] = "i8"
         self._table = context.state.table("groups", keys or [BIGINT.with_nullable(False)], columns)
         self._aggregates.open(context.state)
+        self._expiry = Expiry(self._options.ttl_ms, context.clock, self._table) if self._options.ttl_ms else None
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
         """Take rows and return the changes of their groups."""
@@ -73,17 +83,22 @@ class GroupAggregateOperator(Operator):
         if self._options.at_end:
             self._take(batch, slots)
             return ()
+        taken = batch
+        if self._expiry is not None:
+            slots = self._without_expired(self._expiry, keys, slots)
         touched = np.unique(slots)
         existed = table.columns["rows"][touched] > 0
         old = self._rows(touched[existed])
-        self._take(batch, slots)
+        if self._expiry is not None:
+            self._expiry.touch(touched)
+            if batch.weights is not None:
+                known = known_rows(table.columns["rows"], slots, batch.counts)
+                taken, slots = batch.filter(known), slots[known]
+        self._take(taken, slots)
         alive = table.columns["rows"][touched] > 0
         new = self._rows(touched[alive])
-        gone = touched[~alive]
         changes = self._changes(old, new, touched[existed], touched[alive])
-        if len(gone):
-            self._aggregates.forget(table.columns, gone)
-            table.delete(gone)
+        self._forget(touched[~alive])
         if changes is None:
             return ()
         steps = batch.steps_for(np.full(changes.rows, batch.rows - 1)) if batch.steps is not None else None
@@ -92,7 +107,7 @@ class GroupAggregateOperator(Operator):
     def finish(self) -> Sequence[Batch]:
         """Return the final rows, where only those were asked for; the row of no keys comes even for no input."""
         table = self._table
-        if not self._options.keys and table.count == 0:
+        if not self._options.keys and table.count == 0 and not (self._options.ttl_ms and self._arrived):
             slots = table.upsert([np.zeros(1, np.int64)])
             return [Batch(self._rows(slots))]
         if not self._options.at_end:
@@ -122,6 +137,25 @@ class GroupAggregateOperator(Operator):
         self._arrived = frozen["arrived"].column(0)[0].as_py()
         slots = self._table.restore(frozen["groups"])
         self._aggregates.thaw(self._table.columns, slots, frozen)
+        if self._expiry is not None:
+            self._expiry.adopt(slots)
+
+    def _without_expired(
+        self, expiry: Expiry, keys: Sequence[pa.Array | NDArray[np.int64]], slots: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Forget groups that are out of their lifetime, those of these rows first; return the slots of the rows."""
+        expiry.begin()
+        over = expiry.over(slots)
+        if over.any():
+            self._forget(np.unique(slots[over]))
+            slots = self._table.upsert(keys)
+        self._forget(expiry.sweep(len(slots)))
+        return slots
+
+    def _forget(self, slots: NDArray[np.int64]) -> None:
+        if len(slots):
+            self._aggregates.forget(self._table.columns, slots)
+            self._table.delete(slots)
 
     def _take(self, batch: Batch, slots: NDArray[np.int64]) -> None:
         weights = NO_WEIGHTS if batch.weights is None else batch.weights
@@ -139,7 +173,7 @@ class GroupAggregateOperator(Operator):
     ) -> Batch | None:
         """Return old rows with -1 and new rows with +1, group by group; groups whose row stayed the same are left out."""
         both, old_at, new_at = np.intersect1d(old_slots, new_slots, return_indices=True)
-        if len(both):
+        if len(both) and self._expiry is None:
             same = np.ones(len(both), np.bool_)
             for a, b in zip(old.columns, new.columns, strict=True):
                 left, right = a.take(pa.array(old_at)), b.take(pa.array(new_at))

@@ -39,7 +39,9 @@ def is_final(node: Node) -> bool:
     """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
     if isinstance(node, SideOutput) or (isinstance(node, Over) and node.order):
         return True
-    if isinstance(node, Aggregate | Sort) or (isinstance(node, Rank) and node.window is None):
+    if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
+        return not node.ttl_ms  # what was forgotten before the end is not among the final rows
+    if isinstance(node, Sort):
         return True
     if _pads_and_takes_back(node):
         return False

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node, WindowSpec
 
 
-def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Node:
-    """Return the join of two plans on a condition over their columns, left's first.
+Lifetimes = tuple[int | None, int | None]
+
+
+def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None, *, ttl_ms: Lifetimes = (None, None)) -> Node:
+    """Return the join of two plans on a condition over their columns, left's first; ``ttl_ms`` as of :class:`Join`.
 
     Equalities between the sides become keys; equal windows make it a window join; the rest stays a condition. A join whose
     condition needs computed keys gets them as columns below, and loses them again above.
@@ -36,6 +39,8 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None) -> Nod
     ends = windows[:2] if windows else (None, None)
     apart = None if windows or kind in _ONE_SIDED else interval_of(left, right, pairs, rest)
     node = Join(sides.left, sides.right, kind, *sides.keys, sides.condition, ends[0], ends[1], apart)
+    if windows is None and apart is None:
+        node = replace(node, ttl_ms=ttl_ms)
     return sides.trimmed(node)
 
 
@@ -117,7 +122,7 @@ def filtered(node: Join, condition: Expr) -> Node:
             rest.append(part)
     left, right = _narrowed(node, *below)
     if node.kind is JoinKind.INNER:
-        return join(left, right, node.kind, conjunction([*condition_of(node), *rest]))
+        return join(left, right, node.kind, conjunction([*condition_of(node), *rest]), ttl_ms=node.ttl_ms)
     found = replace(node, left=left, right=right)
     above = conjunction(rest)
     return found if above is None else Filter(found, above)

@@ -303,11 +303,15 @@ class WindowAggregate(OneInput):
 
 @dataclass(frozen=True)
 class Aggregate(OneInput):
-    """Aggregates per key without a window; its rows are updated as the input goes on. DISTINCT has no calls."""
+    """Aggregates per key without a window; its rows are updated as the input goes on. DISTINCT has no calls.
+
+    ``ttl_ms`` is how long by the clock a group is kept that gets no row: 0 for ever, None as the settings say.
+    """
 
     keys: tuple[int, ...]
     calls: tuple[AggCall, ...]
     names: tuple[str, ...]
+    ttl_ms: int | None = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -353,7 +357,8 @@ class Join(TwoInputs):
 
     ``left_window`` and ``right_window`` (positions of start and end) make it a window join: rows meet only within the
     same window, and a window's rows come out when it fires. With an ``interval`` of append-only rows each row is forgotten
-    when no partner can come any more, and comes out alone only then. Otherwise it is a regular join over changelogs.
+    when no partner can come any more, and comes out alone only then. Otherwise it is a regular join over changelogs, whose
+    rows are kept for ``ttl_ms`` (left, right) by the clock: 0 for ever, None as the settings say.
     """
 
     kind: JoinKind
@@ -363,6 +368,7 @@ class Join(TwoInputs):
     left_window: Attached | None = None
     right_window: Attached | None = None
     interval: Interval | None = None
+    ttl_ms: tuple[int | None, int | None] = (None, None)
 
     @cached_property
     def schema(self) -> Schema:
@@ -444,7 +450,8 @@ class Rank(OneInput):
     """Keeps rows ``first..last`` (from 1) of each partition in an order; ``number`` names an appended row-number column.
 
     With ``window`` the ranking is within each window and comes out when it fires; otherwise it is updated for ever. Of equal
-    rows the one that came first ranks first, or with ``later_first`` the last one: so the last of a time is kept.
+    rows the one that came first ranks first, or with ``later_first`` the last one: so the last of a time is kept. Without a
+    window ``ttl_ms`` is how long by the clock a partition is kept that doesn't change: 0 for ever, None as the settings say.
     """
 
     partition: tuple[int, ...]
@@ -454,6 +461,7 @@ class Rank(OneInput):
     number: str | None = None
     window: Attached | None = None
     later_first: bool = False
+    ttl_ms: int | None = None
 
     @cached_property
     def schema(self) -> Schema:

@@ -33,7 +33,7 @@ def state_of(node: Node) -> str | None:
         case AssignWindow():
             return "rows of open sessions" if node.window.kind is WindowKind.SESSION else None
         case Aggregate():
-            return "a row per group, for ever"
+            return f"a row per group, {_how_long(node.ttl_ms)}"
         case Join():
             return _of_join(node)
         case TemporalJoin():
@@ -44,7 +44,7 @@ def state_of(node: Node) -> str | None:
             if node.window is not None:
                 return f"{first} of each partition of open windows"
             kept = first if is_append_only(node.input) else "all rows"
-            return f"{kept} of each partition, for ever"
+            return f"{kept} of each partition, {_how_long(node.ttl_ms)}"
         case Over():
             return "all rows until the end" if node.order else "rows that wait, totals per partition"
         case Sort():
@@ -62,4 +62,9 @@ def _of_join(node: Join) -> str:
     if node.interval is not None:
         left, right = max(node.interval.high, 0), max(-node.interval.low, 0)
         return f"left rows for {left} ms, right rows for {right} ms of event time"
-    return "all rows of both sides, for ever"
+    first, second = (_how_long(each) for each in node.ttl_ms)
+    return f"all rows of both sides, {first}" if first == second else f"left rows {first}, right rows {second}"
+
+
+def _how_long(ttl_ms: int | None) -> str:
+    return f"for {ttl_ms} ms after they were touched" if ttl_ms else "for ever"

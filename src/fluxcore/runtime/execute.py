@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fluxcore.connectors.collect import QueueSink
+from fluxcore.core.duration import duration_ms
 from fluxcore.core.time import SystemClock
 from fluxcore.errors import Cancelled, ScriptError, not_supported
 from fluxcore.operators.change_kinds import operations
 from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
 from fluxcore.plan.endless import order_endless
+from fluxcore.plan.lifetimes import with_lifetimes
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
 from fluxcore.plan.state import state_of
@@ -47,7 +49,7 @@ class EmbeddedTarget:
             )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
         ordered = order_endless([root for root, _ in roots], lambda node: is_bounded(node, settings))
-        plans, _ = optimize(ordered)
+        plans = with_lifetimes(optimize(ordered)[0], _state_ttl_ms(settings))
         queries = [plan for plan in plans if not isinstance(plan, Insert)]
         if not bounded and not changelog and not all(is_append_only(plan) for plan in queries):
             message = "the rows of this query are updated for ever, because its input never ends"
@@ -83,9 +85,14 @@ class EmbeddedTarget:
         Each node is shown with its changelog mode; one that keeps something also with what that is, and its tasks.
         """
         plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)))
+        plans = with_lifetimes(plans, _state_ttl_ms(settings))
         text = "\n\n".join(_tree(plan, settings) for plan in plans)
         rules = ", ".join(fired) or "none"
         return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+
+
+def _state_ttl_ms(settings: Settings) -> int:
+    return duration_ms(settings.text("table.exec.state.ttl"))
 
 
 def _with_operations(batch: Batch, key: Sequence[int] | None) -> pa.RecordBatch:

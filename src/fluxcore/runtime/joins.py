@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.types import StringType
@@ -30,10 +31,12 @@ def join_recipe(node: Join, settings: Settings) -> Recipe:
     if node.left_window is not None and node.right_window is not None:
         return _window_join(node, residual)
     apart = node.interval
+    left = _join_input(node.left, node.left_keys, apart.left if apart else None)
+    right = _join_input(node.right, node.right_keys, apart.right if apart else None)
     options = JoinOptions(
         kind=JoinRows(node.kind.value),
-        left=_join_input(node.left, node.left_keys, apart.left if apart else None),
-        right=_join_input(node.right, node.right_keys, apart.right if apart else None),
+        left=replace(left, ttl_ms=node.ttl_ms[0]),
+        right=replace(right, ttl_ms=node.ttl_ms[1]),
         key_types=_key_types(node),
         output=plain(node.schema),
         residual=residual,

@@ -141,8 +141,9 @@ def _aggregate(node: Aggregate, *, final_only: bool) -> Recipe:
         keys=node.keys,
         calls=node.calls,
         output=plain(node.schema),
-        at_end=final_only,
+        at_end=final_only and not node.ttl_ms,
         append_only=is_append_only(node.input),
+        ttl_ms=node.ttl_ms,
     )
     GroupAggregateOperator(options)
     return Recipe(operator_name(node), lambda: GroupAggregateOperator(options), (node.keys,))
@@ -162,6 +163,7 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
         first=node.first,
         later_first=node.later_first,
         window_end=node.window.end if node.window else -1,
+        ttl_ms=node.ttl_ms,
     )
     name, keys, types = operator_name(node), (node.partition,), tuple(node.input.schema.types)
     if node.window:
@@ -170,7 +172,8 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
     if not append_only:
         refuse_nested(node.input, "a ranking")
     operator = TopNOperator if append_only else UpdatedTopNOperator
-    return Recipe(name, lambda: operator(options, types, at_end=final_only), keys)
+    at_end = final_only and not node.ttl_ms
+    return Recipe(name, lambda: operator(options, types, at_end=at_end), keys)
 
 
 def _over(node: Over, settings: Settings) -> Recipe:

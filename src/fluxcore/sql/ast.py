@@ -184,7 +184,7 @@ class Query(Tree):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Select(Query):
-    """SELECT."""
+    """SELECT; ``lifetimes`` are those (ms) that the hint STATE_TTL gives tables by name or alias."""
 
     items: tuple[SelectItem, ...]
     source: Relation | None = None
@@ -193,6 +193,7 @@ class Select(Query):
     having: Expression | None = None
     distinct: bool = False
     windows: tuple[tuple[str, OverClause], ...] = ()
+    lifetimes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

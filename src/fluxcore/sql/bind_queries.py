@@ -35,6 +35,7 @@ from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import Asked, ExpressionBinder, Pending, fill
 from fluxcore.sql.bind_relations import RelationBinder
 from fluxcore.sql.group_windows import find_group_window, group_window
+from fluxcore.sql.hints import check_names, name_of
 from fluxcore.sql.row_number import RowNumber, recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.sub_queries import bind_sub_query, split_where
@@ -100,7 +101,7 @@ class QueryBinder:
         return self._ordered(query, _Output(node, list(references(node)), node.schema.names))
 
     def _select(self, query: ast.Select) -> Node:
-        node, scope = self._relations.bind(query.source) if query.source else (_ONE_ROW, Scope.of(Schema(())))
+        node, scope = self._source(query)
         if query.where is not None:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
@@ -126,9 +127,20 @@ class QueryBinder:
             unique = Project(node, tuple(exprs), distinct_names(names))
             if hidden:
                 raise not_supported("DISTINCT with ORDER BY of a column that is not selected", span=query.span)
-            node = Aggregate(unique, tuple(range(len(exprs))), (), ())
+            node = Aggregate(unique, tuple(range(len(exprs))), (), (), _lifetime(query))
             exprs = list(references(node))
         return self._ordered(query, _Output(node, exprs, names), hidden)
+
+    def _source(self, query: ast.Select) -> tuple[Node, Scope]:
+        """Return the plan of FROM, with the lifetimes that a hint gives its tables."""
+        check_names(dict(query.lifetimes), query.source, query.span)
+        if query.source is None:
+            return _ONE_ROW, Scope.of(Schema(()))
+        outer, self._relations.lifetimes = self._relations.lifetimes, dict(query.lifetimes)
+        try:
+            return self._relations.bind(query.source)
+        finally:
+            self._relations.lifetimes = outer
 
     def _where(self, node: Node, scope: Scope, where: ast.Expression) -> Node:
         sub_queries, rest = split_where(where)
@@ -192,7 +204,7 @@ class QueryBinder:
         if window is not None:
             found = WindowAggregate(wide, window, tuple(places[: len(plain)]), calls, names)
         else:
-            found = Aggregate(wide, tuple(places[: len(plain)]), calls, names)
+            found = Aggregate(wide, tuple(places[: len(plain)]), calls, names, _lifetime(query))
         schema = found.schema
         after = {key: index for index, key in enumerate(plain)}
         after |= {key: len(schema) + tail for key, tail in tails.items()}
@@ -437,3 +449,9 @@ def _over_groups(
     if not children:
         return expr
     return expr.with_children(tuple(_over_groups(child, keys, values, schema, scope) for child in children))
+
+
+def _lifetime(query: ast.Select) -> int | None:
+    """Return the lifetime (ms) of the groups of a query over one table, where a hint gives it."""
+    name = name_of(query.source) if query.source is not None else None
+    return dict(query.lifetimes).get(name or "")

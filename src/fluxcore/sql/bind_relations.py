@@ -14,11 +14,12 @@ from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
+from fluxcore.sql.hints import name_of
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.window_arguments import length_of, time_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.errors import Span
 
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 
 
 class RelationBinder:
-    """Binds relations; ``table`` finds a table's plan by name, ``query`` binds a sub-query."""
+    """Binds relations; ``table`` finds a table's plan by name, ``query`` binds a sub-query.
+
+    ``lifetimes`` (ms) by name or alias are those of the tables of the SELECT whose FROM is bound.
+    """
 
     def __init__(self, table: Callable[[str, Span], Node], query: Callable[[ast.Query], Node]) -> None:
         self._table = table
         self._query = query
+        self.lifetimes: Mapping[str, int] = {}
 
     def bind(self, tree: ast.Relation) -> Bound:
         """Return the plan of a relation and the names that it brings."""
@@ -118,7 +123,8 @@ class RelationBinder:
         if as_of is not None:
             node = self._temporal_join((left, left_scope), right, kind, condition, as_of)
         else:
-            node = join(left, right, kind, condition)
+            lifetimes = [self.lifetimes.get(name_of(each) or "") for each in (tree.left, tree.right)]
+            node = join(left, right, kind, condition, ttl_ms=(lifetimes[0], lifetimes[1]))
         columns = Schema.of(node.schema.columns)
         if tree.using:
             return self._using(tree, node, Scope(columns, scope.qualifiers), len(left.schema))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fluxcore.sql import ast
 from fluxcore.sql.cursor import RESERVED
+from fluxcore.sql.hints import state_ttl
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_expressions import ExpressionParser
 
@@ -104,8 +105,7 @@ class QueryParser(ExpressionParser):
 
     def _select(self) -> ast.Query:
         start = self.need_word("SELECT").span
-        if self.token.kind is Kind.HINT:
-            raise self.unsupported("a query hint")
+        lifetimes = state_ttl(self.advance()) if self.token.kind is Kind.HINT else ()
         distinct = self.take_word("DISTINCT")
         if not distinct:
             self.take_word("ALL")
@@ -119,7 +119,7 @@ class QueryParser(ExpressionParser):
             raise self.unsupported("QUALIFY")
         return ast.Select(
             items=items, source=source, where=where, group=group, having=having, distinct=distinct, windows=windows,
-            span=self.since(start),
+            lifetimes=lifetimes, span=self.since(start),
         )  # fmt: skip
 
     def _group(self) -> tuple[ast.Expression, ...]:

@@ -43,6 +43,11 @@ class RowTable:
         return self._high - self._freed
 
     @property
+    def high(self) -> int:
+        """Return how many slots, from 0 on, hold all live ones."""
+        return self._high
+
+    @property
     def nbytes(self) -> int:
         """Return the bytes in use."""
         extra = sum(column.itemsize for column in self.columns.values())

@@ -49,6 +49,11 @@ class KeyedTable:
         return int(self._state[0] - self._state[1])
 
     @property
+    def high(self) -> int:
+        """Return how many slots, from 0 on, hold all live ones."""
+        return int(self._state[0])
+
+    @property
     def nbytes(self) -> int:
         """Return the bytes in use."""
         row = 8 * self._words + sum(column.itemsize for column in self.columns.values())
@@ -141,11 +146,11 @@ class KeyedTable:
         return pa.RecordBatch.from_arrays(arrays, [f"key{i}" for i in range(len(self._types))] + list(self.columns))
 
     def restore(self, frozen: pa.RecordBatch) -> Int64s:
-        """Add what :meth:`freeze` gave; return the slots of its rows."""
+        """Add what :meth:`freeze` gave; return the slots of its rows. A column that was not there then holds zeros."""
         width = len(self._types)
         slots = self.upsert([frozen.column(index) for index in range(width)])
-        for index, column in enumerate(self.columns.values()):
-            column[slots] = np.asarray(frozen.column(width + index))
+        for name in set(self.columns) & set(frozen.schema.names):
+            self.columns[name][slots] = np.asarray(frozen.column(name))
         return slots
 
     def _text_places(self) -> list[tuple[int, Texts]]:

@@ -39,7 +39,8 @@ class JoinOptions:
 
     ``key_types`` are those that both sides' keys are compared in; ``output`` left columns, then right ones (left only for
     SEMI and ANTI). With an ``interval`` (lowest, highest right time - left time, ms) of append-only inputs that have a time,
-    rows are forgotten when the watermark says that no partner can come, and come out without one only then.
+    rows are forgotten when the watermark says that no partner can come, and come out without one only then. Rows of a side with
+    a lifetime are forgotten without a word; when one is taken back later, so are its rows with the partners that are left.
     """
 
     kind: JoinRows
@@ -85,6 +86,8 @@ class JoinOperator(Operator):
         if not batch.rows:
             return ()
         side, other = self._sides[port], self._sides[1 - port]
+        for each in self._sides:
+            each.forget_expired(batch.rows)
         out = _Changes(self._options.output, append_only=self._append_only)
         valid = side.valid_keys(batch)
         if valid is not None:
@@ -161,16 +164,13 @@ class JoinOperator(Operator):
         """Go on from a frozen state; called after ``open``."""
         self._watermark = frozen["watermark"].column(0)[0].as_py()
         for side, name in zip(self._sides, ("left", "right"), strict=True):
-            columns = frozen[name].columns
-            batch = Batch(pa.RecordBatch.from_arrays(columns[:-2], schema=side.options.schema))
-            counts, partners = (np.asarray(column) for column in columns[-2:])
-            side.add(batch, side.key_arrays(batch), counts, partners)
+            side.restore(frozen[name])
 
     def _side(self, options: JoinInput, name: str, *, judged: bool) -> JoinSide | LoggedSide:
         types, state = self._options.key_types, self.context.state
-        if options.append_only and self._options.interval is None:
+        if options.append_only and self._options.interval is None and not options.ttl_ms:
             return LoggedSide(options, types, name, state, judged=judged)
-        return JoinSide(options, types, name, state)
+        return JoinSide(options, types, name, state, self.context.clock)
 
     def _judged(self, port: int, batch: Batch, rows: Int64s, slots: Int64s) -> tuple[Int64s, Int64s]:
         """Return the candidate pairs for which the residual condition is true."""
@@ -214,6 +214,7 @@ class JoinOperator(Operator):
         before = side.columns["partners"][slots]
         after = before + change
         side.columns["partners"][slots] = after
+        side.touch(slots)
         if self._options.interval is not None:
             return
         gained = np.flatnonzero((before <= 0) & (after > 0))

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.batch import Batch
 from fluxcore.core.frozen import keyed
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.chains import portions
+from fluxcore.operators.expiry import TOUCHED, Expiry, known_rows
 from fluxcore.operators.rows import times_ms
 from fluxcore.operators.sort_words import all_valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fluxcore.core.batch import Batch, Bools, Int64s
+    from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.ports import KeyedTable, RowTable, StateBackend
+    from fluxcore.core.time import Clock
     from fluxcore.core.types import DataType
 
 _CHAIN = {"time": "i8", "next": "i8", "prev": "i8", "key": "i8", "count": "i8", "partners": "i8"}
@@ -28,7 +31,8 @@ _CHAIN = {"time": "i8", "next": "i8", "prev": "i8", "key": "i8", "count": "i8", 
 class JoinInput:
     """One input: its Arrow schema, its types, the positions of its keys, and whether its rows are never taken back.
 
-    ``time`` is the position of the event time by which its rows are forgotten, if they are.
+    ``time`` is the position of the event time by which its rows are forgotten, if they are; ``ttl_ms`` after how long by the
+    clock a row is forgotten that was not touched: by itself, or where its partners are counted by one of them.
     """
 
     schema: pa.Schema
@@ -36,6 +40,7 @@ class JoinInput:
     keys: tuple[int, ...] = ()
     append_only: bool = True
     time: int | None = None
+    ttl_ms: int | None = None
 
 
 class JoinSide:
@@ -45,18 +50,30 @@ class JoinSide:
     O(1); rows that are never taken back are kept as they come.
     """
 
-    def __init__(self, options: JoinInput, key_types: Sequence[DataType], name: str, state: StateBackend) -> None:
+    def __init__(
+        self,
+        options: JoinInput,
+        key_types: Sequence[DataType],
+        name: str,
+        state: StateBackend,
+        clock: Clock | None = None,
+    ) -> None:
         self.options = options
         self._key_types = key_types
         self._keys: KeyedTable | None = state.table(f"{name} keys", key_types, {"head": "i8"}) if key_types else None
         self._alone = np.zeros(1, np.int64)
         self._plain: RowTable | None = None
         self._counted: KeyedTable | None = None
+        columns = {**_CHAIN, TOUCHED: "i8"} if options.ttl_ms else _CHAIN
         if options.append_only:
-            self._plain = state.rows(f"{name} rows", options.schema, _CHAIN)
+            self._plain = state.rows(f"{name} rows", options.schema, columns)
         else:
-            self._counted = state.table(f"{name} rows", options.types, _CHAIN)
+            self._counted = state.table(f"{name} rows", options.types, columns)
         self.columns = (self._plain or self._table).columns
+        self._expiry: Expiry | None = None
+        if options.ttl_ms:
+            assert clock is not None
+            self._expiry = Expiry(options.ttl_ms, clock, self._plain or self._table)
 
     @property
     def _table(self) -> KeyedTable:
@@ -88,7 +105,19 @@ class JoinSide:
 
     def pairs(self, found: Int64s) -> Iterator[tuple[Int64s, Int64s]]:
         """Return (row numbers, row slots here) of all pairs of keys from :meth:`find` with the rows kept, in portions."""
-        return portions(self._heads(), self.columns["next"], found)
+        found_pairs = portions(self._heads(), self.columns["next"], found)
+        return found_pairs if self._expiry is None else self._living(found_pairs, self._expiry)
+
+    def forget_expired(self, rows: int) -> None:
+        """Forget some of the rows that are out of their lifetime, before a batch of ``rows`` is taken."""
+        if self._expiry is not None:
+            self._expiry.begin()
+            self.remove(self._expiry.sweep(rows))
+
+    def touch(self, slots: Int64s) -> None:
+        """Let the lives of rows begin anew, where they have one."""
+        if self._expiry is not None:
+            self._expiry.touch(slots)
 
     def partners(self, keys: Sequence[pa.Array], rows: int) -> Iterator[tuple[Int64s, Int64s]]:
         """Return (row numbers, row slots here) of all pairs of ``rows`` keys with the rows kept, in portions."""
@@ -112,8 +141,8 @@ class JoinSide:
             fresh = np.arange(len(slots))
             self.columns["count"][slots] = 1
         else:
-            slots, fresh = self._table.upsert_new(batch.data.columns)
-            np.add.at(self.columns["count"], slots, weights)
+            slots, fresh = self._counted_slots(batch, weights)
+        self.touch(slots)
         if partners is not None:
             self.columns["partners"][slots] = partners
         if self.options.time is not None:
@@ -130,6 +159,26 @@ class JoinSide:
             touched = np.unique(slots)
             self.remove(touched[columns["count"][touched] == 0])
         return slots
+
+    def _counted_slots(self, batch: Batch, weights: Int64s) -> tuple[Int64s, Int64s]:
+        """Count rows in; return their slots and which of them are new. What was forgotten before can't be taken back."""
+        if self._expiry is None:
+            slots, fresh = self._table.upsert_new(batch.data.columns)
+            np.add.at(self.columns["count"], slots, weights)
+            return slots, fresh
+        old = self._table.lookup(batch.data.columns)
+        old = np.unique(old[old >= 0])
+        self.remove(old[self._expiry.over(old)])
+        slots, fresh = self._table.upsert_new(batch.data.columns)
+        known = known_rows(self.columns["count"], slots, weights)
+        np.add.at(self.columns["count"], slots[known], weights[known])
+        return slots, fresh
+
+    @staticmethod
+    def _living(pairs: Iterator[tuple[Int64s, Int64s]], expiry: Expiry) -> Iterator[tuple[Int64s, Int64s]]:
+        for rows, slots in pairs:
+            over = expiry.over(slots)
+            yield (rows[~over], slots[~over]) if over.any() else (rows, slots)
 
     def remove(self, slots: Int64s) -> None:
         """Forget the rows at these distinct slots, and keys that have none left."""
@@ -154,11 +203,24 @@ class JoinSide:
         return slots[self.columns["time"][slots] <= bound]
 
     def freeze(self) -> pa.RecordBatch:
-        """Return all rows with their counts and partners (the chains are made again)."""
+        """Return all rows with their counts and partners, and when they were touched (the chains are made again)."""
         slots = self.live_slots()
-        extra = [pa.array(self.columns[name][slots]) for name in ("count", "partners")]
-        names = [f"row{index}" for index in range(len(self.options.schema))] + ["count", "partners"]
+        kept = ["count", "partners", *([TOUCHED] if self._expiry is not None else [])]
+        extra = [pa.array(self.columns[name][slots]) for name in kept]
+        names = [f"row{index}" for index in range(len(self.options.schema))] + kept
         return keyed(pa.RecordBatch.from_arrays([*self.rows(slots), *extra], names), self.options.keys)
+
+    def restore(self, frozen: pa.RecordBatch) -> Int64s:
+        """Add what :meth:`freeze` gave; return the slots of its rows."""
+        width = len(self.options.schema)
+        batch = Batch(pa.RecordBatch.from_arrays(frozen.columns[:width], schema=self.options.schema))
+        if self._expiry is not None:
+            self._expiry.begin()
+        counts, partners = (np.asarray(frozen.column(name)) for name in ("count", "partners"))
+        slots = self.add(batch, self.key_arrays(batch), counts, partners)
+        if self._expiry is not None and TOUCHED in frozen.schema.names:
+            self.columns[TOUCHED][slots] = np.asarray(frozen.column(TOUCHED))
+        return slots
 
     def live_slots(self) -> Int64s:
         """Return the slots of all rows."""

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.core.batch import Batch
 from fluxcore.core.frozen import keyed
 from fluxcore.core.hashing import canonical_words, hash_columns
 from fluxcore.operators.joins.join_side import shared_keys
@@ -16,7 +17,7 @@ from fluxcore.operators.sort_words import all_valid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fluxcore.core.batch import Batch, Bools, Int64s
+    from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.ports import StateBackend
     from fluxcore.core.types import DataType
     from fluxcore.operators.joins.join_side import JoinInput
@@ -81,6 +82,12 @@ class LoggedSide:
             self.columns["partners"][slots] = partners
         return slots
 
+    def forget_expired(self, rows: int) -> None:
+        """Forget nothing: rows with a lifetime are kept otherwise."""
+
+    def touch(self, slots: Int64s) -> None:
+        """Do nothing: no row has a lifetime."""
+
     def clear(self) -> None:
         """Forget all rows."""
         self._log.clear()
@@ -92,6 +99,13 @@ class LoggedSide:
         columns = frozen.columns if self._judged else [*frozen.columns, pa.array(np.zeros(self.count, np.int64))]
         names = [f"row{index}" for index in range(len(self.options.schema))] + ["count", "partners"]
         return keyed(pa.RecordBatch.from_arrays([*columns[:-1], ones, columns[-1]], names), self.options.keys)
+
+    def restore(self, frozen: pa.RecordBatch) -> Int64s:
+        """Add what :meth:`freeze` gave; return the slots of its rows."""
+        width = len(self.options.schema)
+        batch = Batch(pa.RecordBatch.from_arrays(frozen.columns[:width], schema=self.options.schema))
+        counts, partners = (np.asarray(frozen.column(name)) for name in ("count", "partners"))
+        return self.add(batch, self.key_arrays(batch), counts, partners)
 
     def _words(self, keys: Sequence[pa.Array], rows: int) -> Int64s:
         if not keys:

@@ -11,6 +11,7 @@ from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.chains import entries_of
+from fluxcore.operators.expiry import TOUCHED, Expiry
 from fluxcore.operators.ranking import top_n_kernels as kernels
 from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import is_lasting, lasting_words, stable_order, word_count
@@ -32,6 +33,7 @@ class TopNOperator(Operator):
 
     A row that falls out, or whose appended number changes, is retracted; all retractions of a batch come before its new
     rows. The rows carry no watermark steps. With ``at_end`` only the final rows come, at the end of the input.
+    With a lifetime a partition is forgotten without a word when no row got into it for so long, and starts afresh.
     Cost: a row is compared with the rows of its partition from the worst on until it is not better; one that is no better
     than the worst of ``last`` rows is dropped at once. Orders by text compare again all rows of the partitions touched.
     """
@@ -50,7 +52,9 @@ class TopNOperator(Operator):
         """Make the table of partitions and the table of rows."""
         super().open(context)
         keys = [self._types[index] for index in self._options.partition] or [BIGINT.with_nullable(False)]
-        self._parts = context.state.table("partitions", keys, dict.fromkeys(("head", "tail", "count", "mark"), "i8"))
+        names = ("head", "tail", "count", "mark", *([TOUCHED] if self._options.ttl_ms else []))
+        self._parts = context.state.table("partitions", keys, dict.fromkeys(names, "i8"))
+        self._expiry = Expiry(self._options.ttl_ms, context.clock, self._parts) if self._options.ttl_ms else None
         columns = ("next", "prev", "rank", *self._word_names)
         self._rows = context.state.rows("rows", self._options.schema, dict.fromkeys(columns, "i8"))
 
@@ -61,6 +65,8 @@ class TopNOperator(Operator):
             return ()
         options, rows = self._options, batch.rows
         parts = self._part_of(batch.data)
+        if self._expiry is not None:
+            parts = self._without_expired(self._expiry, batch.data, parts)
         fresh_words = self._fresh_words(batch.data, parts)
         order = np.arange(rows)
         ordered = options.last >= _SORTED_FROM
@@ -78,6 +84,8 @@ class TopNOperator(Operator):
         if not changed:
             return ()
         gone, touched = gone[:evicted], touched[:changed]
+        if self._expiry is not None:
+            self._expiry.touch(touched)
         slots = np.empty(rows, np.int64)
         stay = np.flatnonzero(alive)
         slots[stay] = self._rows.add(batch.data if len(stay) == rows else batch.data.take(pa.array(stay)))
@@ -110,19 +118,42 @@ class TopNOperator(Operator):
         return self._rows.nbytes + self._parts.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return the kept rows by partition and rank."""
-        data = self._rows.take(self._in_order(self._parts.live_slots()))
-        return {"rows": keyed(pa.RecordBatch.from_arrays(data, schema=self._options.schema), self._options.partition)}
+        """Return the kept rows by partition and rank, and where they have a lifetime when their partition was touched."""
+        parts = self._parts.live_slots()
+        data, schema = self._rows.take(self._in_order(parts)), self._options.schema
+        if self._expiry is not None:
+            touched = np.repeat(self._parts.columns[TOUCHED][parts], self._parts.columns["count"][parts])
+            data, schema = [*data, pa.array(touched)], schema.append(pa.field(TOUCHED, pa.int64()))
+        return {"rows": keyed(pa.RecordBatch.from_arrays(data, schema=schema), self._options.partition)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
-        data = frozen["rows"]
-        if not data.num_rows:
+        columns, schema = frozen["rows"].columns, self._options.schema
+        if not frozen["rows"].num_rows:
             return
+        data = pa.RecordBatch.from_arrays(columns[: len(schema)], schema=schema)
         parts, slots = self._part_of(data), self._rows.add(data)
         kernels.append(self._lists(), self._links(), parts, slots, self._rows.columns["rank"])
         for name, values in zip(self._word_names, self._words_of(data.columns), strict=True):
             self._rows.columns[name][slots] = values
+        if self._expiry is not None:
+            if len(columns) > len(schema):
+                self._parts.columns[TOUCHED][parts] = np.asarray(columns[-1])
+            self._expiry.adopt(parts)
+
+    def _without_expired(self, expiry: Expiry, data: pa.RecordBatch, parts: Int64s) -> Int64s:
+        """Forget partitions that are out of their lifetime, those of these rows first; return the rows' partitions."""
+        expiry.begin()
+        over = expiry.over(parts)
+        if over.any():
+            self._forget(np.unique(parts[over]))
+            parts = self._part_of(data)
+        self._forget(expiry.sweep(len(parts)))
+        return parts
+
+    def _forget(self, parts: Int64s) -> None:
+        self._rows.remove(self._in_order(parts))
+        self._parts.delete(parts)
 
     def _part_of(self, data: pa.RecordBatch) -> Int64s:
         keys = [data.column(index) for index in self._options.partition] or [np.zeros(data.num_rows, np.int64)]

@@ -12,6 +12,7 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
+from fluxcore.operators.expiry import TOUCHED, Expiry, known_rows
 from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import changes, order_words, stable_order
 
@@ -31,6 +32,7 @@ class UpdatedTopNOperator(Operator):
 
     All rows are kept, each once with how often it stands there, so that the next one comes up when one goes. Equal rows
     follow one another. With ``at_end`` only the final rows come, at the end of the input.
+    With a lifetime a partition is forgotten without a word when no row of it came or went for so long, and starts afresh.
     Cost: each batch sorts the rows of the partitions that it touches; with ``at_end`` everything is sorted once.
     """
 
@@ -45,7 +47,9 @@ class UpdatedTopNOperator(Operator):
         """Make the table of partitions and the table of rows."""
         super().open(context)
         keys = [self._types[index] for index in self._options.partition] or [BIGINT.with_nullable(False)]
-        self._parts = context.state.table("partitions", keys, {"head": "i8"})
+        columns = {"head": "i8", TOUCHED: "i8"} if self._options.ttl_ms else {"head": "i8"}
+        self._parts = context.state.table("partitions", keys, columns)
+        self._expiry = Expiry(self._options.ttl_ms, context.clock, self._parts) if self._options.ttl_ms else None
         self._rows = context.state.table("rows", self._types, dict.fromkeys(_COLUMNS, "i8"))
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
@@ -95,21 +99,30 @@ class UpdatedTopNOperator(Operator):
         return self._rows.nbytes + self._parts.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return all rows with their counts and what was shown of them, in the order in which they came."""
+        """Return all rows with their counts and what was shown of them, in the order in which they came.
+
+        Where they have a lifetime also when their partition was touched.
+        """
         slots = self._rows.live_slots()
         slots = slots[np.argsort(self._rows.columns["arrived"][slots])]
         extra = [pa.array(self._rows.columns[name][slots]) for name in ("count", "rank", "shown")]
         names = [f"row{index}" for index in range(len(self._types))] + ["count", "rank", "shown"]
+        if self._expiry is not None:
+            extra.append(pa.array(self._parts.columns[TOUCHED][self._rows.columns["part"][slots]]))
+            names.append(TOUCHED)
         rows = pa.RecordBatch.from_arrays([*self._rows.key_columns(slots), *extra], names)
         return {"rows": keyed(rows, self._options.partition)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
-        *columns, counts, ranks, shown = frozen["rows"].columns
-        if not len(counts):
+        width, rows = len(self._types), frozen["rows"]
+        if not rows.num_rows:
             return
+        columns, (counts, ranks, shown) = rows.columns[:width], rows.columns[width : width + 3]
         data = pa.RecordBatch.from_arrays(columns, schema=self._options.schema)
         self._take(data, np.asarray(counts))
+        if self._expiry is not None and TOUCHED in rows.schema.names:
+            self._parts.columns[TOUCHED][self._parts_of(data)] = np.asarray(rows.column(TOUCHED))
         slots = self._rows.lookup(columns)
         self._rows.columns["rank"][slots] = np.asarray(ranks)
         self._rows.columns["shown"][slots] = np.asarray(shown)
@@ -117,16 +130,37 @@ class UpdatedTopNOperator(Operator):
     def _take(self, data: pa.RecordBatch, weights: Int64s) -> tuple[Int64s, Int64s]:
         """Count rows in; return the partitions that they belong to, and their slots."""
         columns = self._rows.columns
-        keys = [data.column(index) for index in self._options.partition] or [np.zeros(data.num_rows, np.int64)]
-        parts = self._parts.upsert(keys)
+        parts = self._parts_of(data)
+        if self._expiry is not None:
+            self._expiry.begin()
+            over = self._expiry.over(parts)
+            if over.any():
+                self._forget(np.unique(parts[over]))
+                parts = self._parts_of(data)
+            self._forget(self._expiry.sweep(len(parts)))
+            self._expiry.touch(parts)
         slots, fresh = self._rows.upsert_new(data.columns)
-        np.add.at(columns["count"], slots, weights)
+        if self._expiry is not None:
+            known = known_rows(columns["count"], slots, weights)
+            np.add.at(columns["count"], slots[known], weights[known])
+        else:
+            np.add.at(columns["count"], slots, weights)
         new = slots[fresh]
         columns["arrived"][new] = self._arrived + fresh
         self._arrived += data.num_rows
         heads = self._parts.columns["head"]
         chain_kernels.link(heads, columns["next"], columns["prev"], columns["part"], new, parts[fresh])
         return np.unique(parts), np.unique(slots)
+
+    def _parts_of(self, data: pa.RecordBatch) -> Int64s:
+        keys = [data.column(index) for index in self._options.partition] or [np.zeros(data.num_rows, np.int64)]
+        return self._parts.upsert(keys)
+
+    def _forget(self, parts: Int64s) -> None:
+        """Forget partitions with all of their rows."""
+        if len(parts):
+            self._rows.delete(entries_of(self._parts.columns["head"], self._rows.columns["next"], parts)[1])
+            self._parts.delete(parts)
 
     def _ranked(self, parts: Int64s) -> tuple[Int64s, Int64s, Int64s]:
         """Return the rows of partitions by rank, the rank of the first and the number of each (0 for those gone)."""

@@ -27,7 +27,8 @@ class RankOptions:
 
     ``schema`` of the input; ``output`` the same columns, and one more BIGINT when the row number is wanted; ranks
     ``first..last`` (from 1) per ``partition`` in ``order``. Of rows that tie the earlier arrival ranks first, or the later
-    when ``later_first`` (keep-last deduplication). ``window_end`` is the position of the window's end, for windows.
+    when ``later_first`` (keep-last deduplication). ``window_end`` is the position of the window's end, for windows. Without
+    windows ``ttl_ms`` is how long by the clock a partition is kept in which nothing changes.
     """
 
     schema: pa.Schema
@@ -38,6 +39,7 @@ class RankOptions:
     first: int = 1
     later_first: bool = False
     window_end: int = -1
+    ttl_ms: int | None = None
 
     @property
     def numbered(self) -> bool:
