@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from fluxcore.api.session import Session
     from fluxcore.api.shared import from_arrow, read, sql
     from fluxcore.api.stream import Stream
+    from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
     from fluxcore.core.process import ProcessFunction, list_state, map_state, value
+    from fluxcore.core.watermarks import WatermarkGenerator
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
 __version__ = "0.1.0"
@@ -55,6 +57,11 @@ _PLACES = {
     "sql": ("api.shared", "sql"),
     "read": ("api.shared", "read"),
     "from_arrow": ("api.shared", "from_arrow"),
+    "bounded": ("api.watermarks", "bounded"),
+    "ingestion_time": ("api.watermarks", "ingestion_time"),
+    "monotonous": ("api.watermarks", "monotonous"),
+    "punctuated": ("api.watermarks", "punctuated"),
+    "WatermarkGenerator": ("core.watermarks", "WatermarkGenerator"),
     "cumulate": ("api.windows", "cumulate"),
     "hop": ("api.windows", "hop"),
     "session": ("api.windows", "session"),

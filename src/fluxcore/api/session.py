@@ -11,17 +11,14 @@ import pyarrow as pa
 
 from fluxcore.api.stream import Stream
 from fluxcore.api.target import find_target
+from fluxcore.api.watermarks import with_watermark
 from fluxcore.core import registry
-from fluxcore.core.duration import duration_ms
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
-from fluxcore.core.types import IntervalType, TimestampType
 from fluxcore.errors import ScriptError, nearest
-from fluxcore.expr import build
-from fluxcore.expr.nodes import ColumnRef, Literal
 from fluxcore.plan import nodes
-from fluxcore.sql.catalog import Catalog
+from fluxcore.sql.catalog import COMMON_OPTIONS, Catalog
 from fluxcore.sql.script import (
     BoundScript,
     CommandReply,
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from fluxcore.api.target import RunningJob, Target
+    from fluxcore.api.watermarks import Watermark
     from fluxcore.core.ports import Sink
 
 
@@ -177,12 +175,14 @@ class Session:
         data: pa.Table | pa.RecordBatch | Sequence[pa.RecordBatch] | pa.RecordBatchReader,
         *,
         name: str = "data",
-        watermark: tuple[str, str] | None = None,
+        watermark: Watermark | None = None,
         endless: bool = False,
     ) -> Stream:
         """Return the stream of Arrow data in memory, also as a table ``name`` for SQL. Nothing is copied.
 
-        ``watermark``: the event-time column and how far out of order its rows may come, such as ``("ts", "5 s")``.
+        ``watermark``: the event-time column and how far out of order its rows may come, such as ``("ts", "5 s")``; or a
+        strategy in place of the duration: ``fx.bounded``, ``fx.monotonous``, ``fx.punctuated``, a term, a function or a
+        ``fx.WatermarkGenerator``; or ``fx.ingestion_time()`` for the time at which rows come in.
         A ``RecordBatchReader`` is read once, batch by batch as it gives them; say ``endless`` when it never ends.
         """
         if isinstance(data, pa.Table):
@@ -204,12 +204,13 @@ class Session:
         schema: pa.Schema | Schema,
         format: str | None = None,
         name: str | None = None,
-        watermark: tuple[str, str] | None = None,
+        watermark: Watermark | None = None,
         options: Mapping[str, str] | None = None,
     ) -> Stream:
         """Return the stream of a file or folder, also as a table for SQL (named after the file unless ``name`` is given).
 
-        ``format`` csv, json or parquet, by the suffix when left out; ``options`` as in ``WITH (...)``.
+        ``format`` csv, json or parquet, by the suffix when left out; ``options`` as in ``WITH (...)``; ``watermark`` as in
+        :meth:`from_arrow`.
         """
         place = Path(path)
         suffixes = {".csv": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json", ".parquet": "parquet"}
@@ -220,13 +221,11 @@ class Session:
         given = {"connector": "filesystem", "path": str(place), "format": chosen, **(options or {})}
         return self._register(name or place.stem, found, given, watermark)
 
-    def _register(
-        self, name: str, schema: Schema, options: Mapping[str, str], watermark: tuple[str, str] | None
-    ) -> Stream:
-        time = schema.find(watermark[0]) if watermark is not None else None
+    def _register(self, name: str, schema: Schema, options: Mapping[str, str], watermark: Watermark | None) -> Stream:
+        time = schema.find(watermark[0]) if isinstance(watermark, tuple) else None
         description = TableDescription(name, schema, options, time_column=time)
         connector = registry.connector(options["connector"])
-        known = {option.name for option in connector.options_for(options)} | {"connector"}
+        known = {option.name for option in (*COMMON_OPTIONS, *connector.options_for(options))}
         for key in options:
             if key not in known:
                 hint = nearest(key, known)
@@ -234,26 +233,9 @@ class Session:
         connector.validate(description)
         node: nodes.Node = nodes.Scan(description, tuple(range(len(schema))))
         if watermark is not None:
-            node = _watermark(node, *watermark)
+            node = with_watermark(node, watermark)
         self.catalog.register(name, node)
         return Stream(self, node)
-
-
-def _watermark(node: nodes.Node, column: str, delay: str) -> nodes.Node:
-    index = node.schema.find(column)
-    if index is None:
-        hint = nearest(column, node.schema.names)
-        raise ScriptError("FX-API-0001", f"there is no column '{column}'", hint=hint)
-    type_ = node.schema[index].type
-    if not isinstance(type_, TimestampType):
-        raise ScriptError("FX-API-0010", f"column '{column}' is {type_.name()}, an event time must be a TIMESTAMP")
-    try:
-        milliseconds = duration_ms(delay)
-    except ValueError as error:
-        raise ScriptError("FX-API-0003", str(error)) from error
-    here = ColumnRef(index=index, name=column, type=type_)
-    lag = Literal(type=IntervalType(months=False, nullable=False), value=milliseconds)
-    return nodes.AssignWatermark(node, index, build.call("-", [here, lag]))
 
 
 def _from_command_line() -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BIGINT, TimestampType
@@ -146,10 +146,15 @@ class Filter(OneInput):
 
 @dataclass(frozen=True)
 class AssignWatermark(OneInput):
-    """Makes column ``column`` the event-time attribute; each row's watermark candidate is ``expr`` (a timestamp)."""
+    """Makes column ``column`` the event-time attribute; each row's watermark candidate is ``expr`` (a timestamp).
+
+    With a ``generator`` it is what that says instead: a function of the batch's event times (ms) and the batch, or a
+    ``WatermarkGenerator`` of which each split has a copy.
+    """
 
     column: int
     expr: Expr
+    generator: Any = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -158,7 +163,9 @@ class AssignWatermark(OneInput):
         return Schema.of(columns)
 
     def describe(self) -> str:
-        return f"AssignWatermark({self.input.schema[self.column].name}, {show(self.expr, self.input.schema)})"
+        name = getattr(self.generator, "__name__", type(self.generator).__name__)
+        how = show(self.expr, self.input.schema) if self.generator is None else name
+        return f"AssignWatermark({self.input.schema[self.column].name}, {how})"
 
 
 def _time_of(expr: Expr, source: Schema) -> TimeKind | None:

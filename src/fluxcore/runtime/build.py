@@ -46,6 +46,7 @@ from fluxcore.runtime.source_stage import SourceStage
 from fluxcore.runtime.spread import Spread, spread_of, spread_through
 from fluxcore.runtime.task import Task
 from fluxcore.runtime.values import ValuesSource
+from fluxcore.runtime.watermarks import splits_in_order
 from fluxcore.state.backend import MemoryStateBackend
 from fluxcore.state.keygroups import rows_of_tasks
 from fluxcore.state.keygroups import tasks_of as tasks_of_keys
@@ -136,6 +137,8 @@ class _Builder:
             predicate = compile_predicate(node.condition, settings)
             return self._map(node, number, lambda batch: batch.filter(predicate(batch.data)))
         if isinstance(node, AssignWatermark):
+            for scan in splits_in_order(node):
+                self._stages[scan].in_order = True
             return self._map(node, number, watermark_function(node, settings))
         if isinstance(node, AssignWindow) and node.window.kind is not WindowKind.SESSION:
             return self._map(node, number, window_function(node))

@@ -12,6 +12,7 @@ from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.runtime.watermarks import generator_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,8 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
 
     Raises, when it runs: ``DataError`` FX-RUN-0201 for a NULL event time.
     """
+    if node.generator is not None:
+        return generator_function(node)
     compute = compile_expr(node.expr, settings)
     type_ = node.expr.type
     assert isinstance(type_, TimestampType)

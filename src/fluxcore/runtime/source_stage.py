@@ -21,6 +21,7 @@ from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.nodes import MapNode, Outlet, Receiver, errors_of
 from fluxcore.runtime.ticker import Ticker
 from fluxcore.runtime.waits import WAITS
+from fluxcore.runtime.watermarks import CURRENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,6 +76,7 @@ class SourceStage:
         self.idle_timeout_s: float | None = None
         self.first: list[SourceStage] = []
         self.ended = threading.Event()
+        self.in_order = False
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
@@ -137,7 +139,8 @@ class SourceStage:
 
     def _next(self) -> tuple[_Split, int, Any] | None:
         """Return a split, a number and the raw unit of that number; None when every split was read to its end."""
-        limit = BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
+        # where something follows the rows of a split, one block is worked on after the other
+        limit = 1 if self.in_order else BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
         while not self._cancelled.is_set():
             with self._changed:
                 states = self._active()
@@ -235,6 +238,7 @@ class SourceStage:
             self.metrics.batches_in += 1
             self.metrics.rows_out += batch.rows
             self.metrics.bytes_out.total += batch.nbytes
+        CURRENT.split = (id(self), state.number)
         slices: list[list[_Work]] = []
         for first in range(0, batch.rows, BATCH_ROWS):
             work: list[_Work] = []

@@ -85,7 +85,7 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, Filter):
         return [below | columns_of(node.condition)]
     if isinstance(node, AssignWatermark):
-        return [below | {node.column} | columns_of(node.expr)]
+        return [set(range(width)) if node.generator else below | {node.column} | columns_of(node.expr)]
     if isinstance(node, StampTime):
         return [below | {node.column}]
     if isinstance(node, AssignWindow):
