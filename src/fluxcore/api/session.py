@@ -18,7 +18,7 @@ from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.plan import nodes
-from fluxcore.sql.catalog import COMMON_OPTIONS, Catalog
+from fluxcore.sql.catalog import COMMON_OPTIONS, Catalog, check_alignment
 from fluxcore.sql.script import (
     BoundScript,
     CommandReply,
@@ -230,6 +230,7 @@ class Session:
             if key not in known:
                 hint = nearest(key, known)
                 raise ScriptError("FX-SQL-0511", f"the connector has no option '{key}'", hint=hint)
+        check_alignment(description)
         connector.validate(description)
         node: nodes.Node = nodes.Scan(description, tuple(range(len(schema))))
         if watermark is not None:

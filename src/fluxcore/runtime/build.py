@@ -41,7 +41,7 @@ from fluxcore.runtime.operators import recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
 from fluxcore.runtime.reading_order import independent
 from fluxcore.runtime.recipe import Recipe, plain
-from fluxcore.runtime.scans import idle_timeout_s, source_of
+from fluxcore.runtime.scans import alignment_of, idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage
 from fluxcore.runtime.spread import Spread, spread_of, spread_through
 from fluxcore.runtime.task import Task
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
     from fluxcore.core.time import Clock
     from fluxcore.plan.nodes import Node
+    from fluxcore.runtime.alignment import AlignmentGroup
 
 _FUSED_TASKS_MAX = 2
 """Up to so many tasks, an operator whose rows arrive aggregated is one task: an exchange would cost more than it saves."""
@@ -107,6 +108,7 @@ class _Builder:
         self._parts = Parts()
         self._placed: dict[Node, _Placed] = {}
         self._stages: dict[Node, SourceStage] = {}
+        self._groups: dict[str, AlignmentGroup] = {}
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
         order = in_order([node for node, _ in roots])
@@ -126,6 +128,7 @@ class _Builder:
         if isinstance(node, Scan):
             stage = self._source(node.describe().split(", columns")[0] + ")", source_of(node, settings), number)
             stage.idle_timeout_s = idle_timeout_s(node, settings)
+            stage.alignment = alignment_of(node, self._groups)
             self._stages[node] = stage
             return _Placed([stage.out], number)
         if isinstance(node, Values):

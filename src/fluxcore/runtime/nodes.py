@@ -18,7 +18,7 @@ import numpy as np
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.control import End, Idle, Watermark
 from fluxcore.core.partial import Partial, Share, Tasks
-from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.metrics import NodeMetrics
@@ -221,6 +221,8 @@ class OperatorNode(Receiver):
         self._partials = partials
         self._ports: list[int] = []
         self._gate = Gate(0)
+        self._given = MIN_TIME_MS
+        self._idle = False
         self._open = 0
         self._ended: set[int] = set()
         metrics.counters = context.counters
@@ -246,6 +248,8 @@ class OperatorNode(Receiver):
 
     def push(self, source: int, batch: Batch | Partial) -> None:
         """Process rows, then advance to the watermark after them."""
+        self._gate.set_active(source)
+        self._wake_those_behind()
         steps = self._gate.steps(source, batch.steps)
         metrics = self.metrics
         metrics.take(batch)
@@ -263,12 +267,15 @@ class OperatorNode(Receiver):
 
     def watermark(self, source: int, ms: int) -> None:
         """Advance when the combined watermark rises."""
-        self._advance(self._gate.raise_to(source, ms))
+        combined = self._gate.raise_to(source, ms)
+        self._wake_those_behind()
+        self._advance(combined)
         self._measure()
 
     def idle(self, source: int) -> None:
-        """Leave the input out of the minimum."""
+        """Leave the input out of the minimum; when none is left that is active, those behind need not wait either."""
         self._advance(self._gate.set_idle(source))
+        self._pass_idleness_on()
 
     def end(self, source: int) -> None:
         """Finish when the last input has ended: plus infinity first, then the last rows, then the end."""
@@ -280,7 +287,9 @@ class OperatorNode(Receiver):
                 results = list(self.operator.port_ended(port))
             self._emit(results)
         self._advance(self._gate.end(source))
-        if self._open == 0:
+        if self._open:
+            self._pass_idleness_on()
+        else:
             self._tick(MAX_TIME_MS)
             with errors_of(self._context.name):
                 results = list(self.operator.finish())
@@ -317,8 +326,9 @@ class OperatorNode(Receiver):
             results = list(self.operator.advance(watermark))
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
+        self._given = self.operator.output_watermark(watermark)
         for outlet in self._outlets():
-            outlet.watermark(self.operator.output_watermark(watermark))
+            outlet.watermark(self._given)
 
     def _tick(self, now: int) -> None:
         due = self.operator.next_tick
@@ -329,6 +339,19 @@ class OperatorNode(Receiver):
             results = list(self.operator.tick(now))
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
+
+    def _pass_idleness_on(self) -> None:
+        if self._gate.is_idle and not self._idle:
+            self._idle = True
+            for outlet in self._outlets():
+                outlet.idle()
+
+    def _wake_those_behind(self) -> None:
+        """Let those behind wait for this piece again, if they were told that nothing comes."""
+        if self._idle and not self._gate.is_idle:
+            self._idle = False
+            for outlet in self._outlets():
+                outlet.watermark(self._given)
 
     def _outlets(self) -> tuple[Outlet, ...]:
         return (*self.sides.values(), self.out)

@@ -11,6 +11,7 @@ from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.nodes import columns_of
 from fluxcore.expr.pushdown import bounds
 from fluxcore.plan.nodes import Insert, Node, Scan
+from fluxcore.runtime.alignment import Alignment, AlignmentGroup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,15 @@ def idle_timeout_s(scan: Scan, settings: Settings) -> float | None:
     text = scan.table.options.get("scan.watermark.idle-timeout")
     milliseconds = duration_ms(text or settings.text("table.exec.source.idle-timeout"))
     return milliseconds / 1000 if milliseconds else None
+
+
+def alignment_of(scan: Scan, groups: dict[str, AlignmentGroup]) -> Alignment | None:
+    """Return how a scan's splits wait for others, if they do; ``groups`` are those of the job, by name."""
+    name = scan.table.options.get("scan.watermark.alignment.group")
+    if name is None:
+        return None
+    drift = duration_ms(scan.table.options["scan.watermark.alignment.max-drift"])
+    return Alignment(groups.setdefault(name, AlignmentGroup()), drift)
 
 
 def is_bounded(node: Node, settings: Settings) -> bool:

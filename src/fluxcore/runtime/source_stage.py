@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.ports import Signal
-from fluxcore.core.time import MAX_TIME_MS, SystemClock
+from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS, SystemClock
 from fluxcore.errors import Cancelled
 from fluxcore.limits import BATCH_ROWS, BLOCKS_IN_FLIGHT_PER_WORKER, IDLE_POLL_S
 from fluxcore.runtime.gate import Gate
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import Source, Split, SplitReader
     from fluxcore.core.time import Clock
+    from fluxcore.runtime.alignment import Alignment
     from fluxcore.runtime.metrics import NodeMetrics
 
 
@@ -63,6 +64,8 @@ class SourceStage:
     """A source, its worker threads, and the pieces of the chain right behind it.
 
     ``first`` are the stages that are read to their end before this one starts.
+    A split without rows for ``idle_timeout_s`` by the clock is not waited for until it has rows again. With ``in_order`` one
+    block of a split is worked on after the other; with an ``alignment`` splits that are too far ahead wait.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class SourceStage:
         self.first: list[SourceStage] = []
         self.ended = threading.Event()
         self.in_order = False
+        self.alignment: Alignment | None = None
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
@@ -95,6 +99,9 @@ class SourceStage:
         self._splits = [_Split(number, split) for number, split in enumerate(self.source.splits())]
         self._open_splits = len(self._splits)
         self._gates = {key: Gate(len(self._splits)) for key in self._boundaries(self.out)}
+        if self.alignment is not None and self._splits:
+            self.alignment.group.add_waker(self._wake)
+            self.alignment.group.set(self, MIN_TIME_MS)  # holds the others until a split is read
         if not self._splits:
             return [self._finish]
         work: list[Callable[[], None]] = [self._work] * self.workers
@@ -139,8 +146,7 @@ class SourceStage:
 
     def _next(self) -> tuple[_Split, int, Any] | None:
         """Return a split, a number and the raw unit of that number; None when every split was read to its end."""
-        # where something follows the rows of a split, one block is worked on after the other
-        limit = 1 if self.in_order else BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
+        limit = 1 if self._one_by_one else BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
         while not self._cancelled.is_set():
             with self._changed:
                 states = self._active()
@@ -148,11 +154,12 @@ class SourceStage:
                     return None
                 self._turn += 1
                 turn, progress = self._turn, self._progress
+            self._wake_group()
             waiting = False
             busy: _Split | None = None
             for index in range(len(states)):
                 state = states[(turn + index) % len(states)]
-                if state.taken - state.delivered >= limit:
+                if state.taken - state.delivered >= limit or self._must_wait(state):
                     waiting = True
                     continue
                 if not state.lock.acquire(blocking=False):
@@ -197,7 +204,35 @@ class SourceStage:
         while len(active) < room and self._next_unopened < len(self._splits):
             active.append(self._splits[self._next_unopened])
             self._next_unopened += 1
+            if self.alignment is not None:
+                self.alignment.group.set((self, active[-1].number), MIN_TIME_MS)
+        if self.alignment is not None and (active or self._next_unopened == len(self._splits)):
+            self.alignment.group.leave(self)
         return active
+
+    def _wake_group(self) -> None:
+        if self.alignment is not None:
+            self.alignment.group.wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._notify()
+
+    @property
+    def _one_by_one(self) -> bool:
+        """Return whether one block of a split is worked on after the other, because something follows its rows."""
+        return self.in_order or self.alignment is not None
+
+    def _must_wait(self, state: _Split) -> bool:
+        """Return whether a split is ahead of its group; it is not idle then, because nobody asks it for rows."""
+        alignment = self.alignment
+        if alignment is None or not alignment.group.is_ahead(self._mark(state), alignment.drift_ms):
+            return False
+        state.last_rows_at = self._clock.monotonic_s()
+        return True
+
+    def _mark(self, state: _Split) -> int:
+        return max((gate.mark(state.number) for gate in self._gates.values()), default=MIN_TIME_MS)
 
     def _take_and_release(self, state: _Split) -> tuple[_Split, int, Any] | None:
         try:
@@ -206,12 +241,12 @@ class SourceStage:
             state.lock.release()
 
     def _take(self, state: _Split) -> tuple[_Split, int, Any] | None:
-        if state.ended:
+        if state.ended or (self._one_by_one and state.taken > state.delivered):
             return None
         with errors_of(self.name):
             if state.reader is None:
                 state.reader = state.split.open()
-                state.last_rows_at = time.monotonic()
+                state.last_rows_at = self._clock.monotonic_s()
             unit = state.reader.take()
         if unit is Signal.NOTHING_NOW:
             self._check_idle(state)
@@ -222,8 +257,7 @@ class SourceStage:
             state.ended = True
             self._complete(state, number, None)
             return None
-        state.last_rows_at = time.monotonic()
-        state.idle = False
+        state.last_rows_at = self._clock.monotonic_s()
         return state, number, unit
 
     def _decode(self, state: _Split, unit: Any) -> list[list[_Work]]:
@@ -284,6 +318,8 @@ class SourceStage:
         if self._cancelled.is_set():
             raise Cancelled
         waited = WAITS.seconds
+        if state.idle:
+            self._set_active(state)
         for each in work:
             gate = self._gates[each.receiver, each.source]
             parts = each.receiver.parts(each.prepared)
@@ -295,6 +331,9 @@ class SourceStage:
                 self.metrics.watermark_ms = gate.combined
         with self._changed:
             self.metrics.backpressured_s += WAITS.seconds - waited
+        if self.alignment is not None and not state.idle:
+            self.alignment.group.set((self, state.number), self._mark(state))
+            self._wake_group()
 
     def _end_split(self, state: _Split) -> None:
         """End one split: it leaves the minimum of the watermarks; the last one ends the stage."""
@@ -307,8 +346,15 @@ class SourceStage:
             after = gate.end(state.number)
             if before < after < MAX_TIME_MS:
                 receiver.watermark(number, after)
+        if self.alignment is not None:
+            if self._next_unopened < len(self._splits):
+                self.alignment.group.set(self, MIN_TIME_MS)  # until the next one is read
+            self.alignment.group.leave((self, state.number))
+            self._wake_group()
         if self._open_splits == 0:
             self._finish()
+        else:
+            self._pass_idleness_on()
 
     def _finish(self) -> None:
         self._finished = True
@@ -339,14 +385,33 @@ class SourceStage:
     def _check_idle(self, state: _Split) -> None:
         if self.idle_timeout_s is None or state.idle:
             return
-        if time.monotonic() - state.last_rows_at < self.idle_timeout_s:
+        if self._clock.monotonic_s() - state.last_rows_at < self.idle_timeout_s:
             return
-        state.idle = True
         with self._deliver_lock:
+            if state.delivered < state.taken:
+                return  # rows are on their way
+            state.idle = True
             for (receiver, number), gate in self._gates.items():
                 before = gate.combined
                 after = gate.set_idle(state.number)
                 if after > before:
                     receiver.watermark(number, after)
-                if all(each.idle or each.ended for each in self._splits):
-                    receiver.idle(number)
+            if self.alignment is not None:
+                self.alignment.group.leave((self, state.number))
+                self._wake_group()
+            self._pass_idleness_on()
+
+    def _pass_idleness_on(self) -> None:
+        """Tell those behind when none of the splits is to be waited for; called with the lock of deliveries."""
+        for (receiver, number), gate in self._gates.items():
+            if gate.is_idle:
+                receiver.idle(number)
+
+    def _set_active(self, state: _Split) -> None:
+        """Let an idle split count again, before its rows are handed on; those behind learn of it by a watermark."""
+        state.idle = False
+        for (receiver, number), gate in self._gates.items():
+            was_idle = gate.is_idle
+            gate.set_active(state.number)
+            if was_idle:
+                receiver.watermark(number, gate.combined)

@@ -23,6 +23,28 @@ COMMON_OPTIONS = (
         "duration",
         help="After how long without rows a split stops holding the watermark.",
     ),
+    Option(
+        "scan.watermark.alignment.group",
+        help="Sources of a job with the same group wait for each other: see max-drift.",
+    ),
+    Option(
+        "scan.watermark.alignment.max-drift",
+        "duration",
+        help="How far the watermark of a split may be ahead of the smallest one of the group before its reading pauses.",
+    ),
+    Option(
+        "scan.watermark.alignment.update-interval",
+        "duration",
+        default="1 s",
+        help="Accepted for Flink's sake; watermarks are compared before each block.",
+    ),
+    Option(
+        "scan.watermark.emit.strategy",
+        "enum",
+        default="on-event",
+        choices=("on-event", "on-periodic"),
+        help="Accepted for Flink's sake; the watermark always rises row by row, as with on-event.",
+    ),
 )
 """Options of every table."""
 
@@ -141,7 +163,17 @@ def check_options(table: TableDescription) -> None:
         if option.required and option.name not in table.options:
             message = f"connector '{name}' needs the option '{option.name}'"
             raise ScriptError("FX-SQL-0512", message, span=table.span, hint=option.help or None)
+    check_alignment(table)
     connector.validate(table)
+
+
+def check_alignment(table: TableDescription) -> None:
+    """Check that a group of aligned sources comes with a drift. Raises ``ScriptError`` FX-SQL-0512."""
+    group, drift = "scan.watermark.alignment.group", "scan.watermark.alignment.max-drift"
+    for given, missing in ((group, drift), (drift, group)):
+        if given in table.options and missing not in table.options:
+            message = f"the option '{given}' needs '{missing}'"
+            raise ScriptError("FX-SQL-0512", message, span=table.spans.get(given) or table.span)
 
 
 def _by_pattern(key: str, known: Mapping[str, Option]) -> Option | None:

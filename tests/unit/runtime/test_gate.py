@@ -22,7 +22,10 @@ def test_idle_and_ended_inputs_leave_the_minimum() -> None:
     gate.raise_to(1, 10)
     assert gate.set_idle(2) == 10
     assert gate.end(1) == 100
-    assert gate.end(0) == MAX_TIME_MS
+    assert gate.end(0) == 100, "the idle input may come back"
+    assert gate.is_idle
+    assert gate.end(2) == MAX_TIME_MS
+    assert not gate.is_idle
 
 
 def test_an_input_that_comes_back_never_lowers_the_watermark() -> None:

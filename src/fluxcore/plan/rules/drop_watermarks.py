@@ -12,6 +12,7 @@ from fluxcore.plan.nodes import (
     Over,
     Process,
     Rank,
+    Scan,
     TemporalJoin,
     TimeSort,
     WindowAggregate,
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
     """Return the plans without the watermarks above which no node in any of them works in event time.
 
-    A watermark that one consumer of a shared scan needs stays for all, so that the scan stays shared.
+    A watermark that one consumer of a shared scan needs stays for all, so that the scan stays shared. Those of sources that
+    wait for each other stay too.
     """
     needed: set[Node] = set()
     for node in in_order(roots):
+        if isinstance(node, AssignWatermark) and _is_aligned(node):
+            needed.add(node)
         if _works_in_event_time(node):
             needed.update(each for each in in_order([node]) if isinstance(each, AssignWatermark))
 
@@ -38,6 +42,11 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
         return node.input if isinstance(node, AssignWatermark) and node not in needed else node
 
     return rewrite(roots, change)
+
+
+def _is_aligned(node: Node) -> bool:
+    options = (each.table.options for each in in_order([node]) if isinstance(each, Scan))
+    return any("scan.watermark.alignment.group" in each for each in options)
 
 
 def _works_in_event_time(node: Node) -> bool:
