@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.fold import fold
-from fluxcore.expr.nodes import Expr
+from fluxcore.expr.nodes import Call, Cast, Expr
 from fluxcore.plan.columns import references
-from fluxcore.plan.nodes import AssignWatermark, Insert, Node, Project, Scan
+from fluxcore.plan.nodes import AssignWatermark, Insert, Node, Project, Scan, StampTime
+from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.catalog import check_options
 from fluxcore.sql.scope import Scope
-
-if TYPE_CHECKING:
-    from fluxcore.sql import ast
 
 
 def bind_table(tree: ast.CreateTable) -> tuple[TableDescription, Node]:
@@ -100,11 +96,25 @@ def _watermark(tree: ast.CreateTable, node: Node) -> Node:
         message = f"a watermark needs a TIMESTAMP(3) or TIMESTAMP_LTZ(3) column, and '{name}' is {type_.name()}"
         hint = f"compute one: t AS CAST({name} AS TIMESTAMP(3))"
         raise ScriptError("FX-SQL-0408", message, span=span, hint=hint)
+    if _is_clock(node, index):
+        if not isinstance(expression, ast.Name) or expression.parts != (name,):
+            message = "the time of ingestion never comes out of order"
+            hint = f"WATERMARK FOR {name} AS {name}"
+            raise ScriptError("FX-SQL-0409", message, span=expression.span, hint=hint)
+        return StampTime(node, index)
     expr = fold(ExpressionBinder(Scope.of(node.schema), place="in WATERMARK").bind(expression))
     if not isinstance(expr.type, TimestampType):
         message = f"the watermark must be a TIMESTAMP, and this is {expr.type.name()}"
         raise ScriptError("FX-SQL-0409", message, span=expression.span)
     return AssignWatermark(node, index, expr)
+
+
+def _is_clock(node: Node, index: int) -> bool:
+    """Return whether a column is computed from the clock: PROCTIME(), converted or not."""
+    expr = node.exprs[index] if isinstance(node, Project) else None
+    while isinstance(expr, Cast):
+        expr = expr.arg
+    return isinstance(expr, Call) and expr.function == "PROCTIME"
 
 
 def bind_insert(tree: ast.Insert, table: TableDescription, query: Node) -> Insert:
