@@ -28,6 +28,12 @@ BLOCKS_IN_FLIGHT_PER_WORKER: Final = 2
 EXPIRY_SLOTS_MIN: Final = 1024
 """Slots of a table with a lifetime that each batch looks at, besides twice as many as it has rows, for what is over."""
 
+EXPIRY_TICK_SLOTS: Final = 1_048_576
+"""Slots of a table with a lifetime that are looked at when the clock says so while no rows come."""
+
+EXPIRY_TICK_MS_MIN: Final = 1_000
+"""The shortest time between two such looks."""
+
 SWITCH_INTERVAL_S: Final = 0.0005
 """Interpreter switch interval while a job runs; the default of 5 ms costs 2 ms at every hand-over."""
 

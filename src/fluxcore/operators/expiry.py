@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fluxcore.limits import EXPIRY_SLOTS_MIN
+from fluxcore.core.ports import Operator
+from fluxcore.limits import EXPIRY_SLOTS_MIN, EXPIRY_TICK_MS_MIN, EXPIRY_TICK_SLOTS
 from fluxcore.operators.expiry_kernels import mark_known
 
 if TYPE_CHECKING:
-    from fluxcore.core.batch import Bools, Int64s
+    from collections.abc import Callable, Sequence
+
+    from fluxcore.core.batch import Batch, Bools, Int64s
     from fluxcore.core.ports import KeyedTable, RowTable
     from fluxcore.core.time import Clock
 
@@ -52,6 +55,11 @@ class Expiry:
         over: Bools = (touched > 0) & (touched <= self._now - self._ttl)
         return over
 
+    @property
+    def next_sweep(self) -> int | None:
+        """Return when (ms) to look for what is over, though no rows come; None while there is nothing."""
+        return self._now + max(self._ttl // 8, EXPIRY_TICK_MS_MIN) if self._table.count else None
+
     def sweep(self, rows: int) -> Int64s:
         """Return those out of their lifetime among the next slots: some, and twice as many as a batch has ``rows``."""
         high = self._table.high
@@ -61,6 +69,31 @@ class Expiry:
         self._next = min(high, first + EXPIRY_SLOTS_MIN + 2 * rows)
         slots = np.arange(first, self._next)
         return slots[self.over(slots)]
+
+
+class AgingOperator(Operator):
+    """An operator whose state may have a lifetime: it looks for what is over also while no rows come."""
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[Int64s], None]]]:
+        """Return what has a lifetime, and how slots of it are forgotten."""
+        return ()
+
+    @property
+    def ticks(self) -> bool:
+        """Return whether anything has a lifetime."""
+        return bool(self.aging())
+
+    @property
+    def next_tick(self) -> int | None:
+        """Return when to look for what is over."""
+        return min((at for each, _ in self.aging() if (at := each.next_sweep) is not None), default=None)
+
+    def tick(self, now: int) -> Sequence[Batch]:  # noqa: ARG002
+        """Forget what is over, without a word."""
+        for expiry, forget in self.aging():
+            expiry.begin()
+            forget(expiry.sweep(EXPIRY_TICK_SLOTS // 2))
+        return ()
 
 
 def known_rows(counts: Int64s, slots: Int64s, weights: Int64s) -> Bools:

@@ -10,18 +10,17 @@ import pyarrow as pa
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.frozen import keyed
-from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.expiry import TOUCHED, Expiry, known_rows
+from fluxcore.operators.expiry import TOUCHED, AgingOperator, Expiry, known_rows
 from fluxcore.operators.rows import number_state
 from fluxcore.operators.sort_words import equality_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -46,7 +45,7 @@ class GroupAggregateOptions:
     ttl_ms: int | None = None
 
 
-class GroupAggregateOperator(Operator):
+class GroupAggregateOperator(AgingOperator):
     """Gives, for each group that a batch touches, its old row with weight -1 and its new row with weight +1.
 
     Without keys there is one group, which exists even when no row came. With a lifetime each batch repeats the rows of its
@@ -103,6 +102,10 @@ class GroupAggregateOperator(Operator):
             return ()
         steps = batch.steps_for(np.full(changes.rows, batch.rows - 1)) if batch.steps is not None else None
         return [changes.with_steps(steps)]
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[NDArray[np.int64]], None]]]:
+        """Return the groups, if they have a lifetime."""
+        return () if self._expiry is None else ((self._expiry, self._forget),)
 
     def finish(self) -> Sequence[Batch]:
         """Return the final rows, where only those were asked for; the row of no keys comes even for no input."""

@@ -144,7 +144,7 @@ class _Builder:
                 self._stages[scan].in_order = True
             return self._map(node, number, watermark_function(node, settings))
         if isinstance(node, AssignWindow) and node.window.kind is not WindowKind.SESSION:
-            return self._map(node, number, window_function(node))
+            return self._map(node, number, window_function(node, settings))
         if isinstance(node, StampTime):
             return self._clock(node, number)
         if isinstance(node, SideOutput):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
@@ -37,7 +36,7 @@ from fluxcore.plan.nodes import (
     WindowKind,
 )
 from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
-from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
+from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_local_windows, refuse_nested
 from fluxcore.runtime.scans import is_bounded
 from fluxcore.state.backend import MemoryStateBackend
 
@@ -63,6 +62,7 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case WindowAggregate():
             return _window_aggregate(node, settings)
         case AssignWindow():
+            refuse_local_windows(node.input.schema[node.window.time].type, settings)
             return _assign_session(node)
         case Aggregate():
             return _aggregate(node, final_only=final_only)
@@ -89,11 +89,7 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     spec, source = node.spec, node.input.schema
     attached = isinstance(node.window, Attached)
     time = node.window.end if isinstance(node.window, Attached) else node.window.time
-    type_ = source[time].type
-    if isinstance(type_, TimestampType) and type_.local and settings.text("table.local-time-zone") != "UTC":
-        raise not_supported(
-            "windows over TIMESTAMP_LTZ in another zone than UTC", hint="SET 'table.local-time-zone' = 'UTC'"
-        )
+    refuse_local_windows(source[time].type, settings)
     if spec.kind is WindowKind.SESSION and not attached:
         return _session_aggregate(node, spec)
     ends_alone = spec.kind is not WindowKind.SESSION

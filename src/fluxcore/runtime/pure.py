@@ -12,6 +12,7 @@ from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.runtime.recipe import refuse_local_windows
 from fluxcore.runtime.watermarks import generator_function
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
     return assign
 
 
-def window_function(node: AssignWindow) -> Callable[[Batch], Batch]:
-    """Return the function that gives each row once per window; sessions are no function of a row alone."""
+def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch], Batch]:
+    """Return the function that gives each row once per window; sessions are no function of a row alone.
+
+    Raises: ``ScriptError`` FX-SQL-0900 for windows in local time.
+    """
     window = node.window
+    refuse_local_windows(node.input.schema[window.time].type, settings)
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
     return assign_windows(
         AssignOptions(AssignKind(window.kind.value), window.time, window.size, window.slide, schema, window.offset)

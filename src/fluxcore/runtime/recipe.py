@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import ArrayType, MapType, RowType
+from fluxcore.core.types import ArrayType, MapType, RowType, TimestampType
 from fluxcore.errors import not_supported
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from fluxcore.core.partial import Partial
     from fluxcore.core.ports import Operator
     from fluxcore.core.schema import Schema
+    from fluxcore.core.settings import Settings
+    from fluxcore.core.types import DataType
     from fluxcore.plan.nodes import Node
 
 
@@ -49,6 +51,16 @@ def operator_name(node: Node) -> str:
 def plain(schema: Schema) -> pa.Schema:
     """Return the Arrow schema with all fields nullable: outer joins and coercions must never trip over a flag."""
     return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
+
+
+def refuse_local_windows(time: DataType, settings: Settings) -> None:
+    """Refuse windows whose bounds would be those of a local time that isn't UTC.
+
+    Raises: ``ScriptError`` FX-SQL-0900.
+    """
+    if isinstance(time, TimestampType) and time.local and settings.text("table.local-time-zone") != "UTC":
+        hint = "SET 'table.local-time-zone' = 'UTC'"
+        raise not_supported("windows over TIMESTAMP_LTZ in another zone than UTC", hint=hint)
 
 
 def refuse_nested(node: Node, what: str) -> None:

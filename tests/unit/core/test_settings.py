@@ -34,7 +34,7 @@ def test_defaults(tmp_path: Path) -> None:
         ("table.local-time-zone", "Mars/Olympus", "FX-SET-0002"),
         ("execution.runtime-mode", "magic", "FX-SET-0002"),
         ("table.exec.source.idle-timeout", "a while", "FX-SET-0002"),
-        ("table.exec.state.ttl", "1 h", "FX-SET-0001"),
+        ("table.exec.state.ttl", "an hour", "FX-SET-0002"),
     ],
 )
 def test_wrong_settings_are_refused(key: str, value: str, code: str) -> None:

@@ -2,64 +2,104 @@
 
 from __future__ import annotations
 
+import time
+
 import pyarrow as pa
 import pytest
 
 import fluxcore as fx
 from fluxcore.api.session import Session
+from fluxcore.connectors.collect import QueueSink
+from fluxcore.core.time import ScriptedClock
 from fluxcore.runtime.execute import EmbeddedTarget
 
-
-class Hand:
-    """A clock that goes on by ``step`` at each look."""
-
-    def __init__(self, step):
-        self.now, self.step = 0, step
-
-    def now_ms(self):
-        self.now += self.step
-        return self.now
-
-    def monotonic_s(self):
-        return self.now / 1000
+ROWS = (("a", 1), ("a", 2), ("b", 3), ("a", 4))
 
 
-def session(**settings):
+def session(clock=None, step=6_000, **settings):
+    """Return a session with a table ``t`` whose rows come so many ms after each other."""
     found = Session({"parallelism.default": "1", **settings})
-    # each batch is 6 s after the one before
-    batches = [pa.RecordBatch.from_pydict({"k": [k], "v": [v]}) for k, v in (("a", 1), ("a", 2), ("b", 3), ("a", 4))]
-    found.from_arrow(batches, name="t")
+
+    def batches():
+        for k, v in ROWS:
+            if clock is not None:
+                clock.advance(step)
+            yield pa.RecordBatch.from_pydict({"k": [k], "v": [v]})
+
+    schema = pa.schema({"k": pa.string(), "v": pa.int64()})
+    found.from_arrow(pa.RecordBatchReader.from_batches(schema, batches()), name="t")
     return found
 
 
-def changes(found, node, step=6_000):
-    target = EmbeddedTarget(Hand(step))
-    return [
-        tuple(row.values())
-        for batch in target.iterate(node, found.settings, changelog=True)
-        for row in batch.to_pylist()
-    ]
+def changes(query, step=6_000, **settings):
+    """Return the changelog of a query, or of what a function makes of a session."""
+    clock = ScriptedClock(1)
+    found = session(clock, step, **settings)
+    stream = query(found) if callable(query) else found.sql(query)
+    batches = EmbeddedTarget(clock).iterate(stream.node, found.settings, changelog=True)
+    return [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
 
 
 COUNTED = "SELECT k, COUNT(*) AS n FROM t GROUP BY k"
 AFRESH = [("+I", "a", 1), ("-U", "a", 1), ("+U", "a", 2), ("+I", "b", 1), ("+I", "a", 1)]
 KEPT = [*AFRESH[:-1], ("-U", "a", 2), ("+U", "a", 3)]
+TTL = {"table.exec.state.ttl": "10 s"}
 
 
 def test_a_group_that_was_forgotten_starts_afresh():
-    found = session(**{"table.exec.state.ttl": "10 s"})
-    assert changes(found, found.sql(COUNTED).node) == AFRESH
-    assert changes(found, found.sql(COUNTED).node, step=1_000) == KEPT
+    assert changes(COUNTED, **TTL) == AFRESH
+    assert changes(COUNTED, step=1_000, **TTL) == KEPT
 
 
 def test_a_hint_wins_over_the_setting():
-    found = session(**{"table.exec.state.ttl": "10 s"})
     hinted = COUNTED.replace("SELECT", "SELECT /*+ STATE_TTL('t' = '0 s') */")
-    assert changes(found, found.sql(hinted).node) == KEPT
-    found = session()
-    assert changes(found, found.sql(COUNTED).node) == KEPT
-    assert changes(found, found.sql(hinted.replace("0 s", "10 s")).node) == AFRESH
-    assert changes(found, found.table("t").group_by("k", ttl="10 s").agg(n=fx.count()).node) == AFRESH
+    assert changes(hinted, **TTL) == KEPT
+    assert changes(COUNTED) == KEPT
+    assert changes(hinted.replace("0 s", "10 s")) == AFRESH
+    assert changes(lambda found: found.table("t").group_by("k", ttl="10 s").agg(n=fx.count())) == AFRESH
+
+
+def test_without_a_lifetime_nobody_looks_at_the_clock():
+    found, never = session(), ScriptedClock()
+    never.now_ms = never.wait = None
+    never.monotonic_s = lambda: 0.0
+    rows = list(EmbeddedTarget(never).iterate(found.sql(COUNTED).node, found.settings, changelog=True))
+    assert sum(batch.num_rows for batch in rows) == len(KEPT)
+
+
+def test_what_is_over_goes_while_no_rows_come():
+    clock, kept = ScriptedClock(1), []
+    found = Session({"parallelism.default": "1", "table.exec.state.ttl": "10 s"})
+
+    def state_rows():
+        return max(each.state_rows for each in jobs[0].metrics().operators)
+
+    def batches():
+        yield pa.RecordBatch.from_pydict({"k": ["a", "b", "c"], "v": [1, 2, 3]})
+        while not jobs or state_rows() < 3:
+            time.sleep(0)
+        for _ in range(3):
+            clock.advance(5_000, threads=1)
+            kept.append(state_rows())
+        yield pa.RecordBatch.from_pydict({"k": ["d"], "v": [4]})
+
+    schema = pa.schema({"k": pa.string(), "v": pa.int64()})
+    found.from_arrow(pa.RecordBatchReader.from_batches(schema, batches()), name="t")
+    jobs, sink = [], QueueSink()
+    jobs.append(EmbeddedTarget(clock).start([(found.sql(COUNTED).node, sink)], found.settings, changelog=True))
+    assert sum(batch.rows for batch in sink) == 4, "what is forgotten is forgotten without a word"
+    jobs[0].result()
+    assert kept == [3, 0, 0]
+
+
+def test_windows_in_another_zone_are_refused():
+    found = Session({"table.local-time-zone": "Europe/Berlin"})
+    data = pa.table({"ts": pa.array([1, 2], pa.timestamp("ms", "UTC"))})
+    found.from_arrow(data, name="t", watermark=("ts", "1 s"))
+    for window in ("TUMBLE", "SESSION"):
+        with pytest.raises(fx.ScriptError, match="another zone") as error:
+            found.sql(f"SELECT * FROM TABLE({window}(TABLE t, DESCRIPTOR(ts), INTERVAL '1' DAY))").to_arrow()
+        assert error.value.code == "FX-SQL-0900"
 
 
 def test_the_final_table_holds_what_was_said_of_both_lives():

@@ -48,6 +48,7 @@ class HeapExtreme(Accumulator):
         }
         self._table = state.table(name, keys, columns)
         self._gone = 0
+        self._owed = 0  # values that were taken back before they came: they stand in no heap
 
     def columns(self) -> dict[str, str]:
         """Return the heap's root."""
@@ -76,6 +77,7 @@ class HeapExtreme(Accumulator):
         self._gone += int((inside & (before > 0) & (after <= 0)).sum()) - int(
             (inside & (before <= 0) & (after > 0)).sum()
         )
+        self._owed += int((~inside & (after < 0)).sum()) - int((~inside & (before < 0)).sum())
         self._push(columns, touched[~inside & (after > 0)])
         self._table.delete(touched[~inside & (after == 0)])
         if self._gone > max(_DEAD_MIN, self._table.count // 2):
@@ -94,6 +96,7 @@ class HeapExtreme(Accumulator):
             count = kernels.settle(*heap, np.asarray(slots, np.int64), dead)
             popped = dead[:count]
             held["inside"][popped] = 0
+            self._owed += int((held["count"][popped] < 0).sum())
             self._table.delete(popped[held["count"][popped] == 0])
             self._gone -= count
             if count < len(dead):
@@ -110,6 +113,11 @@ class HeapExtreme(Accumulator):
     def forget(self, columns: Columns, slots: Int64s) -> None:
         """Drop the values of these slots."""
         self._table.delete(self._emptied(columns, slots))
+        if self._owed:
+            live, held = self._table.live_slots(), self._table.columns
+            owed = live[(held["inside"][live] == 0) & np.isin(held["owner"][live], slots)]
+            self._owed -= len(owed)
+            self._table.delete(owed)
 
     def freeze(self, columns: Columns, slots: Int64s, owner: str) -> dict[str, pa.RecordBatch]:  # noqa: ARG002
         """Return the values and their counts; the heaps are made again."""
@@ -129,6 +137,7 @@ class HeapExtreme(Accumulator):
         entries = self._table.upsert([owners, values])
         held["owner"][entries], held["count"][entries] = owners, np.asarray(counts)
         held["high"][entries], held["low"][entries] = self._words(values)
+        self._owed += int((held["count"][entries] < 0).sum())
         self._push(columns, entries[held["count"][entries] > 0])
 
     def _emptied(self, columns: Columns, slots: Int64s) -> Int64s:
@@ -155,7 +164,7 @@ class HeapExtreme(Accumulator):
         held["inside"][live] = 0
         self._push(columns, live[count > 0])
         self._table.delete(live[count == 0])
-        self._gone = 0
+        self._gone, self._owed = 0, int((count < 0).sum())
 
     def _words(self, values: pa.Array) -> tuple[Int64s, Any]:
         """Return two words that order the values, the best one first."""

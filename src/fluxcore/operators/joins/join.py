@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
-from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
+from fluxcore.operators.expiry import AgingOperator
 from fluxcore.operators.joins.join_side import JoinInput, JoinSide
 from fluxcore.operators.joins.logged_side import LoggedSide
 from fluxcore.operators.joins.residuals import Residual, padded
@@ -24,11 +24,12 @@ from fluxcore.operators.joins.window_join import JoinRows
 from fluxcore.operators.rows import watermark_state, watermarks_before
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
+    from fluxcore.operators.expiry import Expiry
 
 _ONE_SIDED = (JoinRows.SEMI, JoinRows.ANTI)
 
@@ -52,7 +53,7 @@ class JoinOptions:
     interval: tuple[int, int] | None = None
 
 
-class JoinOperator(Operator):
+class JoinOperator(AgingOperator):
     """Takes changelogs on both ports. NULL keys never match.
 
     Cost: a row costs its partners; taking one back is O(1) besides.
@@ -123,6 +124,10 @@ class JoinOperator(Operator):
             self._kept[1 - port] = False
             self._sides[1 - port].clear()
         return ()
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[Int64s], None]]]:
+        """Return what has a lifetime of both sides."""
+        return [each for side in self._sides if isinstance(side, JoinSide) for each in side.aging()]
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Forget rows whose interval is over, and give those of them that found no partner."""

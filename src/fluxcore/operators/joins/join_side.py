@@ -17,7 +17,7 @@ from fluxcore.operators.rows import times_ms
 from fluxcore.operators.sort_words import all_valid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.ports import KeyedTable, RowTable, StateBackend
@@ -113,6 +113,10 @@ class JoinSide:
         if self._expiry is not None:
             self._expiry.begin()
             self.remove(self._expiry.sweep(rows))
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[Int64s], None]]]:
+        """Return what has a lifetime, if anything has."""
+        return () if self._expiry is None else ((self._expiry, self.remove),)
 
     def touch(self, slots: Int64s) -> None:
         """Let the lives of rows begin anew, where they have one."""

@@ -8,16 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.frozen import keyed
-from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.chains import entries_of
-from fluxcore.operators.expiry import TOUCHED, Expiry
+from fluxcore.operators.expiry import TOUCHED, AgingOperator, Expiry
 from fluxcore.operators.ranking import top_n_kernels as kernels
 from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import is_lasting, lasting_words, stable_order, word_count
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Batch, Int64s
     from fluxcore.core.ports import OperatorContext
@@ -28,7 +27,7 @@ _SORTED_FROM = 32
 """From so many rows per partition on, a batch is sorted first, so that each list is walked once."""
 
 
-class TopNOperator(Operator):
+class TopNOperator(AgingOperator):
     """Ranks append-only rows per partition and gives a changelog of ranks ``first..last`` after each batch.
 
     A row that falls out, or whose appended number changes, is retracted; all retractions of a batch come before its new
@@ -98,6 +97,10 @@ class TopNOperator(Operator):
         result = [] if self._at_end else self._changes(gone, kept, before)
         self._rows.remove(gone)
         return result
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[Int64s], None]]]:
+        """Return the partitions, if they have a lifetime."""
+        return () if self._expiry is None else ((self._expiry, self._forget),)
 
     def finish(self) -> Sequence[Batch]:
         """Return the final rows by partition and rank, where only those were asked for."""

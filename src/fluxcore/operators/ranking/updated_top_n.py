@@ -8,16 +8,15 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.frozen import keyed
-from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
-from fluxcore.operators.expiry import TOUCHED, Expiry, known_rows
+from fluxcore.operators.expiry import TOUCHED, AgingOperator, Expiry, known_rows
 from fluxcore.operators.ranking.window_rank import changed_rows, rows_with_numbers
 from fluxcore.operators.sort_words import changes, order_words, stable_order
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Batch, Int64s
     from fluxcore.core.ports import OperatorContext
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("next", "prev", "part", "count", "arrived", "rank", "shown")
 
 
-class UpdatedTopNOperator(Operator):
+class UpdatedTopNOperator(AgingOperator):
     """Ranks the rows of a changelog per partition and gives a changelog of ranks ``first..last`` after each batch.
 
     All rows are kept, each once with how often it stands there, so that the next one comes up when one goes. Equal rows
@@ -79,6 +78,10 @@ class UpdatedTopNOperator(Operator):
         result = changed_rows(self._rows.key_columns, gone, come, self._options)
         self._drop(kept)
         return result
+
+    def aging(self) -> Sequence[tuple[Expiry, Callable[[Int64s], None]]]:
+        """Return the partitions, if they have a lifetime."""
+        return () if self._expiry is None else ((self._expiry, self._forget),)
 
     def finish(self) -> Sequence[Batch]:
         """Return the final rows by partition and rank, where only those were asked for."""
