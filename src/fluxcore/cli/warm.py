@@ -40,6 +40,11 @@ SELECT * FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts DESC) AS
 SELECT name, SPLIT_INDEX(name, ',', 0), COUNT(*), SUM(price), MAX(id) FROM {name} GROUP BY name, SESSION(ts, INTERVAL '2' SECOND);
 """
 
+_AGING = """
+SET 'table.exec.state.ttl' = '1 d';
+SELECT MAX(n) FROM (SELECT name, COUNT(*) AS n FROM a GROUP BY name);
+"""
+
 
 def warm() -> None:
     """Compile and cache the kernels of reading, aggregating, joining and ranking."""
@@ -54,6 +59,7 @@ def warm() -> None:
         for name, path, form in (("a", csv, "csv"), ("b", jsonl, "json")):
             session.execute_script(_TABLE.format(name=name, path=path, format=form))
             session.execute_script(_QUERIES.format(name=name), output=lambda _: CollectSink())
+        session.execute_script(_AGING, output=lambda _: CollectSink())
     tell(f"kernels are in {cache_folder()}")
 
 

@@ -112,8 +112,8 @@ def sessions(calls, keys=(K,)):
     return lambda: SessionAggregateOperator(SessionOptions(TYPES, TS, keys, calls, 5, pa.schema(names)))
 
 
-def joined(kind, *, append_only=True, interval=None, keys=(K,)):
-    sides = [JoinInput(SCHEMA, TYPES, keys, append_only, TS if interval else None) for _ in range(2)]
+def joined(kind, *, append_only=True, interval=None, keys=(K,), ttl_ms=None):
+    sides = [JoinInput(SCHEMA, TYPES, keys, append_only, TS if interval else None, ttl_ms) for _ in range(2)]
     output = SCHEMA if kind in (JoinRows.SEMI, JoinRows.ANTI) else BOTH
     residual = (
         Residual(apart, (TS, 6 + TS), 6) if interval else Residual(lambda b: pc.not_equal(*b.columns), (V, 6 + V), 6)
@@ -145,10 +145,10 @@ def lookup(*, right_ends, right_key=(), append_only=True):
     return lambda: LookupJoinOperator(LookupJoinOptions(True, left, right, types, BOTH, right_ends, right_key))
 
 
-def ranked(operator, *, numbered=False, window=False, **more):
+def ranked(operator, *, numbered=False, window=False, ttl_ms=None, **more):
     output = SCHEMA.append(pa.field("n", pa.int64())) if numbered else SCHEMA
     partition = (START, END, K) if window else (K,)
-    options = RankOptions(SCHEMA, output, partition, ORDER, 2, window_end=END if window else -1)
+    options = RankOptions(SCHEMA, output, partition, ORDER, 2, window_end=END if window else -1, ttl_ms=ttl_ms)
     return lambda: operator(options, *([] if window else [TYPES]), **more)
 
 
@@ -186,6 +186,8 @@ COUNTED = pa.schema([("k", pa.string()), ("n", pa.int64()), ("what", pa.string()
 ASSIGN = SessionAssignOptions(SCHEMA, TYPES, TS, (K,), 5, pa.schema([*SCHEMA, *WINDOW]))
 TWO = ((K,), (K,))
 ALONE = ((),)
+DAY_MS = 86_400_000
+
 CASES = {
     "group": Case(grouped(SIMPLE)),
     "group by two": Case(grouped(SIMPLE, (V, K)), ((V, K),)),
@@ -193,6 +195,7 @@ CASES = {
     "group at the end": Case(grouped(KEPT, at_end=True)),
     "group, updated": Case(grouped(BACK, append_only=False), updating=(True,)),
     "group, no keys": Case(grouped(BACK, (), append_only=False), ALONE, (True,)),
+    "group with a lifetime": Case(grouped(BACK, append_only=False, ttl_ms=DAY_MS), updating=(True,)),
     "tumble": Case(windowed(Slicing("TUMBLE", 10, 10), SIMPLE)),
     "hop": Case(windowed(Slicing("HOP", 12, 4), (*SIMPLE, *KEPT))),
     "cumulate": Case(windowed(Slicing("CUMULATE", 12, 4), SIMPLE, (K, V)), ((K, V),)),
@@ -204,6 +207,8 @@ CASES = {
     "rows with sessions": Case(lambda: SessionAssignOperator(ASSIGN)),
     **{f"join {kind.value}": Case(joined(kind), TWO) for kind in JoinRows},
     **{f"join {kind.value}, updated": Case(joined(kind, append_only=False), TWO, (True, True)) for kind in JoinRows},
+    "join with lifetimes": Case(joined(JoinRows.FULL, ttl_ms=DAY_MS), TWO),
+    "join with lifetimes, updated": Case(joined(JoinRows.FULL, append_only=False, ttl_ms=DAY_MS), TWO, (True, True)),
     "join without keys": Case(joined(JoinRows.INNER, keys=()), ((), ())),
     "interval join": Case(joined(JoinRows.FULL, interval=(-4, 6)), TWO),
     **{f"window join {kind.value}": Case(window_joined(kind), TWO) for kind in JoinRows},
@@ -214,6 +219,8 @@ CASES = {
     "lookup join that waits": Case(lookup(right_ends=True), TWO),
     "window rank": Case(ranked(WindowRankOperator, window=True, numbered=True), ((START, END, K),)),
     "top": Case(ranked(TopNOperator)),
+    "top with a lifetime": Case(ranked(TopNOperator, ttl_ms=DAY_MS)),
+    "updated top with a lifetime": Case(ranked(UpdatedTopNOperator, ttl_ms=DAY_MS), updating=(True,)),
     "top, numbered": Case(ranked(TopNOperator, numbered=True)),
     "top at the end": Case(ranked(TopNOperator, numbered=True, at_end=True)),
     "updated top": Case(ranked(UpdatedTopNOperator), updating=(True,)),
