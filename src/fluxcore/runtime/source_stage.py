@@ -174,6 +174,8 @@ class SourceStage:
                     taken = self._take_and_release(busy)
                     if taken is not None:
                         return taken
+                elif busy.reader is not None:  # another worker waits for its rows
+                    self._check_idle(busy)
                 continue
             self._pause(waiting, progress)
         raise Cancelled
@@ -245,8 +247,8 @@ class SourceStage:
             return None
         with errors_of(self.name):
             if state.reader is None:
-                state.reader = state.split.open()
                 state.last_rows_at = self._clock.monotonic_s()
+                state.reader = state.split.open()
             unit = state.reader.take()
         if unit is Signal.NOTHING_NOW:
             self._check_idle(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pyarrow as pa
 
@@ -134,6 +136,36 @@ def test_when_all_are_idle_those_behind_are_told_and_told_again():
     assert "idle" not in after
     assert after[0].startswith("watermark"), "it is active before its rows come"
     assert [each for each, _ in without_marks(after)] == [30, 40]
+
+
+def test_a_split_whose_reader_waits_for_rows_is_idle_too():
+    clock, parts, seen, go_on = Hand(), Parts(), Seen(), threading.Event()
+
+    class Waiting(Scripted):
+        def take(self):
+            if self.script:
+                return self.script.pop(0)
+            go_on.wait()
+            return Signal.END
+
+    class Watching(Scripted):
+        def take(self):
+            if len(self.script) == 2 and not stage._splits[0].idle:
+                clock.now = 3_001
+                return Signal.NOTHING_NOW
+            if not self.script:
+                go_on.set()
+            return self.script.pop(0) if self.script else Signal.END
+
+    source = Live([Waiting(0, [[10]], clock), Watching(1, [[5], [20], [30]], clock)])
+    stage = SourceStage("source", source, 2, parts.new_metrics(0, "source"), clock)
+    stage.idle_timeout_s = 3.0
+    marks = MapNode("mark", lambda b: b.with_steps(Steps.rising(np.asarray(b.column(0)))), parts.new_metrics(1, "mark"))
+    stage.out.add(marks)
+    marks.out.add(seen)
+    parts.sources.append(stage)
+    Job(parts).run()
+    assert without_marks(seen.what)[-1] == (30, 20)
 
 
 def test_rows_without_a_watermark_make_a_split_active():
