@@ -408,6 +408,10 @@ class StateBackend(Protocol):
         """Return the log ``name`` of rows that only ever come, with value columns (name -> NumPy dtype)."""
         ...
 
+    def close(self) -> None:
+        """Give the memory of all tables back."""
+        ...
+
 
 def no_side(tag: str, batch: Batch) -> None:
     """Take rows that an operator gives to a side output that nobody reads."""

@@ -314,8 +314,11 @@ class OperatorNode(Receiver):
             outlet.tick(now)
 
     def close(self) -> None:
-        """Let the operator give its resources back."""
-        self.operator.close()
+        """Let the operator give its resources back, and give back its state."""
+        try:
+            self.operator.close()
+        finally:
+            self._context.state.close()
 
     def _advance(self, watermark: int) -> None:
         if watermark <= self.metrics.watermark_ms:

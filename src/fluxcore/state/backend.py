@@ -41,3 +41,11 @@ class MemoryStateBackend:
         assert name not in self.logs, name
         self.logs[name] = RowLog(schema, columns)
         return self.logs[name]
+
+    def close(self) -> None:
+        """Give the memory of all tables back: a job's pieces refer to each other, and may be collected much later."""
+        for table in (*self.tables.values(), *self.row_tables.values(), *self.logs.values()):
+            table.close()
+        self.tables.clear()
+        self.row_tables.clear()
+        self.logs.clear()

@@ -91,6 +91,11 @@ class RowLog:
             self.columns[name] = reserve(column.dtype.str, column.shape)
         self._make()
 
+    def close(self) -> None:
+        """Give the memory back; the log can't be used any more."""
+        self.columns.clear()
+        vars(self).clear()
+
     def _make(self) -> None:
         self._chunks = Chunks(self.schema)
         self._keys = reserve("i8", (RESERVED_SLOTS,))

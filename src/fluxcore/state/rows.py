@@ -107,6 +107,11 @@ class RowTable:
             column[slots] = np.asarray(frozen.column(width + index))
         return slots
 
+    def close(self) -> None:
+        """Give the memory back; the table can't be used any more."""
+        self.columns.clear()
+        vars(self).clear()
+
 
 def _column(type_: pa.DataType) -> _Fixed | _Text | _Nested:
     if pa.types.is_string(type_) or pa.types.is_binary(type_):

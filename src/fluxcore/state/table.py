@@ -153,6 +153,11 @@ class KeyedTable:
             self.columns[name][slots] = np.asarray(frozen.column(name))
         return slots
 
+    def close(self) -> None:
+        """Give the memory back; the table can't be used any more."""
+        self.columns.clear()
+        vars(self).clear()
+
     def _text_places(self) -> list[tuple[int, Texts]]:
         return [(sum(self._widths[:number]), texts) for number, texts in self._texts.items()]
 
