@@ -328,7 +328,7 @@ def net(batches):
 
 
 @pytest.mark.parametrize("name", CASES)
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(
     events=EVENTS, cuts=st.sets(st.integers(0, 40)), freeze_at=st.integers(0, 16),
     before=st.integers(1, 3), after=st.integers(1, 3),
