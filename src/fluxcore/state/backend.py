@@ -44,7 +44,8 @@ class MemoryStateBackend:
 
     def close(self) -> None:
         """Give the memory of all tables back: a job's pieces refer to each other, and may be collected much later."""
-        for table in (*self.tables.values(), *self.row_tables.values(), *self.logs.values()):
+        tables: list[KeyedTable | RowTable | RowLog] = [*self.tables.values(), *self.row_tables.values()]
+        for table in (*tables, *self.logs.values()):
             table.close()
         self.tables.clear()
         self.row_tables.clear()
