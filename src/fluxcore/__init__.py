@@ -29,12 +29,19 @@ if TYPE_CHECKING:
     from fluxcore.api.expressions import smallest as min  # noqa: A004
     from fluxcore.api.expressions import total as sum  # noqa: A004
     from fluxcore.api.session import Session
-    from fluxcore.api.shared import from_arrow, read, sql
+    from fluxcore.api.shared import collect, from_arrow, read, run, sql
     from fluxcore.api.stream import Stream
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
-    from fluxcore.core.process import ProcessFunction, list_state, map_state, value
     from fluxcore.core.watermarks import WatermarkGenerator
+    from fluxcore.core.keyed_state import aggregating_state, list_state, map_state, reducing_state, value
+    from fluxcore.core.process import (
+        BroadcastFunction,
+        ProcessFunction,
+        TwoInputFunction,
+        broadcast_state,
+        output,
+    )
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
 __version__ = "0.1.0"
@@ -62,14 +69,22 @@ _PLACES = {
     "monotonous": ("api.watermarks", "monotonous"),
     "punctuated": ("api.watermarks", "punctuated"),
     "WatermarkGenerator": ("core.watermarks", "WatermarkGenerator"),
+    "collect": ("api.shared", "collect"),
+    "run": ("api.shared", "run"),
     "cumulate": ("api.windows", "cumulate"),
     "hop": ("api.windows", "hop"),
     "session": ("api.windows", "session"),
     "tumble": ("api.windows", "tumble"),
     "ProcessFunction": ("core.process", "ProcessFunction"),
-    "value": ("core.process", "value"),
-    "list_state": ("core.process", "list_state"),
-    "map_state": ("core.process", "map_state"),
+    "TwoInputFunction": ("core.process", "TwoInputFunction"),
+    "BroadcastFunction": ("core.process", "BroadcastFunction"),
+    "output": ("core.process", "output"),
+    "broadcast_state": ("core.process", "broadcast_state"),
+    "value": ("core.keyed_state", "value"),
+    "list_state": ("core.keyed_state", "list_state"),
+    "map_state": ("core.keyed_state", "map_state"),
+    "reducing_state": ("core.keyed_state", "reducing_state"),
+    "aggregating_state": ("core.keyed_state", "aggregating_state"),
     "FluxError": ("errors", "FluxError"),
     "ScriptError": ("errors", "ScriptError"),
     "JobError": ("errors", "JobError"),

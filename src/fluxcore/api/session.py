@@ -12,6 +12,7 @@ import pyarrow as pa
 from fluxcore.api.stream import Stream
 from fluxcore.api.target import find_target
 from fluxcore.api.watermarks import with_watermark
+from fluxcore.connectors.collect import CollectSink
 from fluxcore.core import registry
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Schema
@@ -161,6 +162,24 @@ class Session:
     def iterate(self, node: nodes.Node, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
         """Run a query and return its rows batch by batch."""
         yield from self.target.iterate(node, self.settings, changelog=changelog)  # holds the session, and its tables
+
+    def collect(self, *streams: Stream) -> tuple[pa.Table, ...]:
+        """Run several streams to their end in one job; return the rows of each. What they share is computed once."""
+        sinks = [CollectSink() for _ in streams]
+        roots = [(stream.node, sink) for stream, sink in zip(streams, sinks, strict=True)]
+        self.target.start(roots, self.settings).result()
+        return tuple(
+            stream.table_of([batch.data for batch in sink.batches]) for stream, sink in zip(streams, sinks, strict=True)
+        )
+
+    def start(self, outputs: Mapping[str, Stream]) -> RunningJob:
+        """Start one job that writes several streams into tables of the session, by the tables' names; return the job."""
+        inserts = [(nodes.Insert(stream.node, self.catalog.table(table)), None) for table, stream in outputs.items()]
+        return self.target.start(inserts, self.settings)
+
+    def run(self, outputs: Mapping[str, Stream]) -> None:
+        """Run one job that writes several streams into tables of the session, by the tables' names, to its end."""
+        self.start(outputs).result()
 
     def is_bounded(self, node: nodes.Node, settings: Settings | None = None) -> bool:
         """Return whether a plan ends by itself."""

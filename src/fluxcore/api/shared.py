@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.api.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
     from fluxcore.api.stream import Stream
 
 
@@ -30,3 +34,15 @@ def read(path: str, **options: Any) -> Stream:
 def from_arrow(data: Any, **options: Any) -> Stream:
     """Return the stream of Arrow data; see :meth:`fluxcore.api.session.Session.from_arrow`."""
     return shared_session().from_arrow(data, **options)
+
+
+def collect(*streams: Stream) -> tuple[pa.Table, ...]:
+    """Run several streams of one session in one job; return the rows of each, in order."""
+    return streams[0].session.collect(*streams) if streams else ()
+
+
+def run(outputs: Mapping[str, Stream]) -> None:
+    """Run one job that writes several streams of one session into its tables, by their names, to its end."""
+    session = next((stream.session for stream in outputs.values()), None)
+    if session is not None:
+        session.run(outputs)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.api.expressions import Aggregate, Term, col, named, term
+from fluxcore.api.processing import Broadcast, Connected, columns_of, side_output
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.schema import Column, Schema, TimeKind
-from fluxcore.core.types import BOOLEAN, IntervalType, TimestampType, same
+from fluxcore.core.types import BOOLEAN, IntervalType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import aggregates, build
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
@@ -24,11 +25,12 @@ from fluxcore.plan.joins import join
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pandas as pd
     import polars as pl
 
+    from fluxcore.api.processing import RowSchema
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
     from fluxcore.core.process import ProcessFunction
@@ -42,6 +44,11 @@ class Stream:
     def __init__(self, session: Session, node: nodes.Node) -> None:
         self._session = session
         self.node = node
+
+    @property
+    def session(self) -> Session:
+        """Return the session that the stream belongs to."""
+        return self._session
 
     @property
     def schema(self) -> Schema:
@@ -84,7 +91,7 @@ class Stream:
         function: ProcessFunction,
         *,
         by: str | Sequence[str] = (),
-        schema: pa.Schema | Mapping[str, pa.DataType],
+        schema: RowSchema,
         time: str | None = None,
     ) -> Stream:
         """Hand the rows to a function, key by key and row by row; return the rows that it gives.
@@ -92,15 +99,26 @@ class Stream:
         ``by``: the key columns; without any there is one key. ``schema``: the columns of the rows that come out; ``time`` is
         the one that is an event time, if any: its rows must not be older than the watermark. Raises ``ScriptError``.
         """
-        columns = Schema.from_arrow(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())))
-        if time is not None:
-            index = columns.find(time)
-            if index is None or not isinstance(columns[index].type, TimestampType):
-                raise ScriptError("FX-API-0002", f"'{time}' is no TIMESTAMP column of the rows that come out")
-            marked = replace(columns[index], time=TimeKind.EVENT)
-            columns = Schema.of(marked if place == index else each for place, each in enumerate(columns))
         keys = self._positions([by] if isinstance(by, str) else by)
-        return self._with(nodes.Process(self.node, function, keys, columns))
+        return self._with(nodes.Process(self.node, function, keys, columns_of(schema, time)))
+
+    def connect(self, other: Stream | Broadcast) -> Connected:
+        """Connect two streams whose rows one function takes: ``a.connect(b).process(function, by="user", schema=…)``.
+
+        With ``a.connect(b.broadcast())`` all rows of ``b`` come to each of the function's tasks.
+        """
+        return Connected(self, other)
+
+    def broadcast(self) -> Broadcast:
+        """Return the stream for :meth:`connect` to send all of its rows to every task."""
+        return Broadcast(self)
+
+    def side(self, name: str) -> Stream:
+        """Return the rows that the function of :meth:`process` gave to one of its side outputs.
+
+        Read together, by ``fx.collect`` or ``fx.run``, the stream and its sides are one job. Raises ``ScriptError`` FX-API-0020.
+        """
+        return self._with(side_output(self.node, name))
 
     def union(self, *others: Stream) -> Stream:
         """Return the rows of this stream and of others with the same columns, duplicates kept."""
@@ -251,9 +269,12 @@ class Stream:
 
     def to_arrow(self) -> pa.Table:
         """Run to the end and return the rows."""
-        schema = self.schema.arrow()
-        plain = pa.schema([pa.field(field.name, field.type) for field in schema])
-        return pa.Table.from_batches(list(self.batches()), schema=plain)
+        return self.table_of(list(self.batches()))
+
+    def table_of(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
+        """Return batches of the stream's rows as a table."""
+        plain = pa.schema([pa.field(field.name, field.type) for field in self.schema.arrow()])
+        return pa.Table.from_batches(list(batches), schema=plain)
 
     def to_polars(self) -> pl.DataFrame:
         """Run to the end and return the rows as a Polars frame over the same memory. Needs ``polars``."""

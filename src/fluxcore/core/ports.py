@@ -421,7 +421,8 @@ def no_side(tag: str, batch: Batch) -> None:
 class OperatorContext:
     """What the runtime gives an operator: state, a clock, places for late rows and for side outputs, counters.
 
-    ``side(tag, batch)`` gives rows to a side output; they go out before the rows that the running call returns.
+    ``side(tag, batch)`` gives rows to a side output, with steps as of those that are returned; they go out before the rows that
+    the running call returns.
     """
 
     name: str

@@ -1,143 +1,37 @@
-"""What a keyed function in Python is: state of the current key as plain attributes, rows one by one, timers."""
+"""What a keyed function in Python is: rows of one key after the other, its state, timers, and rows of its own."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-from fluxcore.core.duration import duration_ms
-from fluxcore.core.time import MIN_TIME_MS
-from fluxcore.errors import ScriptError
+from fluxcore.core.keyed_state import Kept
+from fluxcore.core.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Mapping
+
+    Rows = Iterable[dict[str, Any]] | None
 
 _EPOCH = dt.datetime(1970, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Lifetime:
-    """How long (ms) a value lasts after it was last touched: by the clock, or in event time; ``by_reads`` touch it too."""
-
-    ms: int
-    event: bool = False
-    by_reads: bool = False
-
-
-class Kept:
-    """A value that a function keeps for each key, as an attribute of its class; ``type`` is its Arrow type.
-
-    Reading the attribute gives the current key's value, and ``fresh()`` where there is none yet or it is None. With a
-    ``lifetime`` a value that was not touched for so long is gone: it is never read again.
-    """
-
-    def __init__(self, type_: pa.DataType, fresh: Callable[[], Any], lifetime: Lifetime | None = None) -> None:
-        self.type = type_
-        self.fresh = fresh
-        self.lifetime = lifetime
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, function: ProcessFunction | None, owner: type | None = None) -> Any:
-        if function is None:
-            return self
-        task = function.task
-        values, slot = task.values[self.name], task.slot
-        if self.lifetime is not None:
-            self.expire(task, slot)
-            if self.lifetime.by_reads or values[slot] is None:
-                task.touched[self.name][slot] = self._now(task)
-        found = values[slot]
-        if found is None:
-            found = values[slot] = self.fresh()
-        return found
-
-    def __set__(self, function: ProcessFunction, value: Any) -> None:
-        task = function.task
-        task.values[self.name][task.slot] = value
-        if self.lifetime is not None:
-            task.touched[self.name][task.slot] = self._now(task)
-
-    def expire(self, task: Task, slot: int) -> bool:
-        """Forget the value of a slot if its lifetime is over; return whether it was."""
-        values, touched = task.values[self.name], task.touched[self.name]
-        if self.lifetime is None or values[slot] is None:
-            return False
-        if touched[slot] == MIN_TIME_MS:  # touched before there was a watermark: its life begins with the first
-            touched[slot] = task.first_watermark
-        if self._now(task) < touched[slot] + self.lifetime.ms:
-            return False
-        values[slot] = None
-        return True
-
-    def _now(self, task: Task) -> int:
-        return task.event_time if self.lifetime is not None and self.lifetime.event else task.now_ms()
-
-
-def value(
-    type: pa.DataType,
-    default: Any = None,
-    *,
-    ttl: str | int | dt.timedelta | None = None,
-    ttl_time: str = "processing",
-    ttl_reads: bool = False,
-) -> Any:
-    """Return a state of one value for each key; ``default`` before the first is set, and where it is set to None.
-
-    With ``ttl``, such as ``"1 day"``, a value is gone when it was not set for so long by the clock or, with
-    ``ttl_time="event"``, by the watermark; with ``ttl_reads`` reading it counts too. Raises ``ScriptError`` FX-API-0003.
-    """
-    return Kept(type, lambda: default, _lifetime(ttl, ttl_time, by_reads=ttl_reads))
-
-
-def list_state(type: pa.DataType, *, ttl: str | int | dt.timedelta | None = None, ttl_time: str = "processing") -> Any:
-    """Return a state of a list for each key, empty at first; change it in place or set it.
-
-    ``ttl`` and ``ttl_time`` as in :func:`value`, of the whole list; reading it counts, because it may be changed in place.
-    """
-    return Kept(pa.list_(type), list, _lifetime(ttl, ttl_time, by_reads=True))
-
-
-def map_state(
-    key: pa.DataType,
-    type: pa.DataType,
-    *,
-    ttl: str | int | dt.timedelta | None = None,
-    ttl_time: str = "processing",
-) -> Any:
-    """Return a state of a dict for each key, empty at first; change it in place or set it.
-
-    ``ttl`` and ``ttl_time`` as in :func:`value`, of the whole dict; reading it counts, because it may be changed in place.
-    """
-    return Kept(pa.map_(key, type), dict, _lifetime(ttl, ttl_time, by_reads=True))
-
-
-def _lifetime(ttl: str | int | dt.timedelta | None, time: str, *, by_reads: bool) -> Lifetime | None:
-    if time not in ("processing", "event"):
-        raise ScriptError("FX-API-0003", f"there is no ttl_time '{time}'", hint="processing or event")
-    if ttl is None:
-        return None
-    try:
-        milliseconds = duration_ms(ttl)
-    except ValueError as error:
-        raise ScriptError("FX-API-0003", str(error)) from error
-    return Lifetime(milliseconds, time == "event", by_reads) if milliseconds else None
+_Declared = TypeVar("_Declared")
 
 
 class Task(Protocol):
     """What runs a function: the values by state and key slot, the key that is current, and its timers.
 
     ``touched`` says of the states that have a lifetime when (ms) each value was touched last; ``event_time`` is the watermark
-    before the current row, or the time of the current timer; ``first_watermark`` is the first there was.
+    before the current row, or the time of the current timer; ``first_watermark`` is the first there was. ``spread`` are the
+    broadcast states by name, which may be changed while ``spreading``.
     """
 
     values: dict[str, list[Any]]
     touched: dict[str, list[int]]
+    spread: dict[str, dict[Any, Any]]
+    spreading: bool
     slot: int
     watermark: int
     event_time: int
@@ -151,12 +45,16 @@ class Task(Protocol):
         """Return the current key."""
         ...
 
-    def set_timer(self, time: int) -> None:
-        """Ask for a call at an event time (ms) for the current key."""
+    def set_timer(self, time: int, *, clock: bool = False) -> None:
+        """Ask for a call at an event time, or a time of the clock (ms), for the current key."""
         ...
 
-    def delete_timer(self, time: int) -> None:
+    def delete_timer(self, time: int, *, clock: bool = False) -> None:
         """Take that back."""
+        ...
+
+    def give(self, output: str, row: dict[str, Any]) -> None:
+        """Give a row to a side output."""
         ...
 
     def clear(self) -> None:
@@ -164,25 +62,84 @@ class Task(Protocol):
         ...
 
 
-class ProcessFunction:
-    """The base of keyed functions: override :meth:`process`, and :meth:`on_timer` where timers are set.
+class Output:
+    """A side output that a function declares in its class: ``self.name.give(row)``."""
 
-    State is declared in the class body, such as ``seen = fx.value(pa.int64(), default=0)``, and is the current key's:
-    ``self.seen += 1``. Each task works on a copy of the function. Both methods give rows as dicts by column name, with
-    ``yield`` or in a list, or None for no rows.
+    def __init__(self, schema: pa.Schema, time: str | None) -> None:
+        columns = Schema.from_arrow(schema)
+        self.schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in columns])
+        self.time = time
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, function: KeyedFunction | None, owner: type | None = None) -> Any:
+        return self if function is None else Giver(function.task, self.name)
+
+
+class Giver:
+    """What a function sees of one of its side outputs."""
+
+    __slots__ = ("_name", "_task")
+
+    def __init__(self, task: Task, name: str) -> None:
+        self._task = task
+        self._name = name
+
+    def give(self, row: dict[str, Any]) -> None:
+        """Give a row, a dict by column name."""
+        self._task.give(self._name, row)
+
+
+def output(schema: pa.Schema | Mapping[str, pa.DataType], *, time: str | None = None) -> Any:
+    """Return a side output, for the body of a function's class: ``late = fx.output({"id": pa.int64()})``.
+
+    ``self.late.give(row)`` gives it rows; ``stream.process(…).side("late")`` is the stream of them. ``time`` is the column
+    that is an event time, if any: its rows must not be older than the watermark.
     """
+    return Output(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())), time)
+
+
+class Spread:
+    """A dict that all tasks have alike: changed by the broadcast side's rows, only read by the other side's."""
+
+    def __init__(self, key: pa.DataType, type_: pa.DataType) -> None:
+        self.type = pa.map_(key, type_)
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, function: KeyedFunction | None, owner: type | None = None) -> Any:
+        if function is None:
+            return self
+        found = function.task.spread[self.name]
+        return found if function.task.spreading else MappingProxyType(found)
+
+
+def broadcast_state(key: pa.DataType, type: pa.DataType) -> Any:
+    """Return the state of a :class:`BroadcastFunction` that its broadcast side fills: a dict, the same for all keys."""
+    return Spread(key, type)
+
+
+class KeyedFunction:
+    """What keyed functions have in common: state, timers, side outputs. Each task works on a copy of the function."""
 
     task: Task
 
     def open(self) -> None:
         """Take resources; called once in each task."""
 
-    def process(self, row: dict[str, Any]) -> Iterable[dict[str, Any]] | None:
-        """Take a row of the current key, in the order of arrival."""
-        raise NotImplementedError
-
-    def on_timer(self, time: dt.datetime) -> Iterable[dict[str, Any]] | None:  # noqa: ARG002
+    def on_timer(self, time: dt.datetime) -> Rows:  # noqa: ARG002
         """Learn that the watermark has reached the time of a timer that the current key set."""
+        return None
+
+    def on_processing_timer(self, time: dt.datetime) -> Rows:  # noqa: ARG002
+        """Learn that the clock has reached the time of a timer that the current key set, or that the input has ended.
+
+        At the end of the input the timers that are set are called once; those that they set then are not.
+        """
         return None
 
     def close(self) -> None:
@@ -201,6 +158,11 @@ class ProcessFunction:
         except OverflowError:
             return None
 
+    @property
+    def processing_time(self) -> dt.datetime:
+        """Return the time of the clock, in UTC; the rows of a batch have one time."""
+        return moment(self.task.now_ms())
+
     def set_timer(self, at: dt.datetime) -> None:
         """Ask for :meth:`on_timer` with the current key when the watermark reaches an event time (whole ms).
 
@@ -212,21 +174,85 @@ class ProcessFunction:
         """Take a timer back; nothing happens where there is none."""
         self.task.delete_timer(_milliseconds(at))
 
+    def set_processing_timer(self, at: dt.datetime) -> None:
+        """Ask for :meth:`on_processing_timer` with the current key when the clock reaches a time (UTC, whole ms).
+
+        It is called between two batches, also while no rows come.
+        """
+        self.task.set_timer(_milliseconds(at), clock=True)
+
+    def delete_processing_timer(self, at: dt.datetime) -> None:
+        """Take such a timer back; nothing happens where there is none."""
+        self.task.delete_timer(_milliseconds(at), clock=True)
+
     def clear(self) -> None:
         """Forget all that is kept for the current key; its timers stay."""
         self.task.clear()
 
 
-def states_of(function: ProcessFunction) -> dict[str, Kept]:
+class ProcessFunction(KeyedFunction):
+    """The base of keyed functions: override :meth:`process`, and :meth:`on_timer` where timers are set.
+
+    State is declared in the class body, such as ``seen = fx.value(pa.int64(), default=0)``, and is the current key's:
+    ``self.seen += 1``. The methods give rows as dicts by column name, with ``yield`` or in a list, or None for no rows.
+    """
+
+    def process(self, row: dict[str, Any]) -> Rows:
+        """Take a row of the current key, in the order of arrival."""
+        raise NotImplementedError
+
+
+class TwoInputFunction(KeyedFunction):
+    """The base of functions over two connected streams, whose rows of one key share its state and its timers."""
+
+    def process_left(self, row: dict[str, Any]) -> Rows:
+        """Take a row of the stream that was connected."""
+        raise NotImplementedError
+
+    def process_right(self, row: dict[str, Any]) -> Rows:
+        """Take a row of the stream that it was connected with."""
+        raise NotImplementedError
+
+
+class BroadcastFunction(KeyedFunction):
+    """The base of functions over a stream and a broadcast one, all of whose rows come to every task.
+
+    A ``fx.broadcast_state(…)`` is the same dict for all keys: :meth:`process_broadcast` changes it, :meth:`process` reads it.
+    """
+
+    def process(self, row: dict[str, Any]) -> Rows:
+        """Take a row of the current key."""
+        raise NotImplementedError
+
+    def process_broadcast(self, row: dict[str, Any]) -> None:
+        """Take a row of the broadcast stream; there is no key, and no rows are given. Every task must do the same with it."""
+        raise NotImplementedError
+
+
+def states_of(function: KeyedFunction) -> dict[str, Kept]:
     """Return the states that a function's class and its bases declare, by name."""
-    found: dict[str, Kept] = {}
+    return _declared(function, Kept)
+
+
+def outputs_of(function: KeyedFunction) -> dict[str, Output]:
+    """Return the side outputs that a function's class and its bases declare, by name."""
+    return _declared(function, Output)
+
+
+def spread_states_of(function: KeyedFunction) -> dict[str, Spread]:
+    """Return the broadcast states that a function's class and its bases declare, by name."""
+    return _declared(function, Spread)
+
+
+def _declared(function: KeyedFunction, kind: type[_Declared]) -> dict[str, _Declared]:
+    found: dict[str, _Declared] = {}
     for owner in reversed(type(function).__mro__):
-        found |= {name: each for name, each in vars(owner).items() if isinstance(each, Kept)}
+        found |= {name: each for name, each in vars(owner).items() if isinstance(each, kind)}
     return found
 
 
 def moment(milliseconds: int) -> dt.datetime:
-    """Return an event time as Python has it."""
+    """Return a time in ms as Python has it."""
     return _EPOCH + dt.timedelta(milliseconds=milliseconds)
 
 

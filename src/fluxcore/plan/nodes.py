@@ -19,7 +19,7 @@ from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
     from fluxcore.core.ports import TableDescription
-    from fluxcore.core.process import ProcessFunction
+    from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
     from fluxcore.expr.nodes import AggCall, Expr, Literal
@@ -543,6 +543,27 @@ class Process(OneInput):
     def describe(self) -> str:
         keys = ", ".join(self.input.schema[index].name for index in self.keys)
         return f"Process({type(self.function).__name__}, by=[{keys}])"
+
+
+@dataclass(frozen=True)
+class Connect(TwoInputs):
+    """Hands the rows of two inputs to one function written in Python: by key, or with ``broadcast`` all right rows to all."""
+
+    function: TwoInputFunction | BroadcastFunction
+    left_keys: tuple[int, ...]
+    right_keys: tuple[int, ...]
+    columns: Schema
+    broadcast: bool = False
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        left, right = self.left.schema, self.right.schema
+        pairs = zip(self.left_keys, self.right_keys or self.left_keys, strict=True)
+        keys = ", ".join(left[a].name if self.broadcast else f"{left[a].name} = {right[b].name}" for a, b in pairs)
+        return f"{'Broadcast' if self.broadcast else 'Connect'}({type(self.function).__name__}, by=[{keys}])"
 
 
 @dataclass(frozen=True)

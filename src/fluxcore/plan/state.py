@@ -9,6 +9,7 @@ from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
     Attached,
+    Connect,
     Join,
     Over,
     Process,
@@ -51,7 +52,7 @@ def state_of(node: Node) -> str | None:
             return "all rows until the end" if node.limit is None else f"the first {node.limit + node.offset} rows"
         case TimeSort():
             return "rows that wait"
-        case Process():
+        case Process() | Connect():
             return "what the function keeps per key"
     return None
 

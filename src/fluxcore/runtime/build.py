@@ -36,7 +36,7 @@ from fluxcore.plan.nodes import (
 from fluxcore.runtime.clock import ClockNode
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
-from fluxcore.runtime.nodes import ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
+from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
 from fluxcore.runtime.reading_order import independent
@@ -204,8 +204,12 @@ class _Builder:
         for port, (placed, keys) in enumerate(zip(inputs, recipe.keys, strict=True)):
             for outlet in placed.outlets:
                 targets = [(task.inbox, task.add_input(port)) for task in tasks]
+                metrics = self._parts.metrics[number][0]
+                if port in recipe.broadcast:
+                    outlet.add(BroadcastNode(targets, metrics))
+                    continue
                 route = KeyRoute(keys, parallelism) if keys else None
-                outlet.add(ExchangeNode(targets, route, recipe.partials, self._parts.metrics[number][0]))
+                outlet.add(ExchangeNode(targets, route, recipe.partials, metrics))
         heads = tuple(task.head for task in tasks)
         return _Placed([head.out for head in heads], number, heads, recipe.keys[0] or None)
 
@@ -257,7 +261,8 @@ def tasks_of(node: Node, settings: Settings) -> int:
 
 
 def _tasks(recipe: Recipe, settings: Settings) -> int:
-    parallelism = settings.parallelism if all(recipe.keys) else 1
+    spread = all(keys or port in recipe.broadcast for port, keys in enumerate(recipe.keys))
+    parallelism = settings.parallelism if spread else 1
     fused = recipe.partials is not None and parallelism <= _FUSED_TASKS_MAX
     return 1 if fused else parallelism
 

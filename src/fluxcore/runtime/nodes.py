@@ -363,7 +363,7 @@ class OperatorNode(Receiver):
         outlet = self.sides.get(tag)
         if outlet is not None and batch.rows:
             waited = WAITS.seconds
-            outlet.push(batch.with_steps(None))
+            outlet.push(batch)
             self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _emit(self, batches: Iterable[Batch]) -> None:
@@ -446,6 +446,17 @@ class ExchangeNode(Receiver):
         """Send idleness to all tasks."""
         for inbox, number in self._targets:
             inbox.put(number, Idle())
+
+
+class BroadcastNode(ExchangeNode):
+    """Sends all rows to each task of another stage."""
+
+    def __init__(self, targets: Sequence[tuple[Inbox, int]], metrics: NodeMetrics) -> None:
+        super().__init__(targets, None, None, metrics)
+
+    def prepare(self, batch: Batch) -> Sequence[Batch | Partial]:
+        """Return the rows for each target task."""
+        return [batch] * len(self._targets)
 
 
 class SinkNode(Receiver):

@@ -10,7 +10,8 @@ from fluxcore.operators.order.over import OverFunction, OverOperator, OverOption
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
-from fluxcore.operators.process import ProcessOperator, ProcessOptions
+from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
+from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
@@ -25,6 +26,7 @@ from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
     Attached,
+    Connect,
     Join,
     Over,
     Process,
@@ -82,7 +84,24 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case Process():
             options = ProcessOptions(node.function, tuple(node.input.schema.types), node.keys, plain(node.schema))
             return Recipe(operator_name(node), lambda: ProcessOperator(options), (node.keys,))
+        case Connect():
+            return _connect(node)
     raise not_supported(type(node).__name__)
+
+
+def _connect(node: Connect) -> Recipe:
+    types = tuple(node.left.schema[index].type for index in node.left_keys)
+    if not node.broadcast:  # a key that may be NULL on one side may be in the state
+        right = (node.right.schema[index].type for index in node.right_keys)
+        types = tuple(a.with_nullable(a.nullable or b.nullable) for a, b in zip(types, right, strict=True))
+    options = ConnectedOptions(node.function, types, (node.left_keys, node.right_keys), plain(node.schema))
+    operator = BroadcastOperator if node.broadcast else TwoInputOperator
+    return Recipe(
+        operator_name(node),
+        lambda: operator(options),
+        (node.left_keys, node.right_keys),
+        broadcast=frozenset({1}) if node.broadcast else frozenset(),
+    )
 
 
 def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 class Recipe:
     """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task.
 
-    ``partials`` aggregates rows before they are sent, where that is possible.
+    ``partials`` aggregates rows before they are sent, where that is possible. The rows of the inputs in ``broadcast`` are sent
+    to all tasks.
     """
 
     name: str
     make: Callable[[], Operator]
     keys: tuple[tuple[int, ...], ...]
     partials: Callable[[Batch], Partial | None] | None = None
+    broadcast: frozenset[int] = frozenset()
 
 
 def operator_name(node: Node) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fluxcore as fx
 from fluxcore.core.types import BIGINT, STRING, TimestampType
-from fluxcore.operators.process import ProcessOperator, ProcessOptions
+from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 
 TIME = TimestampType(precision=3)
 SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64())])

@@ -11,7 +11,7 @@ import fluxcore as fx
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.types import BIGINT, STRING
-from fluxcore.operators.process import ProcessOperator, ProcessOptions
+from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.state.backend import MemoryStateBackend
 
 SCHEMA = pa.schema([("k", pa.string()), ("v", pa.int64())])

@@ -39,7 +39,8 @@ from fluxcore.operators.order.over import OverFunction, OverOperator, OverOption
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
-from fluxcore.operators.process import ProcessOperator, ProcessOptions
+from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
+from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
@@ -74,11 +75,15 @@ ORDER = (OrderKey(V, descending=True, nulls_first=False),)
 
 @dataclass(frozen=True)
 class Case:
-    """``keys`` of each input, none for an operator of a single task; ``updating`` says which inputs take rows back."""
+    """``keys`` of each input, none for an operator of a single task; ``updating`` says which inputs take rows back.
+
+    The rows of the inputs in ``to_all`` go to all tasks.
+    """
 
     make: object
     keys: tuple[tuple[int, ...], ...] = ((K,),)
     updating: tuple[bool, ...] = (False, False)
+    to_all: frozenset = frozenset()
 
 
 def call(function, *args, distinct=False, parameters=()):
@@ -182,6 +187,44 @@ class Counting(fx.ProcessFunction):
         self.clear()
 
 
+class Meeting(fx.TwoInputFunction):
+    """Counts the rows of a key on both sides; a timer says the counts and forgets the key."""
+
+    left = fx.value(pa.int64(), default=0)
+    right = fx.reducing_state(pa.int64(), max)
+
+    def process_left(self, row):
+        self.left += 1
+        self.set_timer(row["ts"] + dt.timedelta(milliseconds=4))
+        yield {"k": row["k"], "n": self.left, "what": str(self.right.get())}
+
+    def process_right(self, row):
+        self.right.add(row["v"] or 0)
+
+    def on_timer(self, time):
+        yield {"k": self.key[0], "n": self.left, "what": f"{time} {self.right.get()}"}
+        self.clear()
+
+
+class Ruled(fx.BroadcastFunction):
+    """Counts the rows of a key that are not below the last rule for their value."""
+
+    rules = fx.broadcast_state(pa.int64(), pa.float64())
+    seen = fx.value(pa.int64(), default=0)
+
+    def process(self, row):
+        self.seen += (row["x"] or 0) >= self.rules.get(row["v"], 0)
+        yield {"k": row["k"], "n": self.seen, "what": str(sorted(self.rules.items(), key=str))}
+
+    def process_broadcast(self, row):
+        if row["v"] is not None:
+            self.rules[row["v"]] = row["x"] or 0
+
+
+def connected(operator, function):
+    return lambda: operator(ConnectedOptions(function, (STRING,), ((K,), (K,)), COUNTED))
+
+
 COUNTED = pa.schema([("k", pa.string()), ("n", pa.int64()), ("what", pa.string())])
 ASSIGN = SessionAssignOptions(SCHEMA, TYPES, TS, (K,), 5, pa.schema([*SCHEMA, *WINDOW]))
 TWO = ((K,), (K,))
@@ -233,6 +276,8 @@ CASES = {
     "sort": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V), OrderKey(X)), 5, 1)), ALONE),
     "sort, updated": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V),), None, 0, True)), ALONE, (True,)),
     "process": Case(lambda: ProcessOperator(ProcessOptions(Counting(), TYPES, (K,), COUNTED))),
+    "connected": Case(connected(TwoInputOperator, Meeting()), TWO),
+    "broadcast": Case(connected(BroadcastOperator, Ruled()), ((K,), ()), to_all=frozenset({1})),
     "materialize": Case(lambda: MaterializeOperator(SCHEMA), ALONE, (True,)),
 }
 
@@ -287,6 +332,10 @@ class Tasks:
             self.members.append(operator)
 
     def push(self, port, batch):
+        if port in self.case.to_all:
+            for operator in self.members:
+                yield from operator.process(batch, port)
+            return
         keys = [batch.column(key) for key in self.case.keys[port]]
         tasks = tasks_of(keys, batch.rows, len(self.members))
         for number, operator in enumerate(self.members):
@@ -335,7 +384,7 @@ def net(batches):
 )  # fmt: skip
 def test_the_same_answer_in_another_number_of_tasks(kit, name, events, cuts, freeze_at, before, after):
     case = CASES[name]
-    if not all(case.keys):
+    if not all(keys or port in case.to_all for port, keys in enumerate(case.keys)):
         before = after = 1
     found = answer(case, events, cuts, kit, before=before, after=after, freeze_at=freeze_at)
     assert found == answer(case, events, cuts, kit)

@@ -8,6 +8,7 @@ from fluxcore.plan.graph import in_order, rewrite
 from fluxcore.plan.nodes import (
     AssignWatermark,
     AssignWindow,
+    Connect,
     Join,
     Over,
     Process,
@@ -50,7 +51,7 @@ def _is_aligned(node: Node) -> bool:
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate | Process | TimeSort):
+    if isinstance(node, WindowAggregate | Process | Connect | TimeSort):
         return True
     if isinstance(node, Over):
         return node.time is not None

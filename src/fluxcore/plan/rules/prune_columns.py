@@ -15,6 +15,7 @@ from fluxcore.plan.nodes import (
     AssignWatermark,
     AssignWindow,
     Attached,
+    Connect,
     Filter,
     Insert,
     Join,
@@ -76,6 +77,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         return _wanted_by_join(node, out)
     if isinstance(node, Union):
         return [set(out) for _ in node.branches]
+    if isinstance(node, Connect):
+        return [set(range(len(each.schema))) for each in node.inputs]
     if not node.inputs:
         return []
     width = len(node.inputs[0].schema)
@@ -182,9 +185,9 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, SideOutput):
         return replace(node, input=below), _places(range(len(node.schema)))
-    if isinstance(node, Process):
+    if isinstance(node, Process | Connect):
         # the function may look at any column: all are kept where they are
-        return replace(node, input=below), _places(range(len(node.schema)))
+        return node.with_inputs(tuple(each for each, _ in inputs)), _places(range(len(node.schema)))
     assert isinstance(node, Insert), node
     return replace(node, input=below), places
 

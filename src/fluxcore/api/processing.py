@@ -1,0 +1,92 @@
+"""Streams that functions written in Python give: their plans, two streams connected, side outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import pyarrow as pa
+
+from fluxcore.core.process import BroadcastFunction, TwoInputFunction, outputs_of
+from fluxcore.core.schema import Schema, TimeKind
+from fluxcore.core.types import TimestampType, same
+from fluxcore.errors import ScriptError, nearest
+from fluxcore.plan import nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.api.stream import Stream
+
+RowSchema: TypeAlias = pa.Schema | Mapping[str, pa.DataType]
+"""The columns of the rows that a function gives."""
+
+
+def columns_of(schema: RowSchema, time: str | None) -> Schema:
+    """Return a schema with the column ``time``, if any, as an event time. Raises ``ScriptError`` FX-API-0002."""
+    columns = Schema.from_arrow(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())))
+    if time is None:
+        return columns
+    index = columns.find(time)
+    if index is None or not isinstance(columns[index].type, TimestampType):
+        raise ScriptError("FX-API-0002", f"'{time}' is no TIMESTAMP column of the rows that come out")
+    marked = replace(columns[index], time=TimeKind.EVENT)
+    return Schema.of(marked if place == index else each for place, each in enumerate(columns))
+
+
+def side_output(node: nodes.Node, name: str) -> nodes.Node:
+    """Return the side output ``name`` of the function that gives a node's rows. Raises ``ScriptError`` FX-API-0020."""
+    found = outputs_of(node.function) if isinstance(node, nodes.Process | nodes.Connect) else {}
+    if name not in found:
+        hint = nearest(name, found) or "declare it in the function's class: late = fx.output({…})"
+        raise ScriptError("FX-API-0020", f"there is no side output '{name}'", hint=hint)
+    return nodes.SideOutput(node, name, columns_of(found[name].schema, found[name].time))
+
+
+class Broadcast:
+    """A stream all of whose rows go to every task of what it is connected with."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+
+class Connected:
+    """Two streams that one function takes."""
+
+    def __init__(self, left: Stream, right: Stream | Broadcast) -> None:
+        self._left = left
+        self._right = right
+
+    def process(
+        self,
+        function: TwoInputFunction | BroadcastFunction,
+        *,
+        by: str | Sequence[str] | Mapping[str, str] = (),
+        schema: RowSchema,
+        time: str | None = None,
+    ) -> Stream:
+        """Hand the rows of both streams to a function; return the rows that it gives.
+
+        ``by``: the key columns, of the same names in both streams, or as ``{"left name": "right name"}``; of a broadcast
+        stream only the left side has keys. ``schema`` and ``time`` as in :meth:`fluxcore.api.stream.Stream.process`.
+        Raises ``ScriptError`` FX-API-0021 for a function of the wrong kind or keys of different types.
+        """
+        left, broadcast = self._left, isinstance(self._right, Broadcast)
+        right = self._right.stream if isinstance(self._right, Broadcast) else self._right
+        wanted = BroadcastFunction if broadcast else TwoInputFunction
+        if not isinstance(function, wanted):
+            message = f"this takes a fx.{wanted.__name__}, not {type(function).__name__}"
+            raise ScriptError("FX-API-0021", message)
+        pairs = by if isinstance(by, Mapping) else {name: name for name in ([by] if isinstance(by, str) else by)}
+        left_keys = left._positions(list(pairs))
+        right_keys = () if broadcast else right._positions(list(pairs.values()))
+        for a, b in zip(left_keys, right_keys, strict=False):
+            one, other = left.schema[a], right.schema[b]
+            if not same(one.type, other.type):
+                message = (
+                    f"the keys {one.name} ({one.type.name()}) and {other.name} ({other.type.name()}) differ in type"
+                )
+                raise ScriptError("FX-API-0021", message, hint="cast one of them before")
+        columns = columns_of(schema, time)
+        return left._with(nodes.Connect(left.node, right.node, function, left_keys, right_keys, columns, broadcast))
