@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
     from fluxcore.core.watermarks import WatermarkGenerator
+    from fluxcore.core.batch_function import BatchFunction, column
     from fluxcore.core.keyed_state import aggregating_state, list_state, map_state, reducing_state, value
     from fluxcore.core.process import (
         BroadcastFunction,
@@ -78,6 +79,8 @@ _PLACES = {
     "ProcessFunction": ("core.process", "ProcessFunction"),
     "TwoInputFunction": ("core.process", "TwoInputFunction"),
     "BroadcastFunction": ("core.process", "BroadcastFunction"),
+    "BatchFunction": ("core.batch_function", "BatchFunction"),
+    "column": ("core.batch_function", "column"),
     "output": ("core.process", "output"),
     "broadcast_state": ("core.process", "broadcast_state"),
     "value": ("core.keyed_state", "value"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
-from fluxcore.core.process import BroadcastFunction, TwoInputFunction, outputs_of
+from fluxcore.core.process import BroadcastFunction, KeyedFunction, TwoInputFunction, outputs_of
 from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.core.types import TimestampType, same
 from fluxcore.errors import ScriptError, nearest
@@ -35,9 +35,21 @@ def columns_of(schema: RowSchema, time: str | None) -> Schema:
     return Schema.of(marked if place == index else each for place, each in enumerate(columns))
 
 
+def check_function(function: object, *kinds: type) -> None:
+    """Raise ``ScriptError`` FX-API-0021 unless a function is of one of these kinds."""
+    if isinstance(function, kinds):
+        return
+    names = " or ".join(f"fx.{kind.__name__}" for kind in kinds)
+    made = isinstance(function, type) and issubclass(function, kinds)
+    found = f"the class {function.__name__}" if isinstance(function, type) else type(function).__name__
+    hint = f"make one: {function.__name__}()" if made else None  # type: ignore[attr-defined]
+    raise ScriptError("FX-API-0021", f"this takes a {names}, not {found}", hint=hint)
+
+
 def side_output(node: nodes.Node, name: str) -> nodes.Node:
     """Return the side output ``name`` of the function that gives a node's rows. Raises ``ScriptError`` FX-API-0020."""
-    found = outputs_of(node.function) if isinstance(node, nodes.Process | nodes.Connect) else {}
+    function = node.function if isinstance(node, nodes.Process | nodes.Connect) else None
+    found = outputs_of(function) if isinstance(function, KeyedFunction) else {}
     if name not in found:
         hint = nearest(name, found) or "declare it in the function's class: late = fx.output({…})"
         raise ScriptError("FX-API-0020", f"there is no side output '{name}'", hint=hint)
@@ -74,10 +86,7 @@ class Connected:
         """
         left, broadcast = self._left, isinstance(self._right, Broadcast)
         right = self._right.stream if isinstance(self._right, Broadcast) else self._right
-        wanted = BroadcastFunction if broadcast else TwoInputFunction
-        if not isinstance(function, wanted):
-            message = f"this takes a fx.{wanted.__name__}, not {type(function).__name__}"
-            raise ScriptError("FX-API-0021", message)
+        check_function(function, BroadcastFunction if broadcast else TwoInputFunction)
         pairs = by if isinstance(by, Mapping) else {name: name for name in ([by] if isinstance(by, str) else by)}
         left_keys = left._positions(list(pairs))
         right_keys = () if broadcast else right._positions(list(pairs.values()))

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.api.expressions import Aggregate, Term, col, named, term
-from fluxcore.api.processing import Broadcast, Connected, columns_of, side_output
+from fluxcore.api.processing import Broadcast, Connected, check_function, columns_of, side_output
+from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.duration import duration_ms
+from fluxcore.core.process import ProcessFunction
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BOOLEAN, IntervalType, same
 from fluxcore.errors import ScriptError, nearest
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from fluxcore.api.processing import RowSchema
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
-    from fluxcore.core.process import ProcessFunction
 
 Columns = str | Term
 
@@ -88,17 +89,18 @@ class Stream:
 
     def process(
         self,
-        function: ProcessFunction,
+        function: ProcessFunction | BatchFunction,
         *,
         by: str | Sequence[str] = (),
         schema: RowSchema,
         time: str | None = None,
     ) -> Stream:
-        """Hand the rows to a function, key by key and row by row; return the rows that it gives.
+        """Hand the rows to a function, key by key: row by row or, to a ``BatchFunction``, in batches; return what it gives.
 
         ``by``: the key columns; without any there is one key. ``schema``: the columns of the rows that come out; ``time`` is
         the one that is an event time, if any: its rows must not be older than the watermark. Raises ``ScriptError``.
         """
+        check_function(function, ProcessFunction, BatchFunction)
         keys = self._positions([by] if isinstance(by, str) else by)
         return self._with(nodes.Process(self.node, function, keys, columns_of(schema, time)))
 

@@ -18,6 +18,7 @@ from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
+    from fluxcore.core.batch_function import BatchFunction
     from fluxcore.core.ports import TableDescription
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
     from fluxcore.core.types import DataType
@@ -532,7 +533,7 @@ class Over(OneInput):
 class Process(OneInput):
     """Hands the rows of each key to a function written in Python, which keeps state and gives rows of its own."""
 
-    function: ProcessFunction
+    function: ProcessFunction | BatchFunction
     keys: tuple[int, ...]
     columns: Schema
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.batch_function import BatchFunction
+from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
+from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
@@ -82,11 +85,19 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
             by_time = TimeSortOptions(plain(node.input.schema), _order(node.keys))
             return Recipe(operator_name(node), lambda: TimeSortOperator(by_time), ((),))
         case Process():
-            options = ProcessOptions(node.function, tuple(node.input.schema.types), node.keys, plain(node.schema))
-            return Recipe(operator_name(node), lambda: ProcessOperator(options), (node.keys,))
+            return _process(node)
         case Connect():
             return _connect(node)
     raise not_supported(type(node).__name__)
+
+
+def _process(node: Process) -> Recipe:
+    name, types, function = operator_name(node), tuple(node.input.schema.types), node.function
+    if isinstance(function, BatchFunction):
+        batches = BatchOptions(function, types, node.keys, plain(node.schema))
+        return Recipe(name, lambda: BatchOperator(batches), (node.keys,))
+    rows = ProcessOptions(function, types, node.keys, plain(node.schema))
+    return Recipe(name, lambda: ProcessOperator(rows), (node.keys,))
 
 
 def _connect(node: Connect) -> Recipe:

@@ -39,6 +39,7 @@ from fluxcore.operators.order.over import OverFunction, OverOperator, OverOption
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
+from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
@@ -221,6 +222,19 @@ class Ruled(fx.BroadcastFunction):
             self.rules[row["v"]] = row["x"] or 0
 
 
+class Totals(fx.BatchFunction):
+    """Counts the rows of a key, batch by batch."""
+
+    seen = fx.column(pa.int64())
+
+    def process(self, batch, slots):
+        np.add.at(self.seen, slots, 1)
+
+    def finish(self):
+        slots = self.slots
+        return {"k": self.keys(slots)[0], "n": self.seen[slots], "what": pa.nulls(len(slots), pa.string())}
+
+
 def connected(operator, function):
     return lambda: operator(ConnectedOptions(function, (STRING,), ((K,), (K,)), COUNTED))
 
@@ -276,6 +290,7 @@ CASES = {
     "sort": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V), OrderKey(X)), 5, 1)), ALONE),
     "sort, updated": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V),), None, 0, True)), ALONE, (True,)),
     "process": Case(lambda: ProcessOperator(ProcessOptions(Counting(), TYPES, (K,), COUNTED))),
+    "process batches": Case(lambda: BatchOperator(BatchOptions(Totals(), TYPES, (K,), COUNTED))),
     "connected": Case(connected(TwoInputOperator, Meeting()), TWO),
     "broadcast": Case(connected(BroadcastOperator, Ruled()), ((K,), ()), to_all=frozenset({1})),
     "materialize": Case(lambda: MaterializeOperator(SCHEMA), ALONE, (True,)),

@@ -77,9 +77,8 @@ class BroadcastOperator(KeyedOperator):
         finally:
             self.values, self.spreading = values, False
         if found is not None:
-            raise told(
-                TypeError("process_broadcast gives no rows"), self._name_of(self._function.process_broadcast), row
-            )
+            name = self._name_of(self._function.process_broadcast)
+            raise told(TypeError("process_broadcast gives no rows"), name, repr(row))
 
     def key(self) -> tuple[Any, ...]:
         """Return the current key."""

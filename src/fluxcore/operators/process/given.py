@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _OURS = str(Path(__file__).parents[2])
 """Where the package's own files are: a user's error is told by the user's line."""
+
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 class Given:
@@ -52,9 +55,17 @@ class Given:
             raise DataError("FX-RUN-0211", message, hint=f"the schema: {', '.join(map(str, self._schema))}") from error
 
 
-def told(error: BaseException, function: str, given: Any) -> DataError:
+def told(error: BaseException, function: str, given: str) -> DataError:
     """Return the error that a user sees for one in the user's function: its line, and what it was given."""
     places = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(_OURS)]
-    where = f", line {places[-1].lineno} of {places[-1].filename}" if places else ""
-    hint = f"in {function}{where}, given {given!r}"
+    own = [each for each in places if _is_users(each.filename)] or places[:1]
+    where = f", line {own[-1].lineno} of {own[-1].filename}" if own else ""
+    hint = f"in {function}{where}, given {given}"
     return DataError("FX-RUN-0210", f"{type(error).__name__}: {error}", hint=hint)
+
+
+def _is_users(file: str) -> bool:
+    """Return whether a file of a traceback is a program's or a prompt's, rather than a library's."""
+    if file.startswith("<"):
+        return not file.startswith(("<frozen", "<__array"))
+    return Path(file).is_absolute() and not file.startswith(_LIBRARIES)

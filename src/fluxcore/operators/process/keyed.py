@@ -214,7 +214,7 @@ class KeyedOperator(Operator):
         except FluxError:
             raise
         except Exception as error:
-            raise told(error, self._name_of(method), argument) from error
+            raise told(error, self._name_of(method), repr(argument)) from error
 
     def _gather(self, method: Callable[[Any], Iterable[dict[str, Any]] | None], argument: Any) -> None:
         """Call a method and keep the rows that it gives."""
@@ -227,7 +227,7 @@ class KeyedOperator(Operator):
         except FluxError:
             raise
         except Exception as error:
-            raise told(error, self._name_of(method), argument) from error
+            raise told(error, self._name_of(method), repr(argument)) from error
         given.sources.extend([self._source] * (len(given.rows) - len(given.sources)))
 
     def _name_of(self, method: Callable[..., Any]) -> str:
