@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
     from fluxcore.core.watermarks import WatermarkGenerator
+    from fluxcore.core.batch import Batch
     from fluxcore.core.batch_function import BatchFunction, column
     from fluxcore.core.keyed_state import aggregating_state, list_state, map_state, reducing_state, value
+    from fluxcore.core.ports import Operator, OperatorContext
     from fluxcore.core.process import (
         BroadcastFunction,
         ProcessFunction,
@@ -79,6 +81,9 @@ _PLACES = {
     "ProcessFunction": ("core.process", "ProcessFunction"),
     "TwoInputFunction": ("core.process", "TwoInputFunction"),
     "BroadcastFunction": ("core.process", "BroadcastFunction"),
+    "Batch": ("core.batch", "Batch"),
+    "Operator": ("core.ports", "Operator"),
+    "OperatorContext": ("core.ports", "OperatorContext"),
     "BatchFunction": ("core.batch_function", "BatchFunction"),
     "column": ("core.batch_function", "column"),
     "output": ("core.process", "output"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import pyarrow as pa
 
+from fluxcore.core.async_call import Answer, AsyncCall
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import BroadcastFunction, KeyedFunction, TwoInputFunction, outputs_of
 from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.core.types import TimestampType, same
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.api.stream import Stream
+    from fluxcore.api.windows import Duration
 
 RowSchema: TypeAlias = pa.Schema | Mapping[str, pa.DataType]
 """The columns of the rows that a function gives."""
@@ -49,11 +54,52 @@ def check_function(function: object, *kinds: type) -> None:
 def side_output(node: nodes.Node, name: str) -> nodes.Node:
     """Return the side output ``name`` of the function that gives a node's rows. Raises ``ScriptError`` FX-API-0020."""
     function = node.function if isinstance(node, nodes.Process | nodes.Connect) else None
+    if isinstance(function, CustomOperator) and name in function.sides:
+        return nodes.SideOutput(node, name, columns_of(function.sides[name], None))
     found = outputs_of(function) if isinstance(function, KeyedFunction) else {}
     if name not in found:
         hint = nearest(name, found) or "declare it in the function's class: late = fx.output({…})"
         raise ScriptError("FX-API-0020", f"there is no side output '{name}'", hint=hint)
     return nodes.SideOutput(node, name, columns_of(found[name].schema, found[name].time))
+
+
+class CallSettings(TypedDict, total=False):
+    """The options of :meth:`fluxcore.api.stream.Stream.map_async` as keywords."""
+
+    timeout: Duration
+    capacity: int
+    ordered: bool
+    retries: int
+    retry_delay: Duration
+    on_timeout: Callable[[dict[str, Any]], Answer] | None
+
+
+@dataclass(frozen=True)
+class CallOptions:
+    """How often, how long and how many at a time an ``async`` function is called."""
+
+    timeout: Duration = "10 s"
+    capacity: int = 100
+    ordered: bool = True
+    retries: int = 0
+    retry_delay: Duration = "100 ms"
+    on_timeout: Callable[[dict[str, Any]], Answer] | None = None
+
+
+def async_call(function: Callable[..., Any], options: CallOptions) -> AsyncCall:
+    """Return a call of an ``async`` function. Raises ``ScriptError`` FX-API-0021 for another, FX-API-0003 for a length."""
+    if not inspect.iscoroutinefunction(function) and not inspect.iscoroutinefunction(type(function).__call__):
+        name = getattr(function, "__qualname__", type(function).__name__)
+        raise ScriptError("FX-API-0021", f"{name} is no async function", hint=f"async def {name}(row): …")
+    if options.capacity < 1 or options.retries < 0:
+        raise ScriptError("FX-API-0003", "the capacity of calls must be at least 1, and their retries not below 0")
+    try:
+        lengths = [duration_ms(each) for each in (options.timeout, options.retry_delay)]
+    except ValueError as error:
+        raise ScriptError("FX-API-0003", str(error)) from error
+    return AsyncCall(
+        function, lengths[0], options.capacity, options.ordered, options.retries, lengths[1], options.on_timeout
+    )
 
 
 class Broadcast:

@@ -6,14 +6,23 @@ Nothing runs until a result is asked for (``to_arrow``, ``batches``, ``write``).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
 from fluxcore.api.expressions import Aggregate, Term, col, named, term
-from fluxcore.api.processing import Broadcast, Connected, check_function, columns_of, side_output
+from fluxcore.api.processing import (
+    Broadcast,
+    CallOptions,
+    Connected,
+    async_call,
+    check_function,
+    columns_of,
+    side_output,
+)
 from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.duration import duration_ms
+from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import ProcessFunction
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BOOLEAN, IntervalType, same
@@ -27,14 +36,16 @@ from fluxcore.plan.joins import join
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
 
-    from fluxcore.api.processing import RowSchema
+    from fluxcore.api.processing import CallSettings, RowSchema
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
+    from fluxcore.core.async_call import Answer
+    from fluxcore.core.ports import Operator
 
 Columns = str | Term
 
@@ -103,6 +114,41 @@ class Stream:
         check_function(function, ProcessFunction, BatchFunction)
         keys = self._positions([by] if isinstance(by, str) else by)
         return self._with(nodes.Process(self.node, function, keys, columns_of(schema, time)))
+
+    def map_async(
+        self,
+        function: Callable[[dict[str, Any]], Awaitable[Answer]],
+        *,
+        schema: RowSchema,
+        time: str | None = None,
+        **options: Unpack[CallSettings],
+    ) -> Stream:
+        """Call an ``async`` function for each row, many at a time; return the rows that it answers with.
+
+        The function takes a row as a dict and answers with one, with several in a list, or with None. ``schema`` and ``time`` as
+        in :meth:`process`. Options: ``timeout`` of a row's calls ("10 s"); ``capacity`` how many rows wait for answers (100);
+        ``ordered=False`` gives rows as they are answered, though never behind a later watermark; ``retries`` after an error (0),
+        each after ``retry_delay`` ("100 ms"); ``on_timeout`` a function that answers for a row that took too long.
+        """
+        call = async_call(function, CallOptions(**options))
+        return self._with(nodes.Process(self.node, call, (), columns_of(schema, time)))
+
+    def transform(
+        self,
+        make: Callable[[], Operator],
+        *,
+        by: str | Sequence[str] = (),
+        schema: RowSchema,
+        time: str | None = None,
+        sides: Mapping[str, pa.Schema] | None = None,
+    ) -> Stream:
+        """Hand the rows to an operator of the program's own; return the rows that it gives, which are never taken back.
+
+        ``make`` makes a ``fx.Operator`` for each task, such as the class itself; ``by`` says how rows are spread over tasks. ``sides``
+        are the columns of the side outputs that it gives rows to with ``context.side(tag, batch)``.
+        """
+        keys = self._positions([by] if isinstance(by, str) else by)
+        return self._with(nodes.Process(self.node, CustomOperator(make, sides or {}), keys, columns_of(schema, time)))
 
     def connect(self, other: Stream | Broadcast) -> Connected:
         """Connect two streams whose rows one function takes: ``a.connect(b).process(function, by="user", schema=…)``.

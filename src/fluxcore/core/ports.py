@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
@@ -417,9 +417,15 @@ def no_side(tag: str, batch: Batch) -> None:
     """Take rows that an operator gives to a side output that nobody reads."""
 
 
+def no_wake() -> None:
+    """Do nothing: nobody waits for the operator."""
+
+
 @dataclass(slots=True)
 class OperatorContext:
     """What the runtime gives an operator: state, a clock, places for late rows and for side outputs, counters.
+
+    ``wake()``, from any thread, has the runtime ask for ``next_tick`` anew.
 
     ``side(tag, batch)`` gives rows to a side output, with steps as of those that are returned; they go out before the rows that
     the running call returns.
@@ -431,6 +437,7 @@ class OperatorContext:
     late: Callable[[Batch], None]
     counters: dict[str, int] = field(default_factory=dict)
     side: Callable[[str, Batch], None] = no_side
+    wake: Callable[[], None] = no_wake
 
     def count(self, name: str, amount: int) -> None:
         """Add to one of the operator's counters, such as ``late_rows``."""
@@ -451,10 +458,13 @@ class Operator(ABC):
         self.context = context
 
     @abstractmethod
-    def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:
-        """Take a batch of input ``port`` and return the rows that it causes at once."""
+    def process(self, batch: Batch, port: int = 0) -> Iterable[Batch]:
+        """Take a batch of input ``port`` and return the rows that it causes at once.
 
-    def process_partial(self, partial: Partial) -> Sequence[Batch]:
+        An operator that waits yields its rows as they come.
+        """
+
+    def process_partial(self, partial: Partial) -> Iterable[Batch]:
         """Take rows that were aggregated before they were sent; the steps of the whole are the combined ones."""
         return self.process(partial.all_rows())
 
@@ -483,7 +493,7 @@ class Operator(ABC):
         """Return the watermark of the rows that come out, once the operator has advanced to ``watermark``."""
         return watermark
 
-    def finish(self) -> Sequence[Batch]:
+    def finish(self) -> Iterable[Batch]:
         """Return the last rows; called once, after all inputs ended and after the last ``advance``."""
         return ()
 
@@ -509,8 +519,11 @@ class Operator(ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} can't be restored")
 
+    def cancel(self) -> None:  # noqa: B027
+        """Learn, in any thread, that the job is stopped: who waits for something else than the clock waits no longer."""
+
     def close(self) -> None:  # noqa: B027
-        """Give resources back."""
+        """Give resources back; called once, also when it was never opened."""
 
     @property
     def state_rows(self) -> int:
@@ -521,3 +534,16 @@ class Operator(ABC):
     def state_bytes(self) -> int:
         """Return the bytes kept."""
         return 0
+
+
+@dataclass(frozen=True)
+class CustomOperator:
+    """An operator that a program brings: ``make`` makes the one of each task; ``sides`` are its side outputs' columns by tag."""
+
+    make: Callable[[], Operator]
+    sides: Mapping[str, pa.Schema] = field(default_factory=dict, hash=False)
+
+    @property
+    def name(self) -> str:
+        """Return what messages call it."""
+        return getattr(self.make, "__name__", type(self.make).__name__)

@@ -12,6 +12,8 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from fluxcore.core.async_call import AsyncCall
+from fluxcore.core.ports import CustomOperator
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BIGINT, TimestampType
 from fluxcore.expr.nodes import Call, ColumnRef
@@ -533,7 +535,7 @@ class Over(OneInput):
 class Process(OneInput):
     """Hands the rows of each key to a function written in Python, which keeps state and gives rows of its own."""
 
-    function: ProcessFunction | BatchFunction
+    function: ProcessFunction | BatchFunction | AsyncCall | CustomOperator
     keys: tuple[int, ...]
     columns: Schema
 
@@ -542,8 +544,12 @@ class Process(OneInput):
         return self.columns
 
     def describe(self) -> str:
+        if isinstance(self.function, AsyncCall):
+            order = "ordered" if self.function.ordered else "unordered"
+            return f"MapAsync({self.function.name}, capacity={self.function.capacity}, {order})"
         keys = ", ".join(self.input.schema[index].name for index in self.keys)
-        return f"Process({type(self.function).__name__}, by=[{keys}])"
+        name = self.function.name if isinstance(self.function, CustomOperator) else type(self.function).__name__
+        return f"Process({name}, by=[{keys}])"
 
 
 @dataclass(frozen=True)

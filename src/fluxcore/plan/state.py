@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.async_call import AsyncCall
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.nodes import (
     Aggregate,
@@ -52,6 +53,8 @@ def state_of(node: Node) -> str | None:
             return "all rows until the end" if node.limit is None else f"the first {node.limit + node.offset} rows"
         case TimeSort():
             return "rows that wait"
+        case Process() if isinstance(node.function, AsyncCall):
+            return "rows that are not answered"
         case Process() | Connect():
             return "what the function keeps per key"
     return None

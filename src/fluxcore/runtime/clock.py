@@ -15,6 +15,8 @@ from fluxcore.runtime.nodes import Outlet, Receiver
 from fluxcore.runtime.waits import WAITS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxcore.core.time import Clock
     from fluxcore.runtime.metrics import NodeMetrics
 
@@ -73,6 +75,10 @@ class ClockNode(Receiver):
             self.metrics.watermark_ms = now - 1
             self.out.watermark(now - 1)
         self.out.tick(now)
+
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Tell the pieces behind."""
+        self.out.wake_by(wake)
 
     def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
         """Hand only the end of time on."""

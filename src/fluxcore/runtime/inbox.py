@@ -33,6 +33,7 @@ class Inbox:
         self._rows = 0
         self._bytes = 0
         self._cancelled = False
+        self._woken = False
         self._changed = Condition()
         self.blocked = 0
         self._blocked_s = self._idle_s = 0.0
@@ -60,7 +61,10 @@ class Inbox:
             self._changed.notify_all()
 
     def get(self, until_ms: int | None = None) -> tuple[int, Batch | Partial | Control] | None:
-        """Return the next element; wait for one until the clock reaches a time, then return None. Raises ``Cancelled``."""
+        """Return the next element; wait for one until the clock reaches a time, or :meth:`wake`, then return None.
+
+        Raises ``Cancelled``.
+        """
         with self._changed:
             if not self._queue:
                 self._wait(until_ms)
@@ -74,6 +78,12 @@ class Inbox:
                 self._bytes -= nbytes
                 self._changed.notify_all()
             return source, element
+
+    def wake(self) -> None:
+        """Have the reader wait no longer, though there is nothing to read."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def cancel(self) -> None:
         """Wake all writers and the reader with ``Cancelled``."""
@@ -100,12 +110,13 @@ class Inbox:
             }
 
     def _wait(self, until_ms: int | None) -> None:
-        """Wait for an element, the end of the job, or a time of the clock."""
+        """Wait for an element, the end of the job, a time of the clock, or :meth:`wake`."""
         self._waiting_since = time.perf_counter()
-        while not self._queue and not self._cancelled:
+        while not self._queue and not self._cancelled and not self._woken:
             if until_ms is not None and self._clock.now_ms() >= until_ms:
                 break
             self._clock.wait(self._changed, until_ms)
+        self._woken = False
         self._idle_s += time.perf_counter() - self._waiting_since
         self._waiting_since = None
 

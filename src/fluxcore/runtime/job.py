@@ -174,6 +174,8 @@ class Job:
             source.cancel()
         for task in self._parts.tasks:
             task.inbox.cancel()
+        for operator in self._parts.operators:
+            operator.operator.cancel()
         for sink in self._parts.sinks:
             wake = getattr(sink.sink, "cancel", None)
             if wake is not None:

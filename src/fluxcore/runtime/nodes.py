@@ -25,7 +25,7 @@ from fluxcore.runtime.metrics import NodeMetrics
 from fluxcore.runtime.waits import WAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -100,6 +100,9 @@ class Receiver(ABC):
     def tick(self, now: int) -> None:  # noqa: B027
         """Learn that the clock has reached ``next_tick``. In: ``now`` (ms)."""
 
+    def wake_by(self, wake: Callable[[], None]) -> None:  # noqa: B027
+        """Learn how to have :meth:`next_tick` asked for anew, from any thread."""
+
 
 class Outlet:
     """What stands behind a piece: any number of receivers, each by the input number that it knows us under."""
@@ -147,6 +150,11 @@ class Outlet:
         """Tell all the time."""
         for receiver, _ in self.targets:
             receiver.tick(now)
+
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Tell all how to be asked anew."""
+        for receiver, _ in self.targets:
+            receiver.wake_by(wake)
 
 
 class MapNode(Receiver):
@@ -206,6 +214,10 @@ class MapNode(Receiver):
         """Hand the time on."""
         self.out.tick(now)
 
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Tell the pieces behind."""
+        self.out.wake_by(wake)
+
 
 class OperatorNode(Receiver):
     """A stateful operator behind a gate that combines the watermarks of all its inputs."""
@@ -251,16 +263,12 @@ class OperatorNode(Receiver):
         self._gate.set_active(source)
         self._wake_those_behind()
         steps = self._gate.steps(source, batch.steps)
-        metrics = self.metrics
-        metrics.take(batch)
-        start = time.perf_counter()
-        with errors_of(self._context.name):
-            if isinstance(batch, Partial):
-                results = list(self.operator.process_partial(batch.with_steps(steps)))
-            else:
-                results = list(self.operator.process(batch.with_steps(steps), self._ports[source]))
-        metrics.busy_s += time.perf_counter() - start
-        self._emit(results)
+        self.metrics.take(batch)
+        operator = self.operator
+        if isinstance(batch, Partial):
+            self._run(operator.process_partial, batch.with_steps(steps))
+        else:
+            self._run(operator.process, batch.with_steps(steps), self._ports[source])
         if batch.steps is not None:
             self._advance(self._gate.raise_to(source, batch.steps.last))
         self._measure()
@@ -283,17 +291,13 @@ class OperatorNode(Receiver):
         port = self._ports[source]
         self._ended.add(source)
         if all(number in self._ended for number, each in enumerate(self._ports) if each == port):
-            with errors_of(self._context.name):
-                results = list(self.operator.port_ended(port))
-            self._emit(results)
+            self._run(self.operator.port_ended, port)
         self._advance(self._gate.end(source))
         if self._open:
             self._pass_idleness_on()
         else:
             self._tick(MAX_TIME_MS)
-            with errors_of(self._context.name):
-                results = list(self.operator.finish())
-            self._emit(results)
+            self._run(self.operator.finish)
             self._measure()
             for outlet in self._outlets():
                 outlet.end()
@@ -313,6 +317,12 @@ class OperatorNode(Receiver):
         for outlet in self._outlets():
             outlet.tick(now)
 
+    def wake_by(self, wake: Callable[[], None]) -> None:
+        """Tell the operator, and the pieces behind it."""
+        self._context.wake = wake
+        for outlet in self._outlets():
+            outlet.wake_by(wake)
+
     def close(self) -> None:
         """Let the operator give its resources back, and give back its state."""
         try:
@@ -330,6 +340,7 @@ class OperatorNode(Receiver):
         self.metrics.busy_s += time.perf_counter() - start
         self._emit(results)
         self._given = self.operator.output_watermark(watermark)
+        self._run(self.operator.advance, watermark)
         for outlet in self._outlets():
             outlet.watermark(self._given)
 
@@ -337,11 +348,7 @@ class OperatorNode(Receiver):
         due = self.operator.next_tick
         if due is None or due > now:
             return
-        start = time.perf_counter()
-        with errors_of(self._context.name):
-            results = list(self.operator.tick(now))
-        self.metrics.busy_s += time.perf_counter() - start
-        self._emit(results)
+        self._run(self.operator.tick, now)
 
     def _pass_idleness_on(self) -> None:
         if self._gate.is_idle and not self._idle:
@@ -366,12 +373,21 @@ class OperatorNode(Receiver):
             outlet.push(batch)
             self.metrics.backpressured_s += WAITS.seconds - waited
 
-    def _emit(self, batches: Iterable[Batch]) -> None:
-        waited = WAITS.seconds
-        for batch in batches:
+    def _run(self, method: Callable[..., Iterable[Batch]], *arguments: Any) -> None:
+        """Call the operator, and hand its rows on as it gives them."""
+        batches: Iterator[Batch] | None = None
+        while True:
+            start = time.perf_counter()
+            with errors_of(self._context.name):
+                batches = iter(method(*arguments)) if batches is None else batches
+                batch = next(batches, None)
+            self.metrics.busy_s += time.perf_counter() - start
+            if batch is None:
+                return
             self.metrics.give(batch)
+            waited = WAITS.seconds
             self.out.push(batch)
-        self.metrics.backpressured_s += WAITS.seconds - waited
+            self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _measure(self) -> None:
         self.metrics.state_rows = self.operator.state_rows

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.async_call import AsyncCall
 from fluxcore.core.batch_function import BatchFunction
+from fluxcore.core.ports import CustomOperator
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
@@ -12,6 +14,7 @@ from fluxcore.operators.order.over import OverFunction, OverOperator, OverOption
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
+from fluxcore.operators.process.async_rows import AsyncOperator, AsyncOptions
 from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
@@ -96,6 +99,11 @@ def _process(node: Process) -> Recipe:
     if isinstance(function, BatchFunction):
         batches = BatchOptions(function, types, node.keys, plain(node.schema))
         return Recipe(name, lambda: BatchOperator(batches), (node.keys,))
+    if isinstance(function, AsyncCall):
+        calls = AsyncOptions(function, plain(node.input.schema), plain(node.schema))
+        return Recipe(name, lambda: AsyncOperator(calls), ((),))
+    if isinstance(function, CustomOperator):
+        return Recipe(name, function.make, (node.keys,))
     rows = ProcessOptions(function, types, node.keys, plain(node.schema))
     return Recipe(name, lambda: ProcessOperator(rows), (node.keys,))
 

@@ -109,6 +109,7 @@ class SourceStage:
             return work
         self._ticker = Ticker(self._clock, self._tick)
         self._ticker.wake_at(self.out.next_tick())
+        self.out.wake_by(self._ticker.wake)
         return [*work, self._ticker.run]
 
     def cancel(self) -> None:

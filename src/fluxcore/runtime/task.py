@@ -34,9 +34,10 @@ class Task:
         """Work until all inputs have ended. Raises ``Cancelled`` when the job is stopped."""
         head, inputs = self.head, self._inputs
         remaining = len(inputs)
+        head.wake_by(self.inbox.wake)
         while remaining:
-            due = head.next_tick()
-            found = self.inbox.get(due)
+            found = self.inbox.get(head.next_tick())
+            due = head.next_tick()  # it may have come nearer
             if due is not None and (now := self._clock.now_ms()) >= due:
                 head.tick(now)
             if found is None:

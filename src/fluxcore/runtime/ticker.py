@@ -18,7 +18,7 @@ class Ticker:
         self._clock = clock
         self._tick = tick
         self._due: int | None = None
-        self._stopped = False
+        self._stopped = self._woken = False
         self._changed = Condition()
 
     def wake_at(self, due: int | None) -> None:
@@ -28,6 +28,12 @@ class Ticker:
             self._due = due
             if sooner:
                 self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Call at once."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def stop(self) -> None:
         """End :meth:`run`."""
@@ -39,8 +45,9 @@ class Ticker:
         """Work until :meth:`stop`."""
         while True:
             with self._changed:
-                while not self._stopped and (self._due is None or self._clock.now_ms() < self._due):
+                while not self._stopped and not self._woken and (self._due is None or self._clock.now_ms() < self._due):
                     self._clock.wait(self._changed, self._due)
                 if self._stopped:
                     return
+                self._woken = False
             self._tick()

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import fluxcore as fx
 from fluxcore import operators
+from fluxcore.core.async_call import AsyncCall
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS
@@ -39,6 +40,7 @@ from fluxcore.operators.order.over import OverFunction, OverOperator, OverOption
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
+from fluxcore.operators.process.async_rows import AsyncOperator, AsyncOptions
 from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
@@ -219,7 +221,7 @@ class Ruled(fx.BroadcastFunction):
 
     def process_broadcast(self, row):
         if row["v"] is not None:
-            self.rules[row["v"]] = row["x"] or 0
+            self.rules[row["v"]] = row["x"] or 0.0
 
 
 class Totals(fx.BatchFunction):
@@ -233,6 +235,10 @@ class Totals(fx.BatchFunction):
     def finish(self):
         slots = self.slots
         return {"k": self.keys(slots)[0], "n": self.seen[slots], "what": pa.nulls(len(slots), pa.string())}
+
+
+async def echoed(row):
+    return {"k": row["k"], "n": row["v"], "what": str(row["x"])}
 
 
 def connected(operator, function):
@@ -290,6 +296,7 @@ CASES = {
     "sort": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V), OrderKey(X)), 5, 1)), ALONE),
     "sort, updated": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V),), None, 0, True)), ALONE, (True,)),
     "process": Case(lambda: ProcessOperator(ProcessOptions(Counting(), TYPES, (K,), COUNTED))),
+    "async calls": Case(lambda: AsyncOperator(AsyncOptions(AsyncCall(echoed, 60_000, 5), SCHEMA, COUNTED)), ALONE),
     "process batches": Case(lambda: BatchOperator(BatchOptions(Totals(), TYPES, (K,), COUNTED))),
     "connected": Case(connected(TwoInputOperator, Meeting()), TWO),
     "broadcast": Case(connected(BroadcastOperator, Ruled()), ((K,), ()), to_all=frozenset({1})),
@@ -367,6 +374,13 @@ class Tasks:
                 yield from operator.port_ended(port)
             yield from operator.advance(MAX_TIME_MS)
             yield from operator.finish()
+            operator.close()
+
+    def freeze(self):
+        states = [member.freeze() for member in self.members]
+        for member in self.members:
+            member.close()
+        return states
 
 
 def answer(case, events, cuts, kit, *, before=1, after=1, freeze_at=-1):
@@ -375,7 +389,7 @@ def answer(case, events, cuts, kit, *, before=1, after=1, freeze_at=-1):
     tasks = Tasks(case, before, kit, late)
     for number, (port, what) in enumerate(pieces(case, events, cuts)):
         if number == freeze_at:
-            states = split([member.freeze() for member in tasks.members], after)
+            states = split(tasks.freeze(), after)
             tasks = Tasks(case, after, kit, late, states)
         out += tasks.advance(what) if port is None else tasks.push(port, what)
     out += tasks.end()
