@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from fluxcore.api.expressions import smallest as min  # noqa: A004
     from fluxcore.api.expressions import total as sum  # noqa: A004
     from fluxcore.api.session import Session
-    from fluxcore.api.shared import collect, from_arrow, read, run, sql
+    from fluxcore.api.shared import collect, from_arrow, from_feed, read, run, sql
     from fluxcore.api.stream import Stream
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
-    from fluxcore.core.watermarks import WatermarkGenerator
     from fluxcore.core.batch import Batch
     from fluxcore.core.batch_function import BatchFunction, column
+    from fluxcore.core.feed import Feed
     from fluxcore.core.keyed_state import aggregating_state, list_state, map_state, reducing_state, value
-    from fluxcore.core.ports import Operator, OperatorContext
+    from fluxcore.core.ports import ChangeMode, Operator, OperatorContext, Signal, Sink
     from fluxcore.core.process import (
         BroadcastFunction,
         ProcessFunction,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         broadcast_state,
         output,
     )
+    from fluxcore.core.watermarks import WatermarkGenerator
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ _PLACES = {
     "monotonous": ("api.watermarks", "monotonous"),
     "punctuated": ("api.watermarks", "punctuated"),
     "WatermarkGenerator": ("core.watermarks", "WatermarkGenerator"),
+    "from_feed": ("api.shared", "from_feed"),
     "collect": ("api.shared", "collect"),
     "run": ("api.shared", "run"),
     "cumulate": ("api.windows", "cumulate"),
@@ -82,6 +84,10 @@ _PLACES = {
     "TwoInputFunction": ("core.process", "TwoInputFunction"),
     "BroadcastFunction": ("core.process", "BroadcastFunction"),
     "Batch": ("core.batch", "Batch"),
+    "Feed": ("core.feed", "Feed"),
+    "Signal": ("core.ports", "Signal"),
+    "Sink": ("core.ports", "Sink"),
+    "ChangeMode": ("core.ports", "ChangeMode"),
     "Operator": ("core.ports", "Operator"),
     "OperatorContext": ("core.ports", "OperatorContext"),
     "BatchFunction": ("core.batch_function", "BatchFunction"),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from fluxcore.api.target import RunningJob, Target
     from fluxcore.api.watermarks import Watermark
+    from fluxcore.core.feed import Feed
     from fluxcore.core.ports import Sink
 
 
@@ -154,10 +155,10 @@ class Session:
             return self.target.start([(step.select.plan, output(step.select))], step.settings, changelog=changelog)
         return self.target.start([(insert, None) for insert in step.inserts], step.settings)
 
-    def insert(self, table: str, node: nodes.Node) -> None:
-        """Run a plan to its end, writing its rows into a table of the session; columns are taken in order."""
-        description = self.catalog.table(table)
-        self.target.start([(nodes.Insert(node, description), None)], self.settings).result()
+    def insert(self, table: str | Sink, node: nodes.Node) -> None:
+        """Run a plan to its end, writing its rows into a table of the session, columns in order, or into a sink."""
+        root = (nodes.Insert(node, self.catalog.table(table)), None) if isinstance(table, str) else (node, table)
+        self.target.start([root], self.settings).result()
 
     def iterate(self, node: nodes.Node, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
         """Run a query and return its rows batch by batch."""
@@ -215,6 +216,18 @@ class Session:
         self._memory.append(memory)
         options = {"connector": "memory", "memory.key": memory.key}
         return self._register(name, Schema.from_arrow(schema), options, watermark)
+
+    def from_feed(
+        self, feed: Feed, *, schema: pa.Schema | Schema, name: str = "feed", watermark: tuple[str, str] | None = None
+    ) -> Stream:
+        """Return the stream of a source that the program brings, also as a table ``name`` for SQL.
+
+        ``schema``: of its batches; ``watermark`` as in :meth:`from_arrow`.
+        """
+        memory = registry.find(registry.CONNECTORS, "memory").hold(feed)
+        self._memory.append(memory)
+        found = schema if isinstance(schema, Schema) else Schema.from_arrow(schema)
+        return self._register(name, found, {"connector": "memory", "memory.key": memory.key}, watermark)
 
     def read(
         self,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fluxcore.api.stream import Stream
+    from fluxcore.core.feed import Feed
 
 
 @cache
@@ -34,6 +35,11 @@ def read(path: str, **options: Any) -> Stream:
 def from_arrow(data: Any, **options: Any) -> Stream:
     """Return the stream of Arrow data; see :meth:`fluxcore.api.session.Session.from_arrow`."""
     return shared_session().from_arrow(data, **options)
+
+
+def from_feed(feed: Feed, **options: Any) -> Stream:
+    """Return the stream of a source that the program brings; see :meth:`fluxcore.api.session.Session.from_feed`."""
+    return shared_session().from_feed(feed, **options)
 
 
 def collect(*streams: Stream) -> tuple[pa.Table, ...]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
     from fluxcore.core.async_call import Answer
-    from fluxcore.core.ports import Operator
+    from fluxcore.core.ports import Operator, Sink
 
 Columns = str | Term
 
@@ -338,8 +338,8 @@ class Stream:
 
         return self.to_arrow().to_pandas(types_mapper=pandas.ArrowDtype)
 
-    def write(self, table: str) -> None:
-        """Run to the end, writing the rows into a table of the session."""
+    def write(self, table: str | Sink) -> None:
+        """Run to the end, writing the rows into a table of the session, or into a ``fx.Sink`` of the program's own."""
         self._session.insert(table, self.node)
 
     def explain(self) -> str:

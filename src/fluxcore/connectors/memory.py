@@ -1,13 +1,15 @@
-"""Arrow data of the running program as a table, for ``from_arrow`` in Python."""
+"""Arrow data of the running program as a table, for ``from_arrow`` and ``from_feed`` in Python."""
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch, data_bytes
+from fluxcore.core.feed import Feed
 from fluxcore.core.ports import Connector, Option, Signal, Source, Split, SplitReader
 from fluxcore.errors import JobError
 
@@ -21,24 +23,12 @@ _DATA: WeakValueDictionary[str, MemoryData] = WeakValueDictionary()
 
 
 class MemoryData:
-    """Record batches of one schema, found by ``key`` for as long as somebody holds this object.
+    """Record batches of one schema, found by ``key`` for as long as somebody holds this object."""
 
-    A reader gives its batches once, as they come; an ``endless`` one is a source that does not end by itself.
-    """
-
-    def __init__(self, batches: Sequence[pa.RecordBatch] | pa.RecordBatchReader, *, endless: bool = False) -> None:
-        self.batches = batches if isinstance(batches, pa.RecordBatchReader) else list(batches)
-        self.endless = endless
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
         self.key = str(id(self))
-        self._taken = False
         _DATA[self.key] = self
-
-    def once(self) -> pa.RecordBatchReader:
-        """Return the reader, the first time. Raises ``JobError`` FX-CON-0111 after that."""
-        if self._taken:
-            raise JobError("FX-CON-0111", "the reader was read already", hint="make a new stream of a new reader")
-        self._taken = True
-        return self.batches
 
 
 class MemoryConnector(Connector):
@@ -47,9 +37,17 @@ class MemoryConnector(Connector):
     name = "memory"
     options = (Option("memory.key", required=True, help="The number of the data in this process.", extension=True),)
 
-    def hold(self, batches: Sequence[pa.RecordBatch] | pa.RecordBatchReader, *, endless: bool = False) -> MemoryData:
-        """Return a handle for batches; they can be read for as long as somebody keeps it."""
-        return MemoryData(batches, endless=endless)
+    def hold(
+        self, batches: Sequence[pa.RecordBatch] | pa.RecordBatchReader | Feed, *, endless: bool = False
+    ) -> MemoryData:
+        """Return a handle for batches; they can be read for as long as somebody keeps it.
+
+        A reader gives its batches once, as they come; an ``endless`` one is a source that does not end by itself.
+        """
+        if isinstance(batches, Feed):
+            return MemoryData(batches)
+        live = isinstance(batches, pa.RecordBatchReader)
+        return MemoryData(_ReaderFeed(batches, endless=endless) if live else _ListFeed(batches, endless=endless))
 
     def source(self, request: ScanRequest) -> Source:
         """Return the source. Raises ``JobError`` FX-CON-0110 when the data is gone."""
@@ -59,21 +57,73 @@ class MemoryConnector(Connector):
         return _MemorySource(data, request)
 
 
+class _ListFeed(Feed):
+    """Gives batches that lie in memory."""
+
+    replayable = True
+
+    def __init__(self, batches: Sequence[pa.RecordBatch], *, endless: bool) -> None:
+        self._batches = list(batches)
+        self._next = 0
+        self.bounded = not endless
+
+    def open(self, position: Mapping[str, Any] | None) -> None:
+        """Go to a batch by its number."""
+        self._next = int(position["batch"]) if position else 0
+
+    def take(self) -> pa.RecordBatch | Signal:
+        """Return the next batch."""
+        if self._next == len(self._batches):
+            return Signal.END
+        self._next += 1
+        return self._batches[self._next - 1]
+
+    def position(self) -> Mapping[str, Any]:
+        """Return the number of the next batch."""
+        return {"batch": self._next}
+
+    def size(self) -> int | None:
+        """Return the bytes of the data."""
+        return sum(data_bytes(batch) for batch in self._batches)
+
+
+class _ReaderFeed(Feed):
+    """Gives what a reader gives, once it is there; only once, since all copies share the reader."""
+
+    def __init__(self, reader: pa.RecordBatchReader, *, endless: bool) -> None:
+        self._left = [reader]
+        self._reader: pa.RecordBatchReader | None = None
+        self.bounded = not endless
+
+    def open(self, position: Mapping[str, Any] | None) -> None:  # noqa: ARG002
+        """Take the reader, the first time. Raises ``JobError`` FX-CON-0111 after that."""
+        if not self._left:
+            raise JobError("FX-CON-0111", "the reader was read already", hint="make a new stream of a new reader")
+        self._reader = self._left.pop()
+
+    def take(self) -> pa.RecordBatch | Signal:
+        """Return the next batch, once it is there."""
+        assert self._reader is not None, "it is open"
+        try:
+            return self._reader.read_next_batch()
+        except StopIteration:
+            return Signal.END
+
+
 class _MemorySource(Source):
     def __init__(self, data: MemoryData, request: ScanRequest) -> None:
         self._data = data
         self._request = request
-        self.bounded = not data.endless
-        self.replayable = not isinstance(data.batches, pa.RecordBatchReader)
+        self.bounded = data.feed.bounded
+        self.replayable = data.feed.replayable
 
     def splits(self) -> list[Split]:
         """Return the one split."""
         return [_MemorySplit(self._data, self._request)]
 
     def size(self) -> int | None:
-        """Return the bytes of the data; None where a reader gives it."""
-        batches = self._data.batches
-        return None if isinstance(batches, pa.RecordBatchReader) else sum(data_bytes(batch) for batch in batches)
+        """Return the bytes of the data; None where they are not known."""
+        return self._data.feed.size()
 
 
 class _MemorySplit(Split):
@@ -87,31 +137,22 @@ class _MemorySplit(Split):
         return self._request.table.name
 
     def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:
-        """Return a reader from a batch number on."""
-        return _MemoryReader(self._data, self._request, int(position["batch"]) if position else 0)
+        """Return a reader from a position on."""
+        feed = copy.copy(self._data.feed)
+        feed.open(position)
+        return _MemoryReader(feed, self._request)
 
 
 class _MemoryReader(SplitReader):
-    def __init__(self, data: MemoryData, request: ScanRequest, first: int) -> None:
-        live = isinstance(data.batches, pa.RecordBatchReader)
-        self._live = data.once() if live else None
-        self._batches = [] if live else data.batches
+    def __init__(self, feed: Feed, request: ScanRequest) -> None:
+        self._feed = feed
         self._request = request
-        self._next = first
         schema = request.table.schema
         self._schema = pa.schema([pa.field(schema[i].name, schema[i].type.arrow()) for i in request.columns])
 
     def take(self) -> pa.RecordBatch | Signal:
-        """Return the next batch, once it is there."""
-        if self._live is not None:
-            try:
-                return self._live.read_next_batch()
-            except StopIteration:
-                return Signal.END
-        if self._next == len(self._batches):
-            return Signal.END
-        self._next += 1
-        return self._batches[self._next - 1]
+        """Return the next batch."""
+        return self._feed.take()
 
     def decode(self, unit: pa.RecordBatch) -> Batch:
         """Return the wanted columns in their types; no copy where the types fit."""
@@ -125,5 +166,9 @@ class _MemoryReader(SplitReader):
         return batch if pushdown is None else batch.filter(pushdown.mask(data))
 
     def position(self) -> Mapping[str, Any]:
-        """Return the number of the next batch."""
-        return {"batch": self._next}
+        """Return where the next batch is."""
+        return self._feed.position()
+
+    def close(self) -> None:
+        """Close the feed."""
+        self._feed.close()

@@ -334,13 +334,8 @@ class OperatorNode(Receiver):
         if watermark <= self.metrics.watermark_ms:
             return
         self.metrics.watermark_ms = watermark
-        start = time.perf_counter()
-        with errors_of(self._context.name):
-            results = list(self.operator.advance(watermark))
-        self.metrics.busy_s += time.perf_counter() - start
-        self._emit(results)
-        self._given = self.operator.output_watermark(watermark)
         self._run(self.operator.advance, watermark)
+        self._given = self.operator.output_watermark(watermark)
         for outlet in self._outlets():
             outlet.watermark(self._given)
 

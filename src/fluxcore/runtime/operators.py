@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from fluxcore.core.async_call import AsyncCall
 from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.ports import CustomOperator
-from fluxcore.core.types import TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions

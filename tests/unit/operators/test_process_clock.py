@@ -140,7 +140,7 @@ def test_a_job_wakes_for_its_timers_though_no_rows_come(parallelism):
         yield pa.RecordBatch.from_pydict({"k": ["a", "b", "c", "a"], "v": [1, 2, 3, 4]}, schema=SCHEMA)
         while handed_over() < 4:
             clock.settle()
-        clock.advance(999)
+        clock.advance(999, int(parallelism))  # when all tasks have done their work and wait
         clock.advance(1)
         assert seen.wait(30)
         yield pa.RecordBatch.from_pydict({"k": ["d"], "v": [5]}, schema=SCHEMA)
