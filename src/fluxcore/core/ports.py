@@ -498,6 +498,11 @@ class Operator(ABC):
         return ()
 
     @property
+    def awaits(self) -> bool:
+        """Return whether rows will come out though none come in: then the operator is not idle when its inputs are."""
+        return False
+
+    @property
     def ticks(self) -> bool:
         """Return whether the operator may ever want a tick."""
         return type(self).tick is not Operator.tick

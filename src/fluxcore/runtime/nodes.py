@@ -313,6 +313,7 @@ class OperatorNode(Receiver):
     def tick(self, now: int) -> None:
         """Give what the operator has at this time, then hand the time on."""
         self._tick(now)
+        self._pass_idleness_on()
         self._measure()
         for outlet in self._outlets():
             outlet.tick(now)
@@ -346,7 +347,7 @@ class OperatorNode(Receiver):
         self._run(self.operator.tick, now)
 
     def _pass_idleness_on(self) -> None:
-        if self._gate.is_idle and not self._idle:
+        if self._gate.is_idle and not self._idle and not self.operator.awaits:
             self._idle = True
             for outlet in self._outlets():
                 outlet.idle()

@@ -21,6 +21,8 @@ from fluxcore.core.time import MAX_TIME_MS, ScriptedClock, SystemClock
 from fluxcore.errors import Cancelled
 from fluxcore.operators.process.async_rows import AsyncOperator, AsyncOptions
 from fluxcore.runtime.execute import EmbeddedTarget
+from fluxcore.runtime.metrics import NodeMetrics
+from fluxcore.runtime.nodes import OperatorNode, Receiver
 from fluxcore.state.backend import MemoryStateBackend
 from fluxcore.state.rescale import split
 
@@ -249,6 +251,44 @@ def test_a_stream_of_it(parallelism, ordered):
     grouped = stream.process(Same(), by="v", schema={"v": pa.int64(), "ts": pa.timestamp("ms")})
     assert sorted(grouped.map_async(doubled, schema=schema).to_arrow()["n"].to_pylist()) == [2 * v for v in range(300)]
     assert "MapAsync(" in called.explain()
+
+
+class Noted(Receiver):
+    def __init__(self):
+        self.what = []
+
+    def connect(self, port=0):
+        return 0
+
+    def push(self, source, batch):
+        self.what += batch.data["v"].to_pylist()
+
+    def watermark(self, source, ms):
+        self.what.append("watermark")
+
+    def idle(self, source):
+        self.what.append("idle")
+
+    def end(self, source):
+        self.what.append("end")
+
+
+def test_nobody_is_idle_who_waits_for_answers():
+    desk, noted = Desk(), Noted()
+    operator = AsyncOperator(AsyncOptions(AsyncCall(desk.answer, 60_000, 10), SCHEMA, OUTPUT))
+    context = OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None)
+    node = OperatorNode(operator, context, NodeMetrics("test"))
+    node.out.add(noted)
+    source = node.connect()
+    node.open()
+    node.push(source, rows(1))
+    node.idle(source)
+    assert noted.what == []
+    desk.let(1)
+    while not noted.what:
+        node.tick(0)
+    assert noted.what == [1, "idle"]
+    node.close()
 
 
 class Same(fx.ProcessFunction):

@@ -107,6 +107,11 @@ class AsyncOperator(Operator):
         return self._passed
 
     @property
+    def awaits(self) -> bool:
+        """Return whether answers are to come."""
+        return bool(self._queue)
+
+    @property
     def next_tick(self) -> int | None:
         """Return 0 when something may leave the queue, else when the first call has taken too long."""
         with self._changed:
