@@ -117,6 +117,7 @@ QUERIES = [
     "SELECT a.k, b.n FROM t AS a LEFT JOIN (SELECT k, COUNT(*) AS n FROM t GROUP BY k) AS b ON a.k = b.k WHERE a.v > 1",
     "SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS r FROM t) WHERE r <= 1",
     "SELECT k, v, LAG(v) OVER (PARTITION BY k ORDER BY ts) AS before FROM t",
+    "SELECT k FROM (SELECT k, LAG(v) OVER (PARTITION BY k ORDER BY ts) AS before FROM t)",
     "SELECT MAX(n) FROM (SELECT k, COUNT(*) AS n FROM t WHERE v IS NOT NULL GROUP BY k)",
     "WITH x AS (SELECT k, v * 2 AS d FROM t) SELECT d, COUNT(*) FROM x WHERE d > 2 GROUP BY d",
 ]

@@ -32,7 +32,7 @@ ROW = st.tuples(
     st.sampled_from([None, -1.5, 0.5, 2.0]), st.integers(-6, 6),
 )  # fmt: skip
 TABLE = st.lists(ROW, max_size=40)
-DELAY_S = 8
+DELAY_S = 13
 """How late a row may come at most; the rows are never later than that unless a test wants late rows."""
 
 

@@ -103,7 +103,7 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         window = {node.window.start, node.window.end} if node.window else set()
         return [below | set(node.partition) | _of_keys(node.order) | window]
     if isinstance(node, Over):
-        kept = [over.call for index, over in enumerate(node.calls) if width + index in out]
+        kept = [node.calls[index].call for index in _kept_over(node, out)]
         time = set() if node.time is None else {node.time}
         return [below | set(node.partition) | time | _of_keys(node.order) | _of_calls(kept)]
     if isinstance(node, Sort | TimeSort):
@@ -140,6 +140,12 @@ def _of_keys(keys: Iterable[SortKey]) -> set[int]:
 
 def _kept_calls(node: WindowAggregate | Aggregate, out: set[int]) -> list[AggCall]:
     return [call for index, call in enumerate(node.calls) if len(node.keys) + index in out]
+
+
+def _kept_over(node: Over, out: set[int]) -> list[int]:
+    """Return the functions that are kept: one stays even where none is wanted, since rows come out as they do with it."""
+    width = len(node.input.schema)
+    return [index for index in range(len(node.calls)) if width + index in out] or [0]
 
 
 def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tuple[Node, Places]:
@@ -255,8 +261,7 @@ def _prune_aggregate(
 
 
 def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
-    width = len(node.input.schema)
-    kept = [index for index in range(len(node.calls)) if width + index in out]
+    kept = _kept_over(node, out)
     calls = tuple(replace(node.calls[index], call=_moved_call(node.calls[index].call, places)) for index in kept)
     pruned = replace(
         node,
