@@ -218,7 +218,7 @@ class Session:
         return self._register(name, Schema.from_arrow(schema), options, watermark)
 
     def from_feed(
-        self, feed: Feed, *, schema: pa.Schema | Schema, name: str = "feed", watermark: tuple[str, str] | None = None
+        self, feed: Feed, *, schema: pa.Schema | Schema, name: str = "feed", watermark: Watermark | None = None
     ) -> Stream:
         """Return the stream of a source that the program brings, also as a table ``name`` for SQL.
 
