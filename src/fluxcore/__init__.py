@@ -14,25 +14,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fluxcore.api.expressions import (
+    from fluxcore.api.aggregates import (
         Aggregate,
-        Term,
-        call,
-        col,
+        approx_count_distinct,
+        approx_quantile,
+        array_agg,
         count,
+        cume_dist,
+        dense_rank,
+        first_value,
         lag,
-        lit,
+        last_value,
+        lead,
+        listagg,
+        multiset,
+        nth_value,
+        ntile,
+        percent_rank,
         percentile,
+        rank,
+        row_number,
+        stddev_pop,
+        stddev_samp,
+        udaf,
+        var_pop,
+        var_samp,
     )
-    from fluxcore.api.expressions import largest as max  # noqa: A004
-    from fluxcore.api.expressions import mean as avg
-    from fluxcore.api.expressions import smallest as min  # noqa: A004
-    from fluxcore.api.expressions import total as sum  # noqa: A004
+    from fluxcore.api.aggregates import largest as max  # noqa: A004
+    from fluxcore.api.aggregates import mean as avg
+    from fluxcore.api.aggregates import smallest as min  # noqa: A004
+    from fluxcore.api.aggregates import total as sum  # noqa: A004
+    from fluxcore.api.expressions import Term, call, col, lit
     from fluxcore.api.session import Session
     from fluxcore.api.shared import collect, from_arrow, from_feed, read, run, sql
     from fluxcore.api.stream import Stream
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windows import cumulate, hop, session, tumble
+    from fluxcore.core.aggregate import AggregateFunction, VectorAggregateFunction
     from fluxcore.core.batch import Batch
     from fluxcore.core.batch_function import BatchFunction, column
     from fluxcore.core.feed import Feed
@@ -51,18 +69,38 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
-    "Aggregate": ("api.expressions", "Aggregate"),
+    "Aggregate": ("api.aggregates", "Aggregate"),
     "Term": ("api.expressions", "Term"),
     "call": ("api.expressions", "call"),
     "col": ("api.expressions", "col"),
     "lit": ("api.expressions", "lit"),
-    "count": ("api.expressions", "count"),
-    "sum": ("api.expressions", "total"),
-    "min": ("api.expressions", "smallest"),
-    "max": ("api.expressions", "largest"),
-    "avg": ("api.expressions", "mean"),
-    "percentile": ("api.expressions", "percentile"),
-    "lag": ("api.expressions", "lag"),
+    "approx_count_distinct": ("api.aggregates", "approx_count_distinct"),
+    "approx_quantile": ("api.aggregates", "approx_quantile"),
+    "array_agg": ("api.aggregates", "array_agg"),
+    "avg": ("api.aggregates", "mean"),
+    "multiset": ("api.aggregates", "multiset"),
+    "count": ("api.aggregates", "count"),
+    "cume_dist": ("api.aggregates", "cume_dist"),
+    "dense_rank": ("api.aggregates", "dense_rank"),
+    "first_value": ("api.aggregates", "first_value"),
+    "lag": ("api.aggregates", "lag"),
+    "last_value": ("api.aggregates", "last_value"),
+    "lead": ("api.aggregates", "lead"),
+    "listagg": ("api.aggregates", "listagg"),
+    "max": ("api.aggregates", "largest"),
+    "min": ("api.aggregates", "smallest"),
+    "nth_value": ("api.aggregates", "nth_value"),
+    "ntile": ("api.aggregates", "ntile"),
+    "percent_rank": ("api.aggregates", "percent_rank"),
+    "percentile": ("api.aggregates", "percentile"),
+    "rank": ("api.aggregates", "rank"),
+    "row_number": ("api.aggregates", "row_number"),
+    "stddev_pop": ("api.aggregates", "stddev_pop"),
+    "stddev_samp": ("api.aggregates", "stddev_samp"),
+    "sum": ("api.aggregates", "total"),
+    "udaf": ("api.aggregates", "udaf"),
+    "var_pop": ("api.aggregates", "var_pop"),
+    "var_samp": ("api.aggregates", "var_samp"),
     "Session": ("api.session", "Session"),
     "Stream": ("api.stream", "Stream"),
     "sql": ("api.shared", "sql"),
@@ -80,6 +118,8 @@ _PLACES = {
     "hop": ("api.windows", "hop"),
     "session": ("api.windows", "session"),
     "tumble": ("api.windows", "tumble"),
+    "AggregateFunction": ("core.aggregate", "AggregateFunction"),
+    "VectorAggregateFunction": ("core.aggregate", "VectorAggregateFunction"),
     "ProcessFunction": ("core.process", "ProcessFunction"),
     "TwoInputFunction": ("core.process", "TwoInputFunction"),
     "BroadcastFunction": ("core.process", "BroadcastFunction"),

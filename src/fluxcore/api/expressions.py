@@ -7,7 +7,7 @@ give the same plan and the same errors.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.types import IntervalType
@@ -208,57 +208,3 @@ def term(value: Any) -> Term:
 def named(value: str | Term) -> Term:
     """Return the column of a name, or the term itself: how verbs take columns."""
     return col(value) if isinstance(value, str) else value
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """An aggregate function over terms, as ``agg`` takes it: ``fx.sum("price").where(fx.col("ok"))``."""
-
-    function: str
-    args: tuple[Term, ...] = ()
-    parameters: tuple[Any, ...] = ()
-    is_distinct: bool = False
-    condition: Term | None = None
-
-    def where(self, condition: Term) -> Aggregate:
-        """Return the aggregate over the rows for which a condition holds."""
-        return replace(self, condition=condition)
-
-    def distinct(self) -> Aggregate:
-        """Return the aggregate over distinct values."""
-        return replace(self, is_distinct=True)
-
-
-def count(value: str | Term | None = None) -> Aggregate:
-    """Count rows, or the values that are not NULL."""
-    return Aggregate("COUNT", () if value is None else (named(value),))
-
-
-def total(value: str | Term) -> Aggregate:
-    """Sum values (also ``fx.sum``)."""
-    return Aggregate("SUM", (named(value),))
-
-
-def smallest(value: str | Term) -> Aggregate:
-    """Take the smallest value (also ``fx.min``)."""
-    return Aggregate("MIN", (named(value),))
-
-
-def largest(value: str | Term) -> Aggregate:
-    """Take the largest value (also ``fx.max``)."""
-    return Aggregate("MAX", (named(value),))
-
-
-def mean(value: str | Term) -> Aggregate:
-    """Average values; of integers it is a whole number, as in SQL (also ``fx.avg``)."""
-    return Aggregate("AVG", (named(value),))
-
-
-def percentile(value: str | Term, share: float) -> Aggregate:
-    """Take the exact percentile, ``share`` between 0 and 1, interpolated."""
-    return Aggregate("PERCENTILE", (named(value),), (share,))
-
-
-def lag(value: str | Term, offset: int = 1) -> Aggregate:
-    """Take the value ``offset`` rows before, for ``over``."""
-    return Aggregate("LAG", (named(value),), (offset,))

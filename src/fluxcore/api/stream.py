@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
-from fluxcore.api.expressions import Aggregate, Term, col, named, term
+from fluxcore.api.expressions import Term, col, named, term
 from fluxcore.api.processing import (
     Broadcast,
     CallOptions,
@@ -28,6 +28,7 @@ from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BOOLEAN, IntervalType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import aggregates, build
+from fluxcore.expr.aggregates import looks_ahead
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
+    from fluxcore.api.aggregates import Aggregate
     from fluxcore.api.processing import CallSettings, RowSchema
     from fluxcore.api.session import Session
     from fluxcore.api.windows import Duration, Window
@@ -284,15 +286,29 @@ class Stream:
             node = replace(node, ttl_ms=_length(ttl))
         return self._with(node)
 
-    def over(self, *, partition_by: str | Sequence[str], order_by: str, **functions: Aggregate) -> Stream:
-        """Append functions over each partition in event-time order, such as ``previous=fx.lag("delay")``."""
-        names = [partition_by] if isinstance(partition_by, str) else list(partition_by)
-        (time,) = self._positions([order_by])
-        if self.schema[time].time is not TimeKind.EVENT:
-            raise ScriptError("FX-API-0002", f"column '{order_by}' is no event time")
+    def over(
+        self,
+        *,
+        partition_by: str | Sequence[str] = (),
+        order_by: str | Sequence[str] = (),
+        ascending: bool = True,
+        **functions: Aggregate,
+    ) -> Stream:
+        """Append functions over each partition in an order, such as ``previous=fx.lag("delay")``.
+
+        By event time, ascending, rows come out as the watermark passes them. In any other order, or where a function looks at
+        rows behind the current one, the input must end. An aggregate goes over all rows up to the current one's peers, or
+        over the frame that it names: ``fx.sum("delay").rows(3)``. Without ``order_by`` it goes over the whole partition.
+        """
+        partition = self._positions([partition_by] if isinstance(partition_by, str) else partition_by)
+        names = [order_by] if isinstance(order_by, str) else list(order_by)
+        order = tuple(nodes.SortKey(index, not ascending, ascending) for index in self._positions(names))
         base, calls = _calls(self.node, functions)
-        overs = tuple(nodes.OverCall(call, rows=False) for call in calls)
-        node = nodes.Over(base, self._positions(names), time, overs, tuple(functions))
+        overs = tuple(_over_call(call, each, order) for call, each in zip(calls, functions.values(), strict=True))
+        ahead = any(looks_ahead(over.call.function, over.preceding, over.following) for over in overs)
+        by_time = len(order) == 1 and ascending and self.schema[order[0].column].time is TimeKind.EVENT and not ahead
+        time = order[0].column if by_time else None
+        node = nodes.Over(base, partition, time, overs, tuple(functions), () if by_time else order)
         width, extra = len(self.schema), len(base.schema) - len(self.schema)
         kept = [*range(width), *range(width + extra, width + extra + len(functions))]
         return self._with(select(node, kept))
@@ -416,17 +432,23 @@ def _calls(
     calls = []
     for function in functions.values():
         args = [arg.bind(schema) for arg in function.args]
-        given = [arg.type for arg in args] + [build.literal(value).type for value in function.parameters]
-        type_ = aggregates.aggregate_type(function.function, given, distinct=function.is_distinct)
+        constants = [build.literal(value) for value in function.parameters]
+        if function.user is not None:
+            type_ = function.user.result_type([arg.type for arg in args])
+        else:
+            given = [arg.type for arg in (*args, *constants)]
+            type_ = aggregates.aggregate_type(function.function, given, distinct=function.is_distinct)
+        parameters = aggregates.call_parameters(function.function, constants, type_) if constants else ()
         where = None if function.condition is None else place(_boolean(function.condition.bind(schema)))
         calls.append(
             AggCall(
                 function=function.function,
                 type=type_,
                 args=tuple(place(arg) for arg in args),
-                parameters=function.parameters,
+                parameters=parameters,
                 distinct=function.is_distinct,
                 where=where,
+                user=function.user,
             )
         )
     if not extra:
@@ -434,6 +456,23 @@ def _calls(
     refs = [ColumnRef(index=i, name=column.name, type=column.type) for i, column in enumerate(schema)]
     names = schema.names + [f"$arg{index}" for index in range(len(extra))]
     return nodes.Project(node, (*refs, *extra), tuple(names)), tuple(calls)
+
+
+def _over_call(call: AggCall, function: Aggregate, order: Sequence[nodes.SortKey]) -> nodes.OverCall:
+    frame = function.frame
+    if aggregates.is_over_function(call.function) and call.function != "NTH_VALUE":
+        if not order:
+            raise ScriptError("FX-API-0012", f"{call.function} needs order_by")
+        if frame is not None or call.distinct or call.where is not None:
+            raise ScriptError("FX-API-0012", f"{call.function} takes no frame, no condition and no distinct values")
+        return nodes.OverCall(call, rows=False)
+    if frame is None:
+        return nodes.OverCall(call, rows=False, following=0 if order else None)
+    if frame.preceding is not None and frame.following is not None and -frame.preceding > frame.following:
+        raise ScriptError("FX-API-0012", "the frame ends before it starts")
+    if not frame.by_rows and not order and (frame.preceding or frame.following):
+        raise ScriptError("FX-API-0012", "a range with a bound needs order_by")
+    return nodes.OverCall(call, frame.by_rows, frame.preceding, frame.following)
 
 
 def _boolean(expr: Expr) -> Expr:

@@ -20,12 +20,16 @@ _QUERIES = """
 SELECT * FROM {name};
 SELECT name, COUNT(*), COUNT(price), SUM(id), SUM(price), SUM(amount), AVG(price), MIN(id), MAX(price), MIN(price), MAX(id),
   MIN(name), STDDEV_POP(price), FIRST_VALUE(id), LAST_VALUE(price), PERCENTILE(price, 0.5), COUNT(DISTINCT id),
-  COUNT(*) FILTER (WHERE ok)
+  COUNT(*) FILTER (WHERE ok), APPROX_COUNT_DISTINCT(id), APPROX_PERCENTILE(price, 0.5)
 FROM {name} GROUP BY name;
 SELECT window_start, window_end, name, id, COUNT(*), SUM(price), AVG(id), STDDEV_SAMP(price), MAX(id), MIN(price), SUM(amount)
 FROM TABLE(HOP(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '10' SECOND))
 GROUP BY window_start, window_end, name, id;
-SELECT id, LAG(price) OVER (PARTITION BY name ORDER BY ts), SUM(price) OVER (PARTITION BY name ORDER BY ts) FROM {name};
+SELECT id, LAG(price) OVER w, SUM(price) OVER w, AVG(id) OVER w, MAX(name) OVER w, SUM(amount) OVER w, STDDEV_POP(price) OVER w
+FROM {name} WINDOW w AS (PARTITION BY name ORDER BY ts);
+SELECT SUM(price) OVER w, MIN(id) OVER w, COUNT(DISTINCT id) OVER w, COUNT(*) OVER r
+FROM {name} WINDOW w AS (PARTITION BY name ORDER BY ts ROWS BETWEEN 3 PRECEDING AND CURRENT ROW),
+  r AS (PARTITION BY name ORDER BY ts RANGE BETWEEN INTERVAL '1' SECOND PRECEDING AND CURRENT ROW);
 SELECT a.window_start, a.n, b.m FROM (
   SELECT window_start, window_end, name, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE {name}, DESCRIPTOR(ts), INTERVAL '2' SECOND))
   GROUP BY window_start, window_end, name

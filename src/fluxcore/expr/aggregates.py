@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import (
     BIGINT,
     DOUBLE,
+    INT,
     STRING,
     ArrayType,
     DataType,
@@ -14,24 +15,38 @@ from fluxcore.core.types import (
     FloatType,
     IntegerType,
     MapType,
+    RowType,
     StringType,
     is_numeric,
 )
-from fluxcore.errors import ScriptError, nearest
+from fluxcore.errors import ScriptError, nearest, not_supported
+from fluxcore.expr import build
+from fluxcore.expr.fold import fold
+from fluxcore.expr.nodes import Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.errors import Span
+    from fluxcore.expr.nodes import Expr
 
 AGGREGATES = frozenset(
     {"COUNT", "SUM", "MIN", "MAX", "AVG", "STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE",
-     "FIRST_VALUE", "LAST_VALUE", "PERCENTILE", "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT"}
+     "FIRST_VALUE", "LAST_VALUE", "PERCENTILE", "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT",
+     "APPROX_PERCENTILE"}
 )  # fmt: skip
 """Names that mean an aggregate in SQL."""
 
-OVER_ONLY = frozenset({"LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "PERCENT_RANK", "CUME_DIST"})
+OVER_ONLY = frozenset(
+    {"LAG", "LEAD", "ROW_NUMBER", "RANK", "DENSE_RANK", "NTILE", "PERCENT_RANK", "CUME_DIST", "NTH_VALUE"}
+)
 """Names that only stand before OVER."""
+
+_WHOLE_PARTITION = frozenset({"LEAD", "NTILE", "PERCENT_RANK", "CUME_DIST"})
+_NO_ARGUMENTS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
+_FIRST_CONSTANT = {
+    "PERCENTILE": 1, "APPROX_PERCENTILE": 1, "LAG": 1, "LEAD": 1, "LISTAGG": 1, "NTH_VALUE": 1, "NTILE": 0
+}  # fmt: skip
 
 _SPREAD = {"STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE"}
 
@@ -50,6 +65,51 @@ def is_group_window(name: str) -> bool:
 def is_over_function(name: str) -> bool:
     """Return whether a name is a function that only OVER can follow."""
     return name.upper() in OVER_ONLY
+
+
+def looks_ahead(function: str, preceding: float | None, following: float | None) -> bool:
+    """Return whether OVER's result for a row depends on rows behind its peers, given how far its frame reaches."""
+    return following != 0 or (preceding or 0) < 0 or function in _WHOLE_PARTITION
+
+
+def constants_from(function: str, count: int) -> int:
+    """Return from which of ``count`` arguments on a function wants constants, its parameters."""
+    return min(_FIRST_CONSTANT.get(function, count), count)
+
+
+def call_parameters(
+    function: str, args: Sequence[Expr], type_: DataType, span: Span | None = None
+) -> tuple[object, ...]:
+    """Return the parameters of a function of result type ``type_`` as Python values.
+
+    Raises: ``ScriptError`` FX-SQL-0900 for what is no constant, FX-SQL-0315 for one out of range.
+    """
+    found = []
+    for place, arg in enumerate(args):
+        value = fold(
+            build.coerce(arg, type_, f"the default of {function}") if place and function in ("LAG", "LEAD") else arg
+        )
+        if not isinstance(value, Literal):
+            raise not_supported(f"{function} with a parameter that is not a constant", span=arg.span)
+        found.append(float(value.value) if function in _SHARES and value.value is not None else value.value)
+    problem = _problem(function, found[0])
+    if problem:
+        raise ScriptError("FX-SQL-0315", f"{function} wants {problem}", span=args[0].span or span)
+    return tuple(found)
+
+
+_SHARES = frozenset({"PERCENTILE", "APPROX_PERCENTILE"})
+
+
+def _problem(function: str, value: object) -> str | None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if function in _SHARES and not (isinstance(value, float) and 0 <= value <= 1):
+        return "a share from 0 to 1"
+    if function in ("LAG", "LEAD") and not (whole and value >= 0):  # type: ignore[operator]
+        return "a whole number of rows"
+    if function in ("NTILE", "NTH_VALUE") and not (whole and value > 0):  # type: ignore[operator]
+        return "a whole number from 1 on"
+    return None
 
 
 def aggregate_type(
@@ -71,8 +131,11 @@ def aggregate_type(
 
 
 def _type(name: str, args: list[DataType]) -> DataType | None:
-    if name in {"COUNT", "ROW_NUMBER", "RANK", "DENSE_RANK"}:
+    if name == "COUNT":
         return BIGINT.with_nullable(False) if len(args) <= 1 else None
+    if name in _NO_ARGUMENTS:
+        type_ = DOUBLE if name in ("PERCENT_RANK", "CUME_DIST") else BIGINT
+        return None if args else type_.with_nullable(False)
     if not args:
         return None
     first = args[0].with_nullable(True)
@@ -80,6 +143,12 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
         return BIGINT.with_nullable(False)
     if name in {"LAG", "LEAD"}:
         return first if len(args) <= 3 else None
+    if name == "NTILE":
+        return INT.with_nullable(False) if len(args) == 1 and isinstance(first, IntegerType) else None
+    if name == "NTH_VALUE":
+        return first if len(args) == 2 and isinstance(args[1], IntegerType) else None
+    if name == "APPROX_PERCENTILE":
+        return DOUBLE if is_numeric(first) and len(args) == 2 and is_numeric(args[1]) else None
     if name == "PERCENTILE":
         return DOUBLE if is_numeric(first) and 2 <= len(args) <= 3 and is_numeric(args[1]) else None
     if name == "LISTAGG":
@@ -87,7 +156,8 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
     if len(args) != 1:
         return None
     if name in {"MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}:
-        return None if isinstance(first, ArrayType | MapType) else first
+        row = isinstance(first, RowType) and name in ("MIN", "MAX")
+        return None if row or isinstance(first, ArrayType | MapType) else first
     if name == "ARRAY_AGG":
         return ArrayType(element=args[0])
     if name == "COLLECT":

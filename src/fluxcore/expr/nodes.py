@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from fluxcore.core.aggregate import UserAggregate
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
 
@@ -95,7 +96,7 @@ class AggCall:
     """A call of an aggregate function over columns of its input.
 
     ``args`` positions of the argument columns; ``parameters`` constants (PERCENTILE's share, LISTAGG's delimiter);
-    ``where`` the position of a BOOLEAN column from FILTER (WHERE …), or None.
+    ``where`` the position of a BOOLEAN column from FILTER (WHERE …), or None; ``user`` a function written in Python.
     """
 
     function: str
@@ -104,6 +105,7 @@ class AggCall:
     parameters: tuple[Any, ...] = ()
     distinct: bool = False
     where: int | None = None
+    user: UserAggregate | None = None
     span: Span | None = field(default=None, compare=False)
 
 

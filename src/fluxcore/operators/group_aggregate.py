@@ -11,7 +11,6 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch
 from fluxcore.core.frozen import keyed
 from fluxcore.core.types import BIGINT
-from fluxcore.errors import not_supported
 from fluxcore.operators.aggregates.aggregate_kernels import count as count_rows
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS
 from fluxcore.operators.aggregates.build import Aggregates
@@ -56,9 +55,8 @@ class GroupAggregateOperator(AgingOperator):
         assert not (options.at_end and options.ttl_ms), "what is forgotten is not known at the end"
         self._options = options
         self._aggregates = Aggregates(options.calls, options.types, append_only=options.append_only)
-        if not options.append_only and not self._aggregates.takes_retractions:
-            functions = [m.call.function for m in self._aggregates.members if not m.takes_retractions]
-            raise not_supported(f"{functions[0]} over rows that are updated")
+        if not options.append_only:
+            self._aggregates.need_retractions()
         self._arrived = 0
 
     def open(self, context: OperatorContext) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def is_append_only(node: Node) -> bool:
     """Return whether the node never takes a row back."""
-    if isinstance(node, Sort | SideOutput) or (isinstance(node, Over) and node.order):
+    if isinstance(node, Sort | SideOutput) or (isinstance(node, Over) and node.at_end):
         return True
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return False
@@ -37,7 +37,7 @@ def is_append_only(node: Node) -> bool:
 
 def is_final(node: Node) -> bool:
     """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
-    if isinstance(node, SideOutput) or (isinstance(node, Over) and node.order):
+    if isinstance(node, SideOutput) or (isinstance(node, Over) and node.at_end):
         return True
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return not node.ttl_ms  # what was forgotten before the end is not among the final rows

@@ -491,23 +491,37 @@ class Rank(OneInput):
 
 @dataclass(frozen=True)
 class OverCall:
-    """One function over an ordered partition: LAG and LEAD by ``offset`` rows, or an aggregate over preceding rows.
+    """One function over an ordered partition and its frame; ``call.parameters`` holds constants such as LAG's offset.
 
-    ``call.parameters`` holds LAG's offset and default. ``preceding`` is how many rows (ROWS frames) or milliseconds (RANGE
-    frames) before the current row the frame starts; None is unbounded. The frame ends at the current row (for RANGE: at
-    its last peer).
+    ``preceding`` and ``following`` say how far the frame reaches before and behind the current row: in rows, or with a RANGE
+    frame in what the order counts in (ms of a time). None is the partition's edge, a negative number points the other way; a
+    RANGE frame of 0 ends at the last peer of the current row.
     """
 
     call: AggCall
     rows: bool = True
-    preceding: int | None = None
+    preceding: float | None = None
+    following: float | None = 0
+
+    def describe(self, source: Schema) -> str:
+        """Return the call and its frame as in SQL."""
+        kind = "ROWS" if self.rows else "RANGE"
+        bounds = [_bound(self.preceding, "PRECEDING", "FOLLOWING"), _bound(self.following, "FOLLOWING", "PRECEDING")]
+        plain = self.preceding is None and self.following == 0 and not self.rows
+        return show_call(self.call, source) + ("" if plain else f" {kind} {bounds[0]}..{bounds[1]}")
+
+
+def _bound(reach: float | None, ahead: str, back: str) -> str:
+    if reach is None:
+        return f"UNBOUNDED {ahead}"
+    return "CURRENT ROW" if reach == 0 else f"{abs(reach)} {ahead if reach > 0 else back}"
 
 
 @dataclass(frozen=True)
 class Over(OneInput):
     """Appends functions over each partition in event-time order; rows come out when the watermark passes them.
 
-    With ``order`` it is that order instead, of bounded input: all rows come out at its end.
+    Without a ``time`` it is ``order`` instead, of bounded input: all rows come out at its end.
     """
 
     partition: tuple[int, ...]
@@ -516,15 +530,23 @@ class Over(OneInput):
     names: tuple[str, ...]
     order: tuple[SortKey, ...] = ()
 
+    @property
+    def at_end(self) -> bool:
+        """Return whether all rows come out at the end of the input."""
+        return self.time is None
+
     @cached_property
     def schema(self) -> Schema:
+        columns = self.input.schema.columns
+        if self.at_end:  # no watermark goes by their times any more
+            columns = tuple(replace(column, time=None) for column in columns)
         results = tuple(Column(name, over.call.type) for name, over in zip(self.names, self.calls, strict=True))
-        return Schema.of(self.input.schema.columns + results)
+        return Schema.of(columns + results)
 
     def describe(self) -> str:
         source = self.input.schema
         partition = ", ".join(source[index].name for index in self.partition)
-        calls = ", ".join(show_call(over.call, source) for over in self.calls)
+        calls = ", ".join(over.describe(source) for over in self.calls)
         order = (
             source[self.time].name if self.time is not None else ", ".join(each.describe(source) for each in self.order)
         )

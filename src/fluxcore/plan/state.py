@@ -48,7 +48,7 @@ def state_of(node: Node) -> str | None:
             kept = first if is_append_only(node.input) else "all rows"
             return f"{kept} of each partition, {_how_long(node.ttl_ms)}"
         case Over():
-            return "all rows until the end" if node.order else "rows that wait, totals per partition"
+            return "all rows until the end" if node.at_end else "rows that wait, totals per partition"
         case Sort():
             return "all rows until the end" if node.limit is None else f"the first {node.limit + node.offset} rows"
         case TimeSort():

@@ -31,7 +31,7 @@ def window_of(node: Node) -> WindowColumns | None:
         return WindowColumns(count - 3, count - 2, count - 1, spec)
     if isinstance(node, Project):
         return _through_project(node)
-    if isinstance(node, Over) and node.order:
+    if isinstance(node, Over) and node.at_end:
         return None
     if isinstance(node, Filter | Over):
         return window_of(node.input)

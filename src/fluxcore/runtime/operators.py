@@ -9,7 +9,8 @@ from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.ports import CustomOperator
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
-from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.order.frames import OverFunction
+from fluxcore.operators.order.over import OverOperator, OverOptions
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
@@ -43,7 +44,14 @@ from fluxcore.plan.nodes import (
     WindowKind,
 )
 from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
-from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_local_windows, refuse_nested
+from fluxcore.runtime.recipe import (
+    Recipe,
+    operator_name,
+    plain,
+    refuse_local_windows,
+    refuse_nested,
+    refuse_nested_keys,
+)
 from fluxcore.runtime.scans import is_bounded
 from fluxcore.state.backend import MemoryStateBackend
 
@@ -59,10 +67,16 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
     Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
     """
+    found = _recipe(node, settings, final_only=final_only)
+    refuse_nested_keys(node, found.keys)
+    return found
+
+
+def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     if isinstance(node, TemporalJoin) and node.times is None and is_append_only(node.left):
         return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
-    takes_updates = isinstance(node, Join | Aggregate | Rank | Sort) or (isinstance(node, Over) and node.order)
+    takes_updates = isinstance(node, Join | Aggregate | Rank | Sort) or (isinstance(node, Over) and node.at_end)
     if (windowed or not takes_updates) and not all(is_append_only(each) for each in node.inputs):
         raise not_supported(f"{type(node).__name__} over rows that are updated")
     match node:
@@ -216,16 +230,23 @@ def _over(node: Over, settings: Settings) -> Recipe:
         output=plain(node.schema),
         partition=node.partition,
         time=-1 if node.time is None else node.time,
-        functions=tuple(OverFunction(each.call, each.rows, each.preceding) for each in node.calls),
+        functions=tuple(OverFunction(each.call, each.rows, each.preceding, each.following) for each in node.calls),
     )
-    OverOperator(options)
     if node.time is not None:
+        OverOperator(options)
         return Recipe(operator_name(node), lambda: OverOperator(options), (node.partition,))
+    order = _order(node.order)
+    SortedOverOperator(options, order)
     if not is_bounded(node, settings):
+        ahead = next((each for each in options.functions if each.looks_ahead), None)
         hint = "order by the column that the watermark is on, ascending"
         message = "OVER must be ordered by event time where the input never ends"
-        raise ScriptError("FX-SQL-0405", message, span=node.calls[0].call.span, hint=hint)
-    return Recipe(operator_name(node), lambda: SortedOverOperator(options, _order(node.order)), (node.partition,))
+        if ahead is not None and order:
+            hint = "end the frame at CURRENT ROW, or join the rows with themselves"
+            message = f"{ahead.call.function} looks at rows behind the current one, which needs an input that ends"
+        span = (ahead or node.calls[0]).call.span if node.calls else None
+        raise ScriptError("FX-SQL-0405", message, span=span, hint=hint)
+    return Recipe(operator_name(node), lambda: SortedOverOperator(options, order), (node.partition,))
 
 
 def _sort(node: Sort) -> Recipe:

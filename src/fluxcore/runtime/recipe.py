@@ -13,7 +13,7 @@ from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.partial import Partial
@@ -73,3 +73,14 @@ def refuse_nested(node: Node, what: str) -> None:
     for column in node.schema:
         if isinstance(column.type, ArrayType | MapType | RowType):
             raise not_supported(f"{what} of updated rows with {column.type.name()} (column {column.name})")
+
+
+def refuse_nested_keys(node: Node, keys: Sequence[Sequence[int]]) -> None:
+    """Refuse ARRAY, MAP and ROW where rows are grouped, joined or divided by them.
+
+    In: ``keys`` positions by input. Raises: ``ScriptError`` FX-SQL-0900.
+    """
+    for below, positions in zip(node.inputs, keys, strict=True):
+        for column in (below.schema[index] for index in positions):
+            if isinstance(column.type, ArrayType | MapType | RowType):
+                raise not_supported(f"{column.type.name()} as a key ({type(node).__name__}, column {column.name})")

@@ -100,13 +100,23 @@ class OrderItem(Tree):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrameBound(Tree):
+    """A bound of a frame: ``reach`` rows or units before the current row, or ``following`` it; None is UNBOUNDED."""
+
+    reach: Expression | None
+    following: bool = False
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OverClause(Tree):
-    """OVER (...): ``rows`` None means no frame was written; ``preceding`` None means unbounded."""
+    """OVER (...): ``rows`` None means that no frame was written."""
 
     partition: tuple[Expression, ...] = ()
     order: tuple[OrderItem, ...] = ()
     rows: bool | None = None
-    preceding: Expression | None = None
+    start: FrameBound | None = None
+    end: FrameBound | None = None
     window: str | None = None
 
 

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import BOOLEAN, BooleanType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
-from fluxcore.expr.aggregates import aggregate_type, is_aggregate, is_group_window, is_over_function
-from fluxcore.expr.nodes import Expr, Literal
+from fluxcore.expr.aggregates import (
+    aggregate_type,
+    call_parameters,
+    constants_from,
+    is_aggregate,
+    is_group_window,
+    is_over_function,
+)
+from fluxcore.expr.nodes import Expr
 from fluxcore.sql import ast
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fluxcore.core.aggregate import UserAggregate
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
     from fluxcore.sql.scope import Scope
@@ -35,6 +45,7 @@ class Asked:
     parameters: tuple[object, ...] = ()
     distinct: bool = False
     where: Expr | None = None
+    user: UserAggregate | None = None
     over: ast.OverClause | None = field(default=None)
     span: Span | None = field(default=None, compare=False)
 
@@ -46,6 +57,7 @@ class ExpressionBinder:
         self.scope = scope
         self.asked: list[Asked] = []
         self.windows: dict[str, ast.OverClause] = {}
+        self.functions: Mapping[str, UserAggregate] = {}
         self.window_calls: dict[ast.FunctionCall, Expr] = {}
         self._aggregates = aggregates
         self._place = place
@@ -88,7 +100,7 @@ class ExpressionBinder:
             raise ScriptError("FX-SQL-0410", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
         if tree.named:
             raise not_supported("named arguments of a function", span=tree.span)
-        if tree.over is not None or is_aggregate(name):
+        if tree.over is not None or is_aggregate(name) or name in self.functions:
             return self._asked(tree, name)
         if is_over_function(name):
             raise ScriptError("FX-SQL-0206", f"{name} needs OVER (…)", span=tree.span)
@@ -106,28 +118,26 @@ class ExpressionBinder:
         args = [inner.bind(arg) for arg in tree.args]
         if not args and not tree.star and name == "COUNT":
             raise ScriptError("FX-SQL-0206", "write COUNT(*)", span=tree.span)
-        type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
-        columns = args
-        parameters: tuple[object, ...] = ()
-        if name in ("PERCENTILE", "LAG", "LEAD", "LISTAGG") and len(args) > 1:
-            columns, parameters = args[:1], tuple(_constant(arg, name) for arg in args[1:])
+        user = self.functions.get(name)
+        if user is not None:
+            if not args:
+                raise ScriptError("FX-SQL-0206", f"{tree.name} needs an argument", span=tree.span)
+            name, type_ = tree.name, user.result_type([arg.type for arg in args])
+        else:
+            type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
+        first = len(args) if user is not None else constants_from(name, len(args))
+        columns = args[:first]
+        parameters = call_parameters(name, args[first:], type_, tree.span) if first < len(args) else ()
         where = None if tree.where is None else inner.condition(tree.where, "FILTER")
         over = tree.over
         if over is not None and over.window is not None:
             if over.window not in self.windows:
                 raise ScriptError("FX-SQL-0208", f"there is no window '{over.window}'", span=over.span)
             over = self.windows[over.window]
-        asked = Asked(name, tuple(columns), type_, parameters, tree.distinct, where, over, tree.span)
+        asked = Asked(name, tuple(columns), type_, parameters, tree.distinct, where, user, over, tree.span)
         if asked not in self.asked:
             self.asked.append(asked)
         return Pending(number=self.asked.index(asked), type=type_, span=tree.span)
-
-
-def _constant(expr: Expr, name: str) -> object:
-    if not isinstance(expr, Literal):
-        raise not_supported(f"{name} with a parameter that is not a constant", span=expr.span)
-    value = expr.value
-    return float(value) if name == "PERCENTILE" else value
 
 
 def fill(expr: Expr, values: dict[int, Expr]) -> Expr:

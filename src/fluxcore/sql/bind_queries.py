@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Column, Schema, TimeKind
+from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import IntervalType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
 from fluxcore.expr.fold import fold
-from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
+from fluxcore.expr.nodes import ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import attached_window, distinct_names, references, with_columns
 from fluxcore.plan.joins import filtered
@@ -21,25 +21,22 @@ from fluxcore.plan.nodes import (
     Join,
     JoinKind,
     Node,
-    Over,
-    OverCall,
     Project,
     Sort,
-    SortKey,
     Union,
     Values,
     WindowAggregate,
-    WindowKind,
 )
 from fluxcore.sql import ast
-from fluxcore.sql.bind_expressions import Asked, ExpressionBinder, Pending, fill
+from fluxcore.sql.bind_expressions import ExpressionBinder, Pending, fill
+from fluxcore.sql.bind_over import bind_over
 from fluxcore.sql.bind_relations import RelationBinder
+from fluxcore.sql.calls import agg_call, inputs_of, sort_key
 from fluxcore.sql.group_windows import find_group_window, group_window
 from fluxcore.sql.hints import check_names, name_of
-from fluxcore.sql.row_number import RowNumber, recognise_top_n
+from fluxcore.sql.row_number import recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.sub_queries import bind_sub_query, split_where
-from fluxcore.sql.window_arguments import stamped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -105,6 +102,7 @@ class QueryBinder:
         if query.where is not None:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
+        binder.functions = self._catalog.aggregates
         binder.windows = dict(query.windows)
         node, binder.window_calls = group_window(node, scope, query.group or ())
         exprs, names = self._items(query, scope, binder)
@@ -121,7 +119,7 @@ class QueryBinder:
         elif having is not None:
             raise ScriptError("FX-SQL-0212", "HAVING needs GROUP BY", span=query.span)
         elif binder.asked:
-            node, values = self._over(node, scope, binder.asked)
+            node, values = bind_over(node, scope, binder.asked)
             exprs, hidden = [fill(e, values) for e in exprs], [fill(e, values) for e in hidden]
         if query.distinct:
             unique = Project(node, tuple(exprs), distinct_names(names))
@@ -195,10 +193,10 @@ class QueryBinder:
             else:
                 window = None
         plain = [key for key in keys if key not in tails]
-        wanted = [*plain, *(arg for asked in binder.asked for arg in _inputs(asked))]
+        wanted = [*plain, *(arg for asked in binder.asked for arg in inputs_of(asked))]
         wide, places = with_columns(node, wanted)
         rest = iter(places[len(plain) :])
-        calls = tuple(_agg_call(asked, rest) for asked in binder.asked)
+        calls = tuple(agg_call(asked, rest) for asked in binder.asked)
         names = tuple(f"$agg{index}" for index in range(len(calls)))
         found: Node
         if window is not None:
@@ -224,73 +222,6 @@ class QueryBinder:
                         return binder.bind(item.expr)
             raise
 
-    def _over(self, node: Node, scope: Scope, asked: list[Asked]) -> tuple[Node, dict[int, Expr]]:
-        """Return the node with the results of all OVER calls appended, one node per distinct window."""
-        values: dict[int, Expr] = {}
-        clauses = list(dict.fromkeys(_window_of_call(each) for each in asked))
-        for partition, order in clauses:
-            members = [(i, each) for i, each in enumerate(asked) if _window_of_call(each) == (partition, order)]
-            node = self._over_one(node, scope, members, values)
-        return node, values
-
-    def _over_one(self, node: Node, scope: Scope, members: list[tuple[int, Asked]], values: dict[int, Expr]) -> Node:
-        over = members[0][1].over
-        assert over is not None
-        binder = ExpressionBinder(scope, place="inside OVER")
-        partition = [binder.bind(tree) for tree in over.partition]
-        order = [(item, binder.bind(item.expr)) for item in over.order]
-        inputs = [arg for _, asked in members for arg in _inputs(asked)]
-        wide, places = with_columns(node, [*partition, *(expr for _, expr in order), *inputs])
-        first = len(partition) + len(order)
-        part, keys = places[: len(partition)], places[len(partition) : first]
-        if members[0][1].function == "ROW_NUMBER":
-            return self._row_number(wide, members, (part, keys), values)
-        time = self._over_time(wide, keys, over)
-        by_clock = time is not None and wide.schema[time].time is TimeKind.PROCESSING
-        wide = wide if time is None else stamped(wide, time)
-        sort = () if time is not None else tuple(_sort_key(*each) for each in zip(over.order, keys, strict=True))
-        rest = iter(places[first:])
-        calls = tuple(_over_call(asked, rest) for _, asked in members)
-        if by_clock:  # rows of one batch have one time, and are no peers all the same
-            calls = tuple(replace(call, rows=call.rows or call.preceding is None) for call in calls)
-        names = tuple(f"$over{index}" for index in range(len(calls)))
-        found = Over(wide, tuple(part), time, calls, names, sort)
-        width = len(wide.schema)
-        for position, (number, asked) in enumerate(members):
-            values[number] = ColumnRef(index=width + position, type=asked.type, name=names[position])
-        return found
-
-    def _over_time(self, node: Node, keys: list[int], over: ast.OverClause) -> int | None:
-        """Return the time attribute that OVER is ordered by, or None: then the order is made at the end of the input."""
-        if not keys:
-            hint = "order by the column that the watermark is on, ascending"
-            raise ScriptError("FX-SQL-0405", "OVER needs ORDER BY", span=over.span, hint=hint)
-        plain = len(keys) == 1 and not over.order[0].descending
-        return keys[0] if plain and node.schema[keys[0]].time is not None else None
-
-    def _row_number(
-        self, node: Node, members: list[tuple[int, Asked]], places: tuple[list[int], list[int]], values: dict[int, Expr]
-    ) -> Node:
-        over = members[0][1].over
-        assert over is not None
-        if len(members) > 1:
-            raise not_supported("other OVER functions beside ROW_NUMBER", span=over.span)
-        part, keys = places
-        if not keys:
-            raise ScriptError("FX-SQL-0406", "ROW_NUMBER needs ORDER BY", span=over.span)
-        order = tuple(_sort_key(item, key) for item, key in zip(over.order, keys, strict=True))
-        node = stamped(node, keys[0])
-        window = attached_window(node)
-        if window is not None and window.start in part and window.end in part:
-            told = (window.end,) if window.spec.kind is WindowKind.SESSION else (window.start, window.end)
-            part = [index for index in part if index not in told]
-        else:
-            window = None
-        found = RowNumber(node, tuple(part), order, window, members[0][1].span)
-        last = len(found.schema) - 1
-        values[members[0][0]] = ColumnRef(index=last, type=found.schema[last].type, name="$number")
-        return found
-
     def _ordered(self, query: ast.Query, output: _Output, hidden: Sequence[Expr] = ()) -> Node:
         names = distinct_names(output.names)
         extra = tuple(f"$order{index}" for index in range(len(hidden)))
@@ -305,7 +236,7 @@ class QueryBinder:
                 raise ScriptError("FX-SQL-0213", f"there is no column {place + 1} to order by", span=item.span)
             if place is None and not hidden:
                 place = self._by_name(item, node)
-            keys.append(_sort_key(item, next(places) if place is None else place))
+            keys.append(sort_key(item, next(places) if place is None else place))
         node = Sort(node, tuple(keys), query.limit, query.offset)
         return Project(node, references(node, range(len(names))), names) if hidden else node
 
@@ -378,11 +309,6 @@ def _output_place(item: ast.OrderItem, names: Sequence[str]) -> int | None:
     return None
 
 
-def _sort_key(item: ast.OrderItem, column: int) -> SortKey:
-    nulls = (not item.descending) if item.nulls_first is None else item.nulls_first
-    return SortKey(column, item.descending, nulls)
-
-
 def _window_keys(node: Node, keys: list[Expr]) -> dict[Expr, int]:
     """Return the group keys that are the window's start, end or time, with their places from the output's end."""
     from fluxcore.plan.windows import window_of
@@ -391,45 +317,6 @@ def _window_keys(node: Node, keys: list[Expr]) -> dict[Expr, int]:
     assert found is not None
     tails = {found.start: -3, found.end: -2, found.time: -1}
     return {key: tails[key.index] for key in keys if isinstance(key, ColumnRef) and key.index in tails}
-
-
-def _inputs(asked: Asked) -> list[Expr]:
-    return [*asked.args, *([] if asked.where is None else [asked.where])]
-
-
-def _agg_call(asked: Asked, places: object) -> AggCall:
-    take = places.__next__  # type: ignore[attr-defined]
-    args = tuple(take() for _ in asked.args)
-    where = None if asked.where is None else take()
-    return AggCall(
-        function=asked.function, type=asked.type, args=args, parameters=asked.parameters, distinct=asked.distinct,
-        where=where, span=asked.span,
-    )  # fmt: skip
-
-
-def _over_call(asked: Asked, places: object) -> OverCall:
-    over = asked.over
-    assert over is not None
-    if asked.function not in _OVER:
-        raise not_supported(f"{asked.function} with OVER", span=asked.span)
-    if asked.distinct or asked.where is not None:
-        raise not_supported("DISTINCT or FILTER with OVER", span=asked.span)
-    call = _agg_call(asked, places)
-    preceding: int | None = None
-    if over.preceding is not None:
-        value = over.preceding
-        if not isinstance(value, ast.Constant) or not isinstance(value.value, int) or value.value < 0:
-            raise ScriptError("FX-SQL-0407", "the frame needs a whole number or an interval", span=over.preceding.span)
-        preceding = value.value
-    return OverCall(call, rows=bool(over.rows), preceding=preceding)
-
-
-_OVER = {"LAG", "COUNT", "SUM", "MIN", "MAX", "AVG", "FIRST_VALUE", "LAST_VALUE"}
-
-
-def _window_of_call(asked: Asked) -> tuple[tuple[ast.Expression, ...], tuple[ast.OrderItem, ...]]:
-    assert asked.over is not None
-    return asked.over.partition, asked.over.order
 
 
 def _over_groups(

@@ -13,6 +13,7 @@ from fluxcore.errors import ScriptError, nearest
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from fluxcore.core.aggregate import UserAggregate
     from fluxcore.errors import Span
     from fluxcore.plan.nodes import Node
 
@@ -64,16 +65,19 @@ class Catalog:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self.aggregates: dict[str, UserAggregate] = {}
 
     def copy(self) -> Catalog:
         """Return a catalog of the same tables and views."""
         found = Catalog()
         found._entries = dict(self._entries)
+        found.aggregates = dict(self.aggregates)
         return found
 
     def take(self, other: Catalog) -> None:
         """Hold what another catalog holds."""
         self._entries = dict(other._entries)
+        self.aggregates = dict(other.aggregates)
 
     def add(self, name: str, entry: Entry, *, if_not_exists: bool = False, span: Span | None = None) -> bool:
         """Add a table or view; return whether it is new. Raises ``ScriptError`` FX-SQL-0502 for a name in use."""

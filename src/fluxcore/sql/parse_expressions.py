@@ -301,26 +301,38 @@ class ExpressionParser(Cursor):
         if self.take_word("PARTITION", "BY"):
             partition = self.listed(self.expression)
         order = self.order_items() if self.is_word("ORDER") else ()
-        rows, preceding = None, None
+        rows, first, last = None, None, None
         if self.is_word("ROWS") or self.is_word("RANGE"):
             rows = self.advance().word == "ROWS"
-            preceding = self._frame()
+            first, last = self._frame()
         self.need_symbol(")")
-        return ast.OverClause(partition=partition, order=order, rows=rows, preceding=preceding, span=self.since(start))
+        return ast.OverClause(
+            partition=partition, order=order, rows=rows, start=first, end=last, span=self.since(start)
+        )  # fmt: skip
 
-    def _frame(self) -> ast.Expression | None:
-        between = self.take_word("BETWEEN")
-        preceding: ast.Expression | None = None
-        if self.is_word("CURRENT"):
-            raise self.unsupported("a frame that starts at the current row")
-        if not self.take_word("UNBOUNDED"):
-            preceding = self._sum()
-        self.need_word("PRECEDING")
-        if between:
+    def _frame(self) -> tuple[ast.FrameBound, ast.FrameBound]:
+        if not self.take_word("BETWEEN"):
+            first = self._frame_bound()
+            last = ast.FrameBound(reach=None, current=True, span=first.span)
+        else:
+            first = self._frame_bound()
             self.need_word("AND")
-            if not self.take_word("CURRENT", "ROW"):
-                raise self.unsupported("a frame that does not end at the current row")
-        return preceding
+            last = self._frame_bound()
+        for bound, following in ((first, True), (last, False)):
+            if bound.reach is None and not bound.current and bound.following == following:
+                message = f"a frame can't {'start' if following else 'end'} there"
+                raise ScriptError("FX-SQL-0407", message, span=bound.span)
+        return first, last
+
+    def _frame_bound(self) -> ast.FrameBound:
+        start = self.token.span
+        if self.take_word("CURRENT", "ROW"):
+            return ast.FrameBound(reach=None, current=True, span=self.since(start))
+        reach = None if self.take_word("UNBOUNDED") else self._sum()
+        following = self.take_word("FOLLOWING")
+        if not following:
+            self.need_word("PRECEDING")
+        return ast.FrameBound(reach=reach, following=following, span=self.since(start))
 
     def order_items(self) -> tuple[ast.OrderItem, ...]:
         """Parse ORDER BY."""

@@ -1,4 +1,4 @@
-"""ROW_NUMBER, which Flink executes only as Top-N: a numbered query with a bound on the number around it."""
+"""ROW_NUMBER: with a bound on the number around it, it is a Top-N."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT
-from fluxcore.errors import not_supported
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal
+from fluxcore.expr.nodes import AggCall, Call, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction, conjuncts
-from fluxcore.plan.graph import in_order, rewrite
-from fluxcore.plan.nodes import Attached, Filter, Node, OneInput, Project, Rank, SortKey
+from fluxcore.plan.graph import rewrite
+from fluxcore.plan.nodes import Attached, Filter, Node, OneInput, Over, OverCall, Project, Rank, SortKey
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -20,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowNumber(OneInput):
-    """Numbers rows within partitions; only stands in a plan until the bound around it is found."""
+    """Numbers rows within partitions; only stands in a plan until it is known whether a bound is around it.
+
+    ``partition`` is the one beside the ``window``, ``whole`` the one as written.
+    """
 
     partition: tuple[int, ...]
     order: tuple[SortKey, ...]
     window: Attached | None = None
+    whole: tuple[int, ...] = ()
     span: Span | None = field(default=None, compare=False)
 
     @cached_property
@@ -33,16 +36,21 @@ class RowNumber(OneInput):
 
 
 def recognise_top_n(root: Node) -> Node:
-    """Return the plan with numbered, bounded queries as Rank nodes.
-
-    Raises: ``ScriptError`` FX-SQL-0900 for a ROW_NUMBER without a bound.
-    """
+    """Return the plan with numbered queries as Rank nodes where a bound is on the number, else as Over nodes."""
     (found,) = rewrite([root], _change)
-    for node in in_order([found]):
-        if isinstance(node, RowNumber):
-            hint = "put it into a sub-query and bound it: WHERE rownum <= 10"
-            raise not_supported("ROW_NUMBER without a bound on it", span=node.span, hint=hint)
+    (found,) = rewrite([found], _unbounded)
     return found
+
+
+def _unbounded(node: Node) -> Node:
+    if not isinstance(node, RowNumber):
+        return node
+    key, source = node.order[0], node.input.schema
+    by_time = len(node.order) == 1 and not key.descending and source[key.column].time is not None
+    call = AggCall(function="ROW_NUMBER", type=node.schema[len(source)].type, span=node.span)
+    order = () if by_time else node.order
+    time = key.column if by_time else None
+    return Over(node.input, node.whole, time, (OverCall(call, rows=False),), ("$number",), order)
 
 
 def _change(node: Node) -> Node:

@@ -128,6 +128,32 @@ def test_union_join_top_over_sort_and_limit(session):
     assert rides.select("id").sort("id", ascending=False).limit(3).to_arrow()["id"].to_pylist() == [4999, 4998, 4997]
 
 
+def test_over_with_frames_and_orders(session):
+    rides = session.table("rides")
+    found = rides.over(
+        partition_by="city",
+        order_by=["fare", "id"],
+        ascending=False,
+        place=fx.row_number(),
+        after=fx.lead("id", 1, -1),
+        near=fx.count().rows(2, 3),
+        all=fx.sum("id").rows(None, None),
+    )
+    assert rows(found.select("id", "place", "after", "near", "all")) == asked(
+        "SELECT id, row_number() OVER w AS place, lead(id, 1, -1) OVER w AS after, "
+        "count(*) OVER (w ROWS BETWEEN 2 PRECEDING AND 3 FOLLOWING) AS near, "
+        "sum(id) OVER (PARTITION BY city) ::BIGINT AS all FROM rides "
+        "WINDOW w AS (PARTITION BY city ORDER BY fare DESC NULLS LAST, id DESC)"
+    )
+    recent = rides.over(
+        order_by="ts", n=fx.count().range("1 minute"), m=fx.max("id").where(fx.col("fare") > 10).rows(9)
+    )
+    assert rows(recent.select("id", "n", "m")) == asked(
+        "SELECT id, count(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL 1 MINUTE PRECEDING AND CURRENT ROW) AS n, "
+        "max(id) FILTER (WHERE fare > 10) OVER (ORDER BY ts, id ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS m FROM rides"
+    )
+
+
 def test_results_in_three_forms_and_batch_by_batch(session):
     stream = session.table("rides").select("id", "fare")
     arrow = stream.to_arrow()
@@ -229,7 +255,10 @@ def test_files_are_read_by_their_suffix(tmp_path):
         (lambda s: s.table("rides").window(fx.tumble("id", "1 minute")), "FX-API-0002", None),
         (lambda s: s.table("rides").window(fx.tumble("ts", "1 minuet")), "FX-API-0003", None),
         (lambda s: s.table("rides").filter(fx.col("fare")), None, None),
-        (lambda s: s.table("rides").over(partition_by="city", order_by="id", x=fx.lag("id")), "FX-API-0002", None),
+        (lambda s: s.table("rides").over(partition_by="city", x=fx.lag("id")), "FX-API-0012", None),
+        (lambda s: s.table("rides").over(order_by="ts", x=fx.rank().rows(1)), "FX-API-0012", None),
+        (lambda s: s.table("rides").over(order_by="ts", x=fx.sum("id").rows(1, -2)), "FX-API-0012", None),
+        (lambda s: s.table("rides").over(order_by="ts", x=fx.ntile(0)), "FX-SQL-0315", None),
         (lambda s: s.from_arrow(table(), name="x", watermark=("id", "5 s")), "FX-API-0010", None),
         (lambda s: s.read("x.dat", schema=pa.schema([("a", pa.int64())])), "FX-API-0009", None),
         (lambda s: fx.Session(target="moon"), None, None),

@@ -25,11 +25,14 @@ from fluxcore.state.backend import MemoryStateBackend
 DECIMAL = DecimalType(precision=20, scale=2)
 TYPES = (STRING, BIGINT, DOUBLE, STRING, DECIMAL, BOOLEAN)
 SCHEMA = pa.schema([(f"c{i}", type_.arrow()) for i, type_ in enumerate(TYPES)])
+LONG = "0123456789abcdef"
 ROWS = st.tuples(
     st.sampled_from([None, "x", "y"]),
     st.sampled_from([None, -3, 0, 2, 9]),
     st.sampled_from([None, -1.5, 0.0, 2.25, math.inf, -math.inf, math.nan]),
-    st.sampled_from([None, "", "a", "b", "ä"]),
+    st.sampled_from(
+        [None, "", "a", "b", "ä", LONG, LONG + "x", LONG + "xy", LONG + "y", LONG[:-1], LONG + "\0", "a\0"]
+    ),
     st.sampled_from([None, Decimal("-1.50"), Decimal("0.01"), Decimal("7.00")]),
     st.booleans(),
 )
@@ -228,3 +231,24 @@ def test_a_best_value_that_is_taken_back_a_hundred_thousand_times_costs_no_searc
     for start in range(60_000 - 500, 0, -500):
         (out,) = operator.process(batch_of(rows[start : start + 500], np.full(500, -1, np.int8)))
         assert out.data.column(1).to_pylist() == [start + 499, start - 1]
+
+
+def test_long_texts_that_come_and_go_leave_no_bytes_behind():
+    operator = opened([call("MIN", TEXT), call("MAX", TEXT)], append_only=False, at_end=False)
+    kept = []
+    for turn in range(60):
+        texts = [f"{LONG}{turn:05}{number:05}" + "-" * 50 for number in range(50)]
+        rows = [("x", 1, 0.0, text, None, True) for text in texts]
+        kept.append(texts[turn % 50])
+        gone = [row for row in rows if row[3] != kept[-1]]
+        everything = rows + gone
+        columns = list(zip(*everything, strict=True))
+        data = pa.RecordBatch.from_arrays(
+            [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+        )
+        weights = np.array([1] * len(rows) + [-1] * len(gone), np.int8)
+        (changes,) = operator.process(Batch(data, weights))
+        assert changes.column(1).to_pylist()[-1] == min(kept)
+        assert changes.column(2).to_pylist()[-1] == max(kept)
+    for member in operator._aggregates.members:
+        assert len(member._arena) < 60 * 50 * 60, "texts that are gone are given up"

@@ -36,7 +36,8 @@ from fluxcore.operators.joins.residuals import Residual
 from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
 from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.operators.materialize import MaterializeOperator
-from fluxcore.operators.order.over import OverFunction, OverOperator, OverOptions
+from fluxcore.operators.order.frames import OverFunction
+from fluxcore.operators.order.over import OverOperator, OverOptions
 from fluxcore.operators.order.sort import SortOperator, SortOptions
 from fluxcore.operators.order.sorted_over import SortedOverOperator
 from fluxcore.operators.order.time_sort import TimeSortOperator, TimeSortOptions
@@ -169,6 +170,9 @@ FRAMES = (
     OverFunction(call("SUM", V), True, None),
     OverFunction(call("MAX", V), True, 2),
     OverFunction(call("COUNT"), False, None),
+    OverFunction(call("COUNT"), False, 3),
+    OverFunction(call("LAST_VALUE", V), True, None),
+    OverFunction(call("ARRAY_AGG", V), True, None),
 )
 
 

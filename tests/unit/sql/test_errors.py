@@ -8,6 +8,7 @@ from fluxcore.api.session import Session
 from fluxcore.errors import ScriptError
 
 T = "CREATE TABLE t (a INT, s STRING) WITH ('connector' = 'datagen');\n"
+W = "CREATE TABLE w (a INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen');\n"
 O = "CREATE TABLE o (x INT) WITH ('connector' = 'print');\n"  # noqa: E741
 
 CASES = [
@@ -38,7 +39,13 @@ CASES = [
     (T + "SELECT a FROM t UNION ALL SELECT a, s FROM t", "FX-SQL-0214", None, "1 columns with 2"),
     (T + "SELECT a FROM t UNION ALL SELECT TIMESTAMP '2020-01-01 00:00:00'", "FX-SQL-0306", None, "column 1"),
     (T + "SELECT a FROM t ORDER BY 3", "FX-SQL-0213", (2, 26), "column 3"),
-    (T + "SELECT COUNT(*) OVER (PARTITION BY a) FROM t", "FX-SQL-0405", (2, 22), "watermark"),
+    (T + "SELECT RANK() OVER (PARTITION BY a) FROM t", "FX-SQL-0405", None, "needs ORDER BY"),
+    (T + "SELECT RANK() OVER (ORDER BY a ROWS 1 PRECEDING) FROM t", "FX-SQL-0407", (2, 8), "takes no frame"),
+    (T + "SELECT COUNT(*) OVER (ORDER BY a ROWS BETWEEN UNBOUNDED FOLLOWING AND CURRENT ROW) FROM t", "FX-SQL-0407", None, "start"),
+    (T + "SELECT COUNT(*) OVER (ORDER BY a ROWS BETWEEN 1 FOLLOWING AND 1 PRECEDING) FROM t", "FX-SQL-0407", None, "before it starts"),
+    (T + "SELECT COUNT(*) OVER (ORDER BY a ROWS 1.5 PRECEDING) FROM t", "FX-SQL-0407", None, "whole number of rows"),
+    (T + "SELECT NTILE(0) OVER (ORDER BY a) FROM t", "FX-SQL-0315", None, "from 1 on"),
+    (T + "SELECT LAG(a, a) OVER (ORDER BY a) FROM t", "FX-SQL-0900", None, "not a constant"),
     (T + "SELECT LAG(a) FROM t", "FX-SQL-0206", (2, 8), "OVER"),
     (T + "SELECT COUNT(*) OVER w FROM t", "FX-SQL-0208", None, "'w'"),
     (T + "SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(a), INTERVAL '1' MINUTE))", "FX-SQL-0403", (2, 37), "WATERMARK"),
@@ -89,3 +96,22 @@ def test_nothing_of_a_bad_script_takes_effect():
     with pytest.raises(ScriptError):
         session.bind(T + "SELECT nope FROM t")
     assert session.catalog.names() == []
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELECT COUNT(*) OVER (PARTITION BY a) FROM w", "watermark"),
+        ("SELECT COUNT(*) OVER (ORDER BY a) FROM w", "watermark"),
+        ("SELECT ROW_NUMBER() OVER (ORDER BY a) FROM w", "watermark"),
+        ("SELECT LEAD(a) OVER (ORDER BY ts) FROM w", "looks at rows behind"),
+        ("SELECT SUM(a) OVER (ORDER BY ts ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) FROM w", "CURRENT ROW"),
+    ],
+)
+def test_over_what_never_ends_goes_by_time_and_looks_back(query, words):
+    session = Session()
+    session.execute(W)
+    with pytest.raises(ScriptError) as caught:
+        next(session.sql(query).batches())
+    assert caught.value.code == "FX-SQL-0405"
+    assert words in str(caught.value)

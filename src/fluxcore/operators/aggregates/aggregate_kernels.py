@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 
@@ -30,26 +29,6 @@ def add(sums, counts, slots, values, valid, weight):  # type: ignore[no-untyped-
             else:
                 sums[slot] += values[row]
                 counts[slot] += 1
-
-
-@njit(cache=True, nogil=True)
-def add_wide(low, high, counts, slots, values, valid, weight):  # type: ignore[no-untyped-def]
-    """Add 128-bit integers: ``values`` uint64 (rows x 2), low word first."""
-    for row in range(len(slots)):
-        if len(valid) == 0 or valid[row]:
-            slot = slots[row]
-            a, b = values[row, 0], values[row, 1]
-            if len(weight) and weight[row] < 0:
-                a, b = ~a, ~b
-                a += np.uint64(1)
-                if a == 0:
-                    b += np.uint64(1)
-                counts[slot] -= 1
-            else:
-                counts[slot] += 1
-            total = low[slot] + a
-            high[slot] += b + (np.uint64(1) if total < a else np.uint64(0))
-            low[slot] = total
 
 
 @njit(cache=True, nogil=True)

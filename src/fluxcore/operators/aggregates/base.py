@@ -52,6 +52,8 @@ class Accumulator(ABC):
     takes_retractions = False
     mergeable = True
     """Whether states that were made apart may be merged in any order."""
+    merges = True
+    """Whether states that were made apart can be merged at all."""
 
     def __init__(self, call: AggCall, arg_type: DataType | None, prefix: str) -> None:
         self.call = call

@@ -9,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType
-from fluxcore.errors import not_supported
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.operators.aggregates.approximate import ApproxDistinct, ApproxPercentile
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS, Accumulator, Rows
 from fluxcore.operators.aggregates.distinct import Distinct
-from fluxcore.operators.aggregates.extreme import HeapExtreme
+from fluxcore.operators.aggregates.extreme import HeapExtreme, TextExtreme
 from fluxcore.operators.aggregates.listed import ArrayAgg, Chosen, ChosenForever, Collect, ListAgg, Percentile
-from fluxcore.operators.aggregates.numeric import Average, Count, Extreme, Ordered, Spread, Sum
+from fluxcore.operators.aggregates.numeric import Count, Extreme, Ordered, Spread, Sum
+from fluxcore.operators.aggregates.user import UserDefined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,9 +39,17 @@ def accumulator(call: AggCall, types: Sequence[DataType], prefix: str, *, append
     Raises: ``ScriptError`` FX-SQL-0900.
     """
     type_ = types[call.args[0]] if call.args else None
-    found = _accumulator(call, type_, prefix, append_only=append_only)
+    if call.user is not None:
+        return _user_defined(call, type_, prefix)
     if call.function == "APPROX_COUNT_DISTINCT":
-        return Distinct(found)
+        if isinstance(type_, _NESTED):
+            raise not_supported(f"{call.function} of {type_.name()}", span=call.span)
+        if append_only:
+            return ApproxDistinct(call, type_, prefix)
+        return Distinct(
+            Count(call, type_, prefix)
+        )  # a register can't be lowered: what is taken back is counted exactly
+    found = _accumulator(call, type_, prefix, append_only=append_only)
     if not call.distinct or call.function in ("MIN", "MAX"):
         return found
     if isinstance(type_, _NESTED):
@@ -49,17 +59,17 @@ def accumulator(call: AggCall, types: Sequence[DataType], prefix: str, *, append
 
 def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_only: bool) -> Accumulator:
     match call.function:
-        case "COUNT" | "APPROX_COUNT_DISTINCT":
+        case "COUNT":
             return Count(call, type_, prefix)
         case "SUM" | "AVG":
-            found = (Sum if call.function == "SUM" else Average)(call, type_, prefix)
+            found = Sum(call, type_, prefix)
             found.counts_specials = not append_only
             return found
         case "MIN" | "MAX":
             texts = isinstance(type_, StringType | BytesType)
             if append_only:
                 return (ChosenForever if texts or isinstance(type_, DecimalType) else Extreme)(call, type_, prefix)
-            return (Chosen if texts else HeapExtreme)(call, type_, prefix)
+            return (TextExtreme if texts else HeapExtreme)(call, type_, prefix)
         case "FIRST_VALUE" | "LAST_VALUE":
             numeric = not isinstance(type_, (StringType, BytesType, DecimalType, *_NESTED))
             if append_only:
@@ -67,6 +77,8 @@ def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_o
             return Chosen(call, type_, prefix)
         case "PERCENTILE" if len(call.parameters) == 1:
             return Percentile(call, type_, prefix)
+        case "APPROX_PERCENTILE":
+            return ApproxPercentile(call, type_, prefix)
         case "LISTAGG":
             return ListAgg(call, type_, prefix)
         case "ARRAY_AGG":
@@ -77,6 +89,15 @@ def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_o
             return Spread(call, type_, prefix)
     what = f"{call.function} of {type_.name()}" if type_ is not None else call.function
     raise not_supported(what, span=call.span)
+
+
+def _user_defined(call: AggCall, type_: DataType | None, prefix: str) -> Accumulator:
+    found = UserDefined(call, type_, prefix)
+    if not call.distinct:
+        return found
+    if len(call.args) > 1 or isinstance(type_, _NESTED):
+        raise not_supported(f"{call.function}(DISTINCT …) of such arguments", span=call.span)
+    return Distinct(found)
 
 
 class Aggregates:
@@ -97,6 +118,25 @@ class Aggregates:
     def takes_retractions(self) -> bool:
         """Return whether every call can take a row back."""
         return all(member.takes_retractions for member in self.members)
+
+    def need_retractions(self) -> None:
+        """Raise ``ScriptError`` FX-API-0013 or FX-SQL-0900 when a call can't take rows back."""
+        for member in self.members:
+            call = member.call
+            if call.user is not None and not member.takes_retractions:
+                hint = "write a method that takes a row's values back"
+                message = f"{call.user.name} has no retract(), and its input is updated"
+                raise ScriptError("FX-API-0013", message, span=call.span, hint=hint)
+            if not member.takes_retractions:
+                raise not_supported(f"{call.function} over rows that are updated", span=call.span)
+
+    def need_merge(self) -> None:
+        """Raise ``ScriptError`` FX-API-0013 when the states of a call can't be merged."""
+        for member in self.members:
+            if not member.merges and member.call.user is not None:
+                hint = "write a method that adds what another accumulator holds"
+                message = f"{member.call.user.name} has no merge(), which windows that overlap and sessions need"
+                raise ScriptError("FX-API-0013", message, span=member.call.span, hint=hint)
 
     @property
     def mergeable(self) -> bool:

@@ -30,6 +30,7 @@ class Distinct(Accumulator):
         super().__init__(inner.call, inner.arg_type, inner.prefix)
         self._inner = inner
         self.takes_retractions = inner.takes_retractions
+        self.merges = True  # values are merged, and told to the inner function one by one
 
     def open(self, state: StateBackend, name: str) -> None:
         """Make the table of values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +9,8 @@ import pyarrow as pa
 
 from fluxcore.core.types import DecimalType, FloatType
 from fluxcore.operators.aggregates import aggregate_kernels as kernels
+from fluxcore.operators.aggregates import wide_kernels
 from fluxcore.operators.aggregates.base import (
-    NO_MASK,
-    NO_WEIGHTS,
     Accumulator,
     Rows,
     from_numbers,
@@ -24,9 +22,10 @@ from fluxcore.operators.aggregates.base import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
-_DECIMAL_MAX = 10**38
+_WORDS = ("low", "high", "top")
 _SPECIALS: dict[str, Callable[[Any], Any]] = {"nan": np.isnan, "up": np.isposinf, "down": np.isneginf}
 
 
@@ -60,9 +59,9 @@ class Sum(Accumulator):
     """Whether NaN and the infinities are counted apart, so that the number comes back when they are taken back."""
 
     def columns(self) -> dict[str, str]:
-        """Return sum and count; decimals have a low and a high word."""
+        """Return sum and count; the sum of decimals has three words."""
         if is_wide(self.arg_type):
-            return {"low": "u8", "high": "u8", "n": "i8"}
+            return {**dict.fromkeys(_WORDS, "u8"), "n": "i8"}
         if not isinstance(self.arg_type, FloatType):
             return {"sum": "i8", "n": "i8"}
         return {"sum": "f8", "n": "i8"} | (dict.fromkeys(_SPECIALS, "i8") if self.counts_specials else {})
@@ -71,8 +70,8 @@ class Sum(Accumulator):
         """Add values."""
         n = self.at(columns, "n")
         if is_wide(self.arg_type):
-            words = self.at(columns, "low"), self.at(columns, "high")
-            kernels.add_wide(*words, n, rows.slots, wide_words(rows.args[0]), rows.valid(), rows.weights)
+            words = (self.at(columns, name) for name in _WORDS)
+            wide_kernels.add(*words, n, rows.slots, wide_words(rows.args[0]), rows.valid(), rows.weights)
         else:
             values = numbers(rows.args[0])
             if self.counts_specials and isinstance(self.arg_type, FloatType) and not np.isfinite(values).all():
@@ -100,65 +99,45 @@ class Sum(Accumulator):
         """Add sums and counts."""
         np.add.at(self.at(into, "n"), slots, self.at(source, "n")[from_slots])
         if is_wide(self.arg_type):
-            words = np.column_stack([self.at(source, "low")[from_slots], self.at(source, "high")[from_slots]])
-            unused = np.zeros(int(slots.max()) + 1 if len(slots) else 1, np.int64)
-            target = self.at(into, "low"), self.at(into, "high")
-            kernels.add_wide(*target, unused, slots, words, NO_MASK, NO_WEIGHTS)
+            target = (self.at(into, name) for name in _WORDS)
+            wide_kernels.merge(*target, slots, *(self.at(source, name) for name in _WORDS), from_slots)
         else:
             np.add.at(self.at(into, "sum"), slots, self.at(source, "sum")[from_slots])
 
     def result(self, columns: Columns, slots: Int64s) -> pa.Array:
-        """Return the sums."""
-        nulls = self.at(columns, "n")[slots] == 0
-        if is_wide(self.arg_type):
-            whole = self.wide_sums(columns, slots)
-            assert isinstance(self.arg_type, DecimalType)
-            scale = self.arg_type.scale
-            values = [
-                None if null or abs(v) >= _DECIMAL_MAX else Decimal(v).scaleb(-scale, _exact())
-                for v, null in zip(whole, nulls, strict=True)
-            ]
-            return pa.array(values, self.call.type.arrow())
-        return from_numbers(self.sums(columns, slots), self.call.type.arrow(), nulls)
-
-    def wide_sums(self, columns: Columns, slots: Int64s) -> list[int]:
-        """Return the sums of decimals as whole numbers of their last digit."""
-        high = self.at(columns, "high")[slots].view(np.int64)
-        return [(int(h) << 64) | int(low) for h, low in zip(high, self.at(columns, "low")[slots], strict=True)]
+        """Return the sums, or the averages: of integers cut towards zero, of decimals rounded half up."""
+        counts = self.at(columns, "n")[slots]
+        if isinstance(self.arg_type, DecimalType):
+            low, high, top = (self.at(columns, name)[slots] for name in _WORDS)
+            return decimal_results(self.call, self.arg_type, (low, high, top), counts)
+        return number_results(self.call, self.sums(columns, slots), counts)
 
 
-class Average(Sum):
-    """AVG: of integers cut towards zero, of decimals rounded half up."""
-
-    def result(self, columns: Columns, slots: Int64s) -> pa.Array:
-        """Return the averages."""
-        n = self.at(columns, "n")[slots]
-        wanted = self.call.type.arrow()
-        if is_wide(self.arg_type):
-            return pa.array(
-                [self._wide(v, int(c)) for v, c in zip(self.wide_sums(columns, slots), n, strict=True)], wanted
-            )
-        total, nulls = self.sums(columns, slots), n == 0
-        safe = np.where(nulls, 1, n)
-        if isinstance(self.arg_type, FloatType):
-            return from_numbers(total / safe, wanted, nulls)
-        quotient = np.abs(total) // safe
-        return from_numbers(np.where(total < 0, -quotient, quotient), wanted, nulls)
-
-    def _wide(self, total: int, count: int) -> Decimal | None:
-        if count == 0:
-            return None
-        assert isinstance(self.arg_type, DecimalType)
-        assert isinstance(self.call.type, DecimalType)
-        with localcontext(_exact()):
-            mean = Decimal(total).scaleb(-self.arg_type.scale) / count
-            return mean.quantize(Decimal(1).scaleb(-self.call.type.scale), ROUND_HALF_UP)
+def number_results(call: AggCall, sums: Any, counts: Int64s) -> pa.Array:
+    """Return SUM or AVG (of integers cut towards zero) of sums and counts; NULL of nothing."""
+    nulls = counts == 0
+    if call.function == "AVG":
+        safe = np.where(nulls, 1, counts)
+        if sums.dtype.kind == "f":
+            sums = sums / safe
+        else:
+            quotient = np.abs(sums) // safe
+            sums = np.where(sums < 0, -quotient, quotient)
+    return from_numbers(sums, call.type.arrow(), nulls)
 
 
-def _exact() -> Any:
-    from decimal import Context
+def decimal_results(call: AggCall, arg_type: DecimalType, words: tuple[Any, Any, Any], counts: Int64s) -> pa.Array:
+    """Return SUM or AVG (rounded half up) of decimals, NULL of nothing and where the sum has more than 38 digits.
 
-    return Context(prec=80)
+    In: ``words`` the sums in three words of 64 bits, low one first.
+    """
+    assert isinstance(call.type, DecimalType)
+    out, nulls = np.zeros((len(counts), 2), np.uint64), counts == 0
+    wide_kernels.decimals(*words, out, nulls)
+    if call.function == "AVG":
+        wide_kernels.averages(*words, counts, np.uint64(10 ** (call.type.scale - arg_type.scale)), out, nulls)
+    mask = pa.array(~nulls).buffers()[1] if nulls.any() else None
+    return pa.Array.from_buffers(call.type.arrow(), len(counts), [mask, pa.py_buffer(out)])
 
 
 class Extreme(Accumulator):
@@ -212,13 +191,17 @@ class Spread(Accumulator):
 
     def result(self, columns: Columns, slots: Int64s) -> pa.Array:
         """Return the variances or deviations; a sample needs two values."""
-        n = self.at(columns, "n")[slots]
-        sample = self.call.function not in ("VAR_POP", "STDDEV_POP")
-        nulls = n < (2 if sample else 1)
-        found = self.at(columns, "squares")[slots] / np.where(nulls, 1, n - sample)
-        if self.call.function.startswith("STDDEV"):
-            found = np.sqrt(found)
-        return from_numbers(found, self.call.type.arrow(), nulls)
+        return spread_results(self.call, self.at(columns, "squares")[slots], self.at(columns, "n")[slots])
+
+
+def spread_results(call: AggCall, squares: Any, counts: Int64s) -> pa.Array:
+    """Return variances or deviations of sums of squared distances; a sample needs two values."""
+    sample = call.function not in ("VAR_POP", "STDDEV_POP")
+    nulls = counts < (2 if sample else 1)
+    found = squares / np.where(nulls, 1, counts - sample)
+    if call.function.startswith("STDDEV"):
+        found = np.sqrt(found)
+    return from_numbers(found, call.type.arrow(), nulls)
 
 
 class Ordered(Accumulator):

@@ -49,6 +49,7 @@ class SessionAggregateOperator(Operator):
     def __init__(self, options: SessionOptions) -> None:
         self._options = options
         self._aggregates = Aggregates(options.calls, options.types)
+        self._aggregates.need_merge()
         self._watermark = MIN_TIME_MS
         self._arrived = 0
 

@@ -38,6 +38,11 @@ class Slicing:
         return self.size if self.kind == "TUMBLE" else self.slide
 
     @property
+    def shared(self) -> bool:
+        """Return whether windows are made of several slices."""
+        return not self.attached and self.pane < self.size
+
+    @property
     def has_gaps(self) -> bool:
         """Return whether some times fall in no window."""
         return self.kind == "HOP" and self.slide > self.size and not self.attached

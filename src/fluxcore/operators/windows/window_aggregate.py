@@ -67,6 +67,8 @@ class WindowAggregateOperator(Operator):
     def __init__(self, options: WindowAggregateOptions) -> None:
         self._options = options
         self._aggregates = Aggregates(options.calls, options.types)
+        if options.slicing.shared:
+            self._aggregates.need_merge()
         self._scratch_aggregates = self._aggregates.scratch()
         self._slices: dict[int, _Slice] = {}
         self._numbers: dict[tuple[int, int], int] = {}

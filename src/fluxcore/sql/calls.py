@@ -1,0 +1,36 @@
+"""Aggregate and OVER calls as written, turned into calls over columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.expr.nodes import AggCall
+from fluxcore.plan.nodes import SortKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fluxcore.expr.nodes import Expr
+    from fluxcore.sql import ast
+    from fluxcore.sql.bind_expressions import Asked
+
+
+def inputs_of(asked: Asked) -> list[Expr]:
+    """Return the expressions that a call reads: its arguments, and the condition of FILTER."""
+    return [*asked.args, *([] if asked.where is None else [asked.where])]
+
+
+def agg_call(asked: Asked, places: Iterator[int]) -> AggCall:
+    """Return the call over columns; ``places`` yields where its inputs are."""
+    args = tuple(next(places) for _ in asked.args)
+    where = None if asked.where is None else next(places)
+    return AggCall(
+        function=asked.function, type=asked.type, args=args, parameters=asked.parameters, distinct=asked.distinct,
+        where=where, user=asked.user, span=asked.span,
+    )  # fmt: skip
+
+
+def sort_key(item: ast.OrderItem, column: int) -> SortKey:
+    """Return the key of an ORDER BY item whose value stands in a column; NULLs are the lowest, as in Flink."""
+    nulls = (not item.descending) if item.nulls_first is None else item.nulls_first
+    return SortKey(column, item.descending, nulls)

@@ -1,0 +1,5 @@
+/* duckdb
+WITH events AS (SELECT * FROM read_csv('{data}/events.csv', columns={'id':'BIGINT','k':'VARCHAR','n':'INTEGER','v':'DOUBLE','ts':'TIMESTAMP','note':'VARCHAR'}, header=true, nullstr=''))
+SELECT id, sum(n) OVER w ::INTEGER, count(*) OVER w, avg(v) OVER w, max(note) OVER w, count(v) FILTER (WHERE n > 3) OVER w, sum(n) OVER r ::INTEGER, count(DISTINCT n) OVER r FROM events WINDOW w AS (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL 5 MINUTE PRECEDING AND CURRENT ROW), r AS (PARTITION BY k ORDER BY ts, id ROWS BETWEEN 4 PRECEDING AND CURRENT ROW) */
+CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.header' = 'true', 'csv.null-literal' = '');
+SELECT id, SUM(n) OVER w, COUNT(*) OVER w, AVG(v) OVER w, MAX(note) OVER w, COUNT(v) FILTER (WHERE n > 3) OVER w, SUM(n) OVER r, COUNT(DISTINCT n) OVER r FROM events WINDOW w AS (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '5' MINUTE PRECEDING AND CURRENT ROW), r AS (PARTITION BY k ORDER BY ts ROWS BETWEEN 4 PRECEDING AND CURRENT ROW);
