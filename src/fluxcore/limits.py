@@ -51,3 +51,12 @@ STRING_COLUMN_BYTES_MAX: Final = 2**31 - 1
 
 LIVE_ROWS_MAX: Final = 10_000
 """Rows of a result that the shell keeps to show them as they change."""
+
+MEMORY_SHARE_FREE: Final = 0.9
+"""Share of the memory that is free when a job starts which its process may take, where no budget is set."""
+
+MEMORY_SHARE_TIGHT: Final = 0.85
+"""Share of the memory budget from which on sources read one block after the other."""
+
+MEMORY_LOOK_S: Final = 0.01
+"""Least time between two looks at the memory that the process takes."""

@@ -73,6 +73,8 @@ class FluxCoreEngine(Engine):
 
         self.session = Session({"parallelism.default": str(task.parallelism)})
         self.configuration = {"parallelism.default": task.parallelism, "batch_rows": BATCH_ROWS}
+        columns = enumerate(result_schema(self.query))
+        self.columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in columns)
         if task.source == "memory":
             for name, batches in self.tables().items():
                 self.session.from_arrow(batches, name=name, watermark=None if name == SIDE_INPUT else WATERMARK)
@@ -80,8 +82,7 @@ class FluxCoreEngine(Engine):
     def run(self) -> int:
         """Run CREATE TABLE and INSERT INTO a blackhole."""
         tables = flink_tables(self.query, self.task.source, self.paths)
-        columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in enumerate(result_schema(self.query)))
-        sink = f"CREATE TABLE nexmark_{self.query.name} ({columns}) WITH ('connector' = 'blackhole');\n"
+        sink = f"CREATE TABLE nexmark_{self.query.name} ({self.columns}) WITH ('connector' = 'blackhole');\n"
         insert = f"INSERT INTO nexmark_{self.query.name}\n{self.query.flink};\n"
         job: Any = self.session.start_script(tables + sink + insert)
         job.result()

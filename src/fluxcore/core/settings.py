@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fluxcore.core.duration import duration_ms
+from fluxcore.core.size import size_bytes
 from fluxcore.errors import ScriptError, nearest
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ CONFIG_FILE = "fluxcore.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key: its default as text, its kind (string, integer, boolean, duration, zone, enum) and what it does."""
+    """One key: its default as text, its kind (string, integer, boolean, duration, size, zone, enum) and what it does."""
 
     key: str
     default: str
@@ -78,6 +79,13 @@ SETTINGS: dict[str, Setting] = {
                 ("pipeline.object-reuse", "rows are columns"),
                 ("sql-client.execution.result-mode", "the shell shows results as they change"),
             )
+        ),
+        Setting(
+            "taskmanager.memory.process.size",
+            "",
+            "size",
+            "The most memory that the process may take, such as 1 gb: near it sources slow down, over it the job fails. "
+            "Without it: what is free when the job starts, but for a tenth of that.",
         ),
         Setting("pipeline.name", "", "string", "A name for the job in metrics and messages."),
         Setting(
@@ -170,6 +178,11 @@ def _problem(setting: Setting, value: str) -> str | None:
     if setting.kind == "duration":
         try:
             duration_ms(value)
+        except ValueError as error:
+            return str(error)
+    if setting.kind == "size" and value:
+        try:
+            size_bytes(value)
         except ValueError as error:
             return str(error)
     if setting.kind == "zone":

@@ -20,6 +20,8 @@ from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxcore.core.batch_function import BatchFunction
     from fluxcore.core.ports import TableDescription
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
@@ -689,3 +691,21 @@ def explain(node: Node, depth: int = 0) -> str:
     lines = ["  " * depth + node.describe()]
     lines += [explain(each, depth + 1) for each in node.inputs]
     return "\n".join(lines)
+
+
+def _remember_hashes(kind: type[Node]) -> None:
+    """Let nodes compute their hash once: it goes through all that is below them, and plans are looked up all the time."""
+    for each in kind.__subclasses__():
+        _remember_hashes(each)
+        computed = each.__hash__
+
+        def remembered(self: Node, computed: Callable[[Node], int] = computed) -> int:
+            known: int | None = self.__dict__.get("_hash")
+            if known is None:
+                known = self.__dict__["_hash"] = computed(self)
+            return known
+
+        each.__hash__ = remembered  # type: ignore[method-assign,assignment]
+
+
+_remember_hashes(Node)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core import registry
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import ChangeMode, OperatorContext, SinkRequest
+from fluxcore.core.size import size_bytes
 from fluxcore.core.time import SystemClock
 from fluxcore.errors import ScriptError
 from fluxcore.expr.compile import compile_predicate, compile_projection
@@ -36,6 +37,7 @@ from fluxcore.plan.nodes import (
 from fluxcore.runtime.clock import ClockNode
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
+from fluxcore.runtime.memory import MemoryBudget
 from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
@@ -109,6 +111,8 @@ class _Builder:
         self._placed: dict[Node, _Placed] = {}
         self._stages: dict[Node, SourceStage] = {}
         self._groups: dict[str, AlignmentGroup] = {}
+        size = self._settings.text("taskmanager.memory.process.size")
+        self._memory = MemoryBudget(size_bytes(size) if size else None)
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
         order = in_order([node for node, _ in roots])
@@ -161,6 +165,7 @@ class _Builder:
     def _source(self, name: str, source: Source, number: int) -> SourceStage:
         metrics = self._parts.new_metrics(number, name)
         stage = SourceStage(name, source, self._settings.parallelism, metrics, self._options.clock)
+        stage.memory = self._memory
         self._parts.sources.append(stage)
         return stage
 
@@ -218,6 +223,8 @@ class _Builder:
     ) -> OperatorNode:
         context = OperatorContext(recipe.name, MemoryStateBackend(), self._options.clock, late)
         piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name), partials)
+        piece.memory = self._memory
+        self._memory.watch(piece.metrics)
         self._parts.operators.append(piece)
         return piece
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.ports import Operator, OperatorContext, Sink
     from fluxcore.runtime.inbox import Inbox
+    from fluxcore.runtime.memory import MemoryBudget
 
 
 Partials = Callable[[Batch], Partial | None]
@@ -229,6 +230,7 @@ class OperatorNode(Receiver):
         self.out = Outlet()
         self.sides: dict[str, Outlet] = {}
         self.metrics = metrics
+        self.memory: MemoryBudget | None = None
         self._context = context
         self._partials = partials
         self._ports: list[int] = []
@@ -388,6 +390,9 @@ class OperatorNode(Receiver):
     def _measure(self) -> None:
         self.metrics.state_rows = self.operator.state_rows
         self.metrics.state_bytes = self.operator.state_bytes
+        if self.memory is not None:
+            with errors_of(self._context.name):
+                self.memory.check()
 
 
 class ExchangeNode(Receiver):

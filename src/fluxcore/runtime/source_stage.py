@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Source, Split, SplitReader
     from fluxcore.core.time import Clock
     from fluxcore.runtime.alignment import Alignment
+    from fluxcore.runtime.memory import MemoryBudget
     from fluxcore.runtime.metrics import NodeMetrics
 
 
@@ -78,6 +79,7 @@ class SourceStage:
         self.out = Outlet()
         self.idle_timeout_s: float | None = None
         self.first: list[SourceStage] = []
+        self.memory: MemoryBudget | None = None
         self.ended = threading.Event()
         self.in_order = False
         self.alignment: Alignment | None = None
@@ -147,8 +149,9 @@ class SourceStage:
 
     def _next(self) -> tuple[_Split, int, Any] | None:
         """Return a split, a number and the raw unit of that number; None when every split was read to its end."""
-        limit = 1 if self._one_by_one else BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
         while not self._cancelled.is_set():
+            tight = self._one_by_one or (self.memory is not None and self.memory.tight)
+            limit = 1 if tight else BLOCKS_IN_FLIGHT_PER_WORKER * self.workers
             with self._changed:
                 states = self._active()
                 if not states:

@@ -97,6 +97,7 @@ def test_rows_bytes_and_state_of_each_operator():
     assert group.bytes_out == 24 * total
     assert (group.state_rows, found["Result"].rows_in) == (total, total)
     assert group.state_bytes >= 24 * total
+    assert group.busy_s > 0
     lines = metrics_lines(job.metrics())
     assert lines[0].startswith(f"{total:,} rows read")
     assert len(lines) == 2 + len(job.metrics().operators)
