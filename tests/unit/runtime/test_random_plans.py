@@ -92,7 +92,7 @@ def expression(draw, view):
     return draw(st.sampled_from(forms[type_])).format(name), type_
 
 
-def aggregates(draw, view, *, updating):
+def aggregates(draw, view):
     """Return [(Flink's text, DuckDB's text, type)] of one to three calls."""
     found = [("COUNT(*)", "COUNT(*)", "big")]
     for name, type_ in view.columns:
@@ -108,7 +108,6 @@ def aggregates(draw, view, *, updating):
         if type_ == "str":
             found += [(f"{each}({name})", f"{each}({name})", "str") for each in ("MIN", "MAX")]
             found.append((f"COUNT(DISTINCT {name})", f"COUNT(DISTINCT {name})", "big"))
-    del updating
     return draw(st.lists(st.sampled_from(found), min_size=1, max_size=3))
 
 
@@ -132,7 +131,7 @@ def grouped(draw, query, view):
     keys = draw(st.lists(st.sampled_from(view.of("str", "int", "big") or ["1"]), max_size=2, unique=True))
     keys = [key for key in keys if key != "1"]
     types = dict(view.columns)
-    calls = aggregates(draw, view, updating=not view.append_only)
+    calls = aggregates(draw, view)
     columns = [(key, types[key]) for key in keys] + [(f"a{i}", type_) for i, (_, _, type_) in enumerate(calls)]
     end = f" FROM {view.name}" + (f" GROUP BY {', '.join(keys)}" if keys else "")
     if keys and draw(st.booleans()):
@@ -151,32 +150,80 @@ def distinct(draw, query, view):
     return query.add(text, [(name, types[name]) for name in names], None, append_only=False)
 
 
-def windowed(draw, query, view):
-    """Aggregate in windows; the window's time is an event time again."""
+def in_windows(draw, *views):
+    """Return for each view its rows in windows, in Flink's SQL and in DuckDB's; the windows of all are alike."""
     kind = draw(st.sampled_from(["TUMBLE", "HOP", "CUMULATE"]))
     slide = draw(st.sampled_from([2, 5]))
     size = slide * (1 if kind == "TUMBLE" else draw(st.integers(1, 3)))
     lengths = ", ".join(f"INTERVAL '{each}' SECOND" for each in ([size] if kind == "TUMBLE" else [slide, size]))
+    found = []
+    for view in views:
+        flink = f"TABLE({kind}(TABLE {view.name}, DESCRIPTOR({view.time}), {lengths}))"
+        edges = windows_of(kind, view.time, slide, size)
+        duck = f"SELECT * FROM (SELECT *, {edges} FROM {view.name}, range({size // slide}) AS n(i))"
+        found.append((flink, f"{duck} WHERE {view.time} >= window_start AND {view.time} < window_end"))
+    return found
+
+
+def windowed(draw, query, view):
+    """Aggregate in windows; the window's time is an event time again."""
+    ((source, rows),) = in_windows(draw, view)
     keys = draw(st.lists(st.sampled_from(view.of("str", "int") or ["1"]), max_size=1, unique=True))
     keys = [key for key in keys if key != "1"]
-    types, calls = dict(view.columns), aggregates(draw, view, updating=False)
-    edges = ["window_start", "window_end"]
+    types, calls = dict(view.columns), aggregates(draw, view)
     columns = [(key, types[key]) for key in keys] + [(f"a{i}", call[2]) for i, call in enumerate(calls)]
     columns += [("ws", "ts"), ("we", "ts"), ("wt", "ts")]
-    source = f"TABLE({kind}(TABLE {view.name}, DESCRIPTOR({view.time}), {lengths}))"
     shown = [*keys, *(f"{call[0]} AS a{i}" for i, call in enumerate(calls))]
     shown += ["window_start AS ws", "window_end AS we", "window_time AS wt"]
-    flink = f"SELECT {', '.join(shown)} FROM {source} GROUP BY {', '.join([*keys, *edges, 'window_time'])}"
+    by = ", ".join([*keys, "window_start", "window_end"])
+    flink = f"SELECT {', '.join(shown)} FROM {source} GROUP BY {by}, window_time"
     shown = [*keys, *(f"{call[1]} AS a{i}" for i, call in enumerate(calls))]
-    shown += ["s AS ws", "e AS we", "e - INTERVAL 1 MILLISECOND AS wt"]
-    windows = f"SELECT *, {windows_of(kind, view.time, slide, size)} FROM {view.name}, range({size // slide}) AS n(i)"
-    inside = f"SELECT * FROM ({windows}) WHERE {view.time} >= s AND {view.time} < e"
-    duck = f"SELECT {', '.join(shown)} FROM ({inside}) GROUP BY {', '.join([*keys, 's', 'e'])}"
+    shown += ["window_start AS ws", "window_end AS we", "window_end - INTERVAL 1 MILLISECOND AS wt"]
+    duck = f"SELECT {', '.join(shown)} FROM ({rows}) GROUP BY {by}"
     return query.add(flink, columns, "wt", duck, windowed=True)
 
 
+def ranked_in_windows(draw, query, view):
+    """Keep the first rows of each window in a total order."""
+    if any(name in ("ws", "we") for name, _ in view.columns):
+        return filtered(draw, query, view)
+    ((source, rows),) = in_windows(draw, view)
+    part = draw(st.lists(st.sampled_from(view.of("str", "int") or ["window_start"]), max_size=1, unique=True))
+    names = draw(st.permutations([name for name, _ in view.columns]))
+    ways = [draw(st.booleans()) for _ in names]
+    shown = ", ".join([*(name for name, _ in view.columns), "window_start AS ws", "window_end AS we"])
+    keep = draw(st.integers(1, 2))
+    texts = []
+    for source_text, forms in ((source, ("ASC", "DESC")), (f"({rows})", ("ASC NULLS FIRST", "DESC NULLS LAST"))):
+        order = ", ".join(f"{name} {forms[down]}" for name, down in zip(names, ways, strict=True))
+        by = ", ".join(dict.fromkeys(["window_start", "window_end", *part]))
+        inner = f"SELECT *, ROW_NUMBER() OVER (PARTITION BY {by} ORDER BY {order}) AS rn FROM {source_text}"
+        texts.append(f"SELECT {shown} FROM ({inner}) AS r WHERE rn <= {keep}")
+    return query.add(texts[0], [*view.columns, ("ws", "ts"), ("we", "ts")], None, texts[1])
+
+
+def joined_in_windows(draw, query, view, other):
+    """Join rows of equal windows."""
+    types = [each for each in ("str", "int") if view.of(each) and other.of(each)]
+    if not types:
+        return filtered(draw, query, view)
+    type_ = draw(st.sampled_from(types))
+    keys = f"l.{draw(st.sampled_from(view.of(type_)))} = r.{draw(st.sampled_from(other.of(type_)))}"
+    kind = draw(st.sampled_from(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"]))
+    left = [(f"l{i}", name, t) for i, (name, t) in enumerate(view.columns[:5])]
+    right = [(f"r{i}", name, t) for i, (name, t) in enumerate(other.columns[:5])]
+    shown = [f"l.{name} AS {new}" for new, name, _ in left] + [f"r.{name} AS {new}" for new, name, _ in right]
+    same = "l.window_start = r.window_start AND l.window_end = r.window_end"
+    mine, theirs = in_windows(draw, view, other)
+    flink, duck = (
+        f"SELECT {', '.join(shown)} FROM ({a}) AS l {kind} ({b}) AS r ON {keys} AND {same}"
+        for a, b in ((f"SELECT * FROM {mine[0]}", f"SELECT * FROM {theirs[0]}"), (mine[1], theirs[1]))
+    )
+    return query.add(flink, [(new, t) for new, _, t in (*left, *right)], None, duck)
+
+
 def windows_of(kind, time, slide, size):
-    """Return the start ``s`` and end ``e`` of the i-th window of a row, in DuckDB's SQL."""
+    """Return the start and the end of the i-th window of a row, in DuckDB's SQL."""
 
     def moment(ms):
         return f"make_timestamp(({ms}) * 1000)"
@@ -184,15 +231,15 @@ def windows_of(kind, time, slide, size):
     ms = f"epoch_ms({time})"
     if kind == "CUMULATE":
         start = f"{ms} // {size * 1000} * {size * 1000}"
-        return f"{moment(start)} AS s, {moment(f'{start} + (i + 1) * {slide * 1000}')} AS e"
+        return f"{moment(start)} AS window_start, {moment(f'{start} + (i + 1) * {slide * 1000}')} AS window_end"
     start = f"{ms} // {slide * 1000} * {slide * 1000} - i * {slide * 1000}"
-    return f"{moment(start)} AS s, {moment(f'{start} + {size * 1000}')} AS e"
+    return f"{moment(start)} AS window_start, {moment(f'{start} + {size * 1000}')} AS window_end"
 
 
 def session(draw, query, view):
     keys = draw(st.lists(st.sampled_from(view.of("str", "int") or ["1"]), max_size=1, unique=True))
     keys = [key for key in keys if key != "1"]
-    types, calls = dict(view.columns), aggregates(draw, view, updating=False)
+    types, calls = dict(view.columns), aggregates(draw, view)
     columns = [(key, types[key]) for key in keys] + [(f"a{i}", call[2]) for i, call in enumerate(calls)]
     columns += [("ws", "ts"), ("we", "ts")]
     by = f" PARTITION BY {', '.join(keys)}" if keys else ""
@@ -329,7 +376,7 @@ def steps_for(view, other, *, linear):
     if len(view.columns) < 12:
         found.append(ranked)
     if view.append_only and view.time:
-        found += [windowed, windowed]
+        found += [windowed, windowed, ranked_in_windows]
         if not view.windowed:  # of these alone, event times differ
             found += [session]
             if view.of("str", "int"):
@@ -339,8 +386,11 @@ def steps_for(view, other, *, linear):
     if not linear:
         found += [united, joined, joined, among]
         if view.append_only and other.append_only and view.time and other.time:
-            found += [joined_in_time]
+            found += [joined_in_time, joined_in_windows]
     return found
+
+
+_OF_TWO = (united, joined, joined_in_time, joined_in_windows, among)
 
 
 @st.composite
@@ -352,11 +402,7 @@ def queries(draw, *, linear=False):
         view = known[-1] if draw(st.integers(0, 3)) else draw(st.sampled_from(known))
         other = draw(st.sampled_from(known))
         step = draw(st.sampled_from(steps_for(view, other, linear=linear)))
-        made = (
-            step(draw, query, view, other)
-            if step in (united, joined, joined_in_time, among)
-            else step(draw, query, view)
-        )
+        made = step(draw, query, view, other) if step in _OF_TWO else step(draw, query, view)
         event(step.__name__)
         known.append(made)
     return query
@@ -422,6 +468,7 @@ def test_any_query_gives_the_answer_of_duckdb(query, t, u, chunk):
     found = run(query, tables, 1, chunk=chunk)
     if found is None:
         return
+    event("rows" if found else "no rows")
     if query.has_duckdb:
         assert found == answer_of_duckdb(query, tables), told(query)
     for parallelism in (2, 3):
