@@ -119,7 +119,10 @@ class Spread:
 
 
 def broadcast_state(key: pa.DataType, type: pa.DataType) -> Any:
-    """Return the state of a :class:`BroadcastFunction` that its broadcast side fills: a dict, the same for all keys."""
+    """Return the state of a :class:`BroadcastFunction` that its broadcast side fills: a dict, the same for all keys.
+
+    Its keys can't be None, as those of Arrow's maps.
+    """
     return Spread(key, type)
 
 

@@ -12,18 +12,18 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from fluxcore.core.async_call import AsyncCall
-from fluxcore.core.ports import CustomOperator
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import BIGINT, TimestampType
+from fluxcore.core.user_code import title_of
 from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.show import show_expr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fluxcore.core.async_call import AsyncCall
     from fluxcore.core.batch_function import BatchFunction
-    from fluxcore.core.ports import TableDescription
+    from fluxcore.core.ports import CustomOperator, TableDescription
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
@@ -568,12 +568,8 @@ class Process(OneInput):
         return self.columns
 
     def describe(self) -> str:
-        if isinstance(self.function, AsyncCall):
-            order = "ordered" if self.function.ordered else "unordered"
-            return f"MapAsync({self.function.name}, capacity={self.function.capacity}, {order})"
         keys = ", ".join(self.input.schema[index].name for index in self.keys)
-        name = self.function.name if isinstance(self.function, CustomOperator) else type(self.function).__name__
-        return f"Process({name}, by=[{keys}])"
+        return f"Process({title_of(self.function)}, by=[{keys}])"
 
 
 @dataclass(frozen=True)
@@ -684,13 +680,6 @@ def show_call(call: AggCall, schema: Schema) -> str:
     inside = ("DISTINCT " if call.distinct else "") + (", ".join(args) or "*")
     where = f" FILTER (WHERE {schema[call.where].name})" if call.where is not None else ""
     return f"{call.function}({inside}){where}"
-
-
-def explain(node: Node, depth: int = 0) -> str:
-    """Return the plan as an indented tree, the root first."""
-    lines = ["  " * depth + node.describe()]
-    lines += [explain(each, depth + 1) for each in node.inputs]
-    return "\n".join(lines)
 
 
 def _remember_hashes(kind: type[Node]) -> None:

@@ -19,6 +19,7 @@ from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.control import End, Idle, Watermark
 from fluxcore.core.partial import Partial, Share, Tasks
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
+from fluxcore.core.user_code import user_line
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.runtime.gate import Gate
 from fluxcore.runtime.metrics import NodeMetrics
@@ -559,6 +560,6 @@ def located(error: BaseException, operator: str) -> FluxError:
     if isinstance(error, MemoryError):
         return JobError("FX-RUN-0901", "memory ran out").in_operator(operator)
     kind = type(error).__name__
-    return JobError("FX-RUN-0900", f"{kind}: {error}", hint="run again with --debug for the details").in_operator(
-        operator
-    )
+    line, debug = user_line(error), "run again with --debug for the details"
+    hint = f"in {line}; {debug}" if line else debug
+    return JobError("FX-RUN-0900", f"{kind}: {error}", hint=hint).in_operator(operator)

@@ -250,7 +250,7 @@ def test_a_stream_of_it(parallelism, ordered):
     assert windows["n"].to_pylist() == [10] * 30, "no row is late for its window"
     grouped = stream.process(Same(), by="v", schema={"v": pa.int64(), "ts": pa.timestamp("ms")})
     assert sorted(grouped.map_async(doubled, schema=schema).to_arrow()["n"].to_pylist()) == [2 * v for v in range(300)]
-    assert "MapAsync(" in called.explain()
+    assert f"doubled, capacity=16, {'ordered' if ordered else 'unordered'}, by=[]" in called.explain()
 
 
 class Noted(Receiver):
@@ -372,6 +372,18 @@ def test_what_can_not_be_called_is_told():
     with pytest.raises(fx.ScriptError) as caught:
         stream.map_async(shown, schema=OUTPUT, timeout="soon")
     assert caught.value.code == "FX-API-0003"
+
+
+class Failing(fx.Operator):
+    def process(self, batch, port=0):
+        return [batch.column(5)]
+
+
+def test_an_error_in_an_operator_names_its_line():
+    stream = fx.Session().from_arrow(pa.table({"v": [1]}), name="t")
+    with pytest.raises(fx.JobError, match="IndexError") as caught:
+        stream.transform(Failing, schema=SCHEMA).to_arrow()
+    assert "test_map_async.py; run again" in caught.value.hint and "in line" in caught.value.hint
 
 
 class Doubled(fx.Operator):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 
 import numpy as np
 import pyarrow as pa
@@ -181,6 +182,18 @@ def test_mistakes_are_told(what, code, words):
     assert caught.value.code == code
     for word in words:
         assert word in f"{caught.value.message} {caught.value.hint}"
+
+
+class Locked(fx.BatchFunction):
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def test_a_function_that_can_not_be_copied_is_told():
+    rows = fx.Session().from_arrow(pa.table({"x": [7.0]}), name="t")
+    with pytest.raises(fx.ScriptError, match="Locked can't be copied for each task") as caught:
+        rows.process(Locked(), schema={"x": pa.float64()}).to_arrow()
+    assert caught.value.code == "FX-API-0023"
 
 
 def test_what_is_no_function_is_told():

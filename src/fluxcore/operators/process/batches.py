@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import DataError, FluxError
-from fluxcore.operators.process.given import told
+from fluxcore.operators.process.given import copied, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +45,7 @@ class BatchOperator(Operator):
 
     def __init__(self, options: BatchOptions) -> None:
         self._options = options
-        self._function = copy.deepcopy(options.function)
+        self._function = copied(options.function)
         self._function.task = self
         self._states = state_columns_of(self._function)
         self.columns: Mapping[str, NDArray[Any]] = {}

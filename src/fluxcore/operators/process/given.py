@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sysconfig
-import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import copy
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
-from fluxcore.errors import DataError
+from fluxcore.core.user_code import user_line
+from fluxcore.errors import DataError, ScriptError
 
 if TYPE_CHECKING:
     from fluxcore.core.batch import Int64s
 
-_OURS = str(Path(__file__).parents[2])
-"""Where the package's own files are: a user's error is told by the user's line."""
-
-_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+Function = TypeVar("Function")
 
 
 class Given:
@@ -57,15 +53,16 @@ class Given:
 
 def told(error: BaseException, function: str, given: str) -> DataError:
     """Return the error that a user sees for one in the user's function: its line, and what it was given."""
-    places = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith(_OURS)]
-    own = [each for each in places if _is_users(each.filename)] or places[:1]
-    where = f", line {own[-1].lineno} of {own[-1].filename}" if own else ""
+    line = user_line(error, or_library=True)
+    where = f", {line}" if line else ""
     hint = f"in {function}{where}, given {given}"
     return DataError("FX-RUN-0210", f"{type(error).__name__}: {error}", hint=hint)
 
 
-def _is_users(file: str) -> bool:
-    """Return whether a file of a traceback is a program's or a prompt's, rather than a library's."""
-    if file.startswith("<"):
-        return not file.startswith(("<frozen", "<__array"))
-    return Path(file).is_absolute() and not file.startswith(_LIBRARIES)
+def copied(function: Function) -> Function:
+    """Return a task's copy of the user's function. Raises ``ScriptError`` FX-API-0023 for one that can't be copied."""
+    try:
+        return copy.deepcopy(function)
+    except Exception as error:
+        message = f"{type(function).__name__} can't be copied for each task: {error}"
+        raise ScriptError("FX-API-0023", message, hint="take connections and the like in its method open") from error

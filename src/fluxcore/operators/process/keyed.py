@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from fluxcore.core.process import moment, outputs_of, states_of
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import FluxError
-from fluxcore.operators.process.given import Given, told
+from fluxcore.operators.process.given import Given, copied, told
 from fluxcore.operators.process.timers import Timers
 from fluxcore.operators.rows import watermark_state, watermarks_before
 
@@ -41,7 +40,7 @@ class KeyedOperator(Operator):
     """
 
     def __init__(self, function: KeyedFunction, keys: Sequence[DataType], output: pa.Schema) -> None:
-        self._function = function = copy.deepcopy(function)
+        self._function = function = copied(function)
         self._key_types = list(keys)
         function.task = self
         self._states = states_of(function)
