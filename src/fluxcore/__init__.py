@@ -48,11 +48,24 @@ if TYPE_CHECKING:
     from fluxcore.api.session import Session
     from fluxcore.api.shared import collect, from_arrow, from_feed, read, run, sql
     from fluxcore.api.stream import Stream
+    from fluxcore.api.triggers import (
+        continuous,
+        keep_delta,
+        keep_last,
+        keep_within,
+        on_count,
+        on_delta,
+        on_event_time,
+        on_processing_time,
+        purging,
+    )
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
+    from fluxcore.api.windowing import count_window, global_window
     from fluxcore.api.windows import cumulate, hop, session, tumble
     from fluxcore.core.aggregate import AggregateFunction, VectorAggregateFunction
     from fluxcore.core.batch import Batch
     from fluxcore.core.batch_function import BatchFunction, column
+    from fluxcore.core.evictors import Evictor
     from fluxcore.core.feed import Feed
     from fluxcore.core.keyed_state import aggregating_state, list_state, map_state, reducing_state, value
     from fluxcore.core.ports import ChangeMode, Operator, OperatorContext, Signal, Sink
@@ -63,6 +76,7 @@ if TYPE_CHECKING:
         broadcast_state,
         output,
     )
+    from fluxcore.core.triggers import Trigger, TriggerResult, WindowInfo
     from fluxcore.core.watermarks import WatermarkGenerator
     from fluxcore.errors import DataError, FluxError, JobError, ScriptError
 
@@ -120,6 +134,21 @@ _PLACES = {
     "tumble": ("api.windows", "tumble"),
     "AggregateFunction": ("core.aggregate", "AggregateFunction"),
     "VectorAggregateFunction": ("core.aggregate", "VectorAggregateFunction"),
+    "count_window": ("api.windowing", "count_window"),
+    "global_window": ("api.windowing", "global_window"),
+    "on_event_time": ("api.triggers", "on_event_time"),
+    "on_processing_time": ("api.triggers", "on_processing_time"),
+    "on_count": ("api.triggers", "on_count"),
+    "on_delta": ("api.triggers", "on_delta"),
+    "continuous": ("api.triggers", "continuous"),
+    "purging": ("api.triggers", "purging"),
+    "keep_last": ("api.triggers", "keep_last"),
+    "keep_within": ("api.triggers", "keep_within"),
+    "keep_delta": ("api.triggers", "keep_delta"),
+    "Trigger": ("core.triggers", "Trigger"),
+    "TriggerResult": ("core.triggers", "TriggerResult"),
+    "WindowInfo": ("core.triggers", "WindowInfo"),
+    "Evictor": ("core.evictors", "Evictor"),
     "ProcessFunction": ("core.process", "ProcessFunction"),
     "TwoInputFunction": ("core.process", "TwoInputFunction"),
     "BroadcastFunction": ("core.process", "BroadcastFunction"),

@@ -20,6 +20,8 @@ from fluxcore.api.processing import (
     columns_of,
     side_output,
 )
+from fluxcore.api.windowing import COMPUTED, late_rows, windowing
+from fluxcore.api.windows import Window
 from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.ports import CustomOperator
@@ -34,6 +36,7 @@ from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import attached_window, select
 from fluxcore.plan.joins import join
+from fluxcore.plan.rules.slice_windows import slice_windows
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
@@ -45,7 +48,9 @@ if TYPE_CHECKING:
     from fluxcore.api.aggregates import Aggregate
     from fluxcore.api.processing import CallSettings, RowSchema
     from fluxcore.api.session import Session
-    from fluxcore.api.windows import Duration, Window
+    from fluxcore.api.triggers import AnyEvictor, AnyTrigger
+    from fluxcore.api.windowing import GlobalWindow, Windowing
+    from fluxcore.api.windows import Duration
     from fluxcore.core.async_call import Answer
     from fluxcore.core.ports import Operator, Sink
 
@@ -89,16 +94,38 @@ class Stream:
         kept = [values.pop(name).alias(name) if name in values else col(name) for name in self.schema.names]
         return self.select(*kept, **values)
 
-    def window(self, window: Window) -> Stream:
-        """Put each row into its windows: the columns window_start, window_end and window_time are appended."""
-        return self._with(nodes.AssignWindow(self.node, window.bind(self.schema)))
+    def window(
+        self,
+        window: Window | GlobalWindow,
+        *,
+        allowed_lateness: Duration | None = None,
+        trigger: AnyTrigger | None = None,
+        evictor: AnyEvictor | None = None,
+    ) -> Stream:
+        """Put each row into its windows: the columns window_start, window_end and window_time are appended.
+
+        ``allowed_lateness``: rows that come so long after a window's end, by the watermark, still change its result.
+        ``trigger``: when a window gives a result, :func:`on_event_time` by default; ``evictor``: which of its rows it keeps
+        then. With any of them, and for global and count windows, :meth:`group_by` must follow. Raises ``ScriptError``.
+        """
+        chosen = windowing(window, allowed_lateness, trigger, evictor)
+        if isinstance(window, Window) and chosen.is_plain:
+            return self._with(nodes.AssignWindow(self.node, window.bind(self.schema)))
+        return Windowed(self, chosen)
+
+    def late(self) -> Stream:
+        """Return the rows that came too late for every window of the aggregate that this stream is, whole as they were.
+
+        Read together, by ``fx.collect`` or ``fx.run``, the aggregate and its late rows are one job.
+        """
+        return self._with(late_rows(self.node))
 
     def group_by(self, *columns: Columns, ttl: Duration | None = None) -> Grouped:
         """Group by columns, per window if the rows are in windows; :meth:`Grouped.agg` follows.
 
         ``ttl``: a group that got no row for so long by the clock is forgotten; as ``table.exec.state.ttl`` says without it.
         """
-        return Grouped(self, tuple(named(each) for each in columns), None if ttl is None else _length(ttl))
+        return Grouped(self, tuple(named(each) for each in columns), None, None if ttl is None else _length(ttl))
 
     def process(
         self,
@@ -373,18 +400,47 @@ class Stream:
         return "Stream(" + ", ".join(column.describe() for column in self.schema) + ")"
 
 
+class Windowed(Stream):
+    """Rows in windows with a trigger, allowed lateness or an evictor: :meth:`group_by` must follow."""
+
+    def __init__(self, stream: Stream, window: Windowing) -> None:
+        self._session = stream._session
+        self._stream = stream
+        self._window = window
+
+    @property
+    def node(self) -> nodes.Node:  # type: ignore[override]
+        """Refuse: there are no rows before they are grouped."""
+        message = "windows with a trigger, lateness or an evictor, and global ones, are there to be aggregated"
+        raise ScriptError("FX-API-0031", message, hint="let group_by(…).agg(…) follow, and filter before")
+
+    @property
+    def schema(self) -> Schema:
+        return self._stream.schema
+
+    def group_by(self, *columns: Columns, ttl: Duration | None = None) -> Grouped:
+        """Group by columns, per window; :meth:`Grouped.agg` follows. A window says itself how long it lasts: no ``ttl``."""
+        if ttl is not None:
+            raise ScriptError("FX-API-0031", "windows with a trigger take no ttl", hint="purge, or evict rows")
+        return Grouped(self._stream, tuple(named(each) for each in columns), self._window)
+
+
 class Grouped:
     """A stream grouped by columns."""
 
-    def __init__(self, stream: Stream, keys: tuple[Term, ...], ttl_ms: int | None = None) -> None:
+    def __init__(
+        self, stream: Stream, keys: tuple[Term, ...], window: Windowing | None = None, ttl_ms: int | None = None
+    ) -> None:
         self._stream = stream
         self._keys = keys
+        self._window = window
         self._ttl_ms = ttl_ms
 
     def agg(self, **functions: Aggregate) -> Stream:
         """Return one row per group: the keys, and each function under its keyword's name.
 
-        Of rows in windows it gives one per group and window, when the window is complete, with its start, end and time.
+        Of rows in windows it gives one per group and window, when the window is complete, with its start, end and time; with
+        a trigger or allowed lateness a row may be given anew in the place of the one before.
         """
         stream = self._stream
         schema = stream.schema
@@ -398,11 +454,13 @@ class Grouped:
         )
         window = attached_window(stream.node)
         node: nodes.Node
-        if window is None:
+        if self._window is not None:
+            node = self._window.aggregate(base, positions, calls, tuple(functions))
+        elif window is None:
             node = nodes.Aggregate(base, positions, calls, tuple(functions), self._ttl_ms)
         else:
-            node = nodes.WindowAggregate(base, window, positions, calls, tuple(functions))
-        output = [*names, *functions, *(["window_start", "window_end", "window_time"] if window else [])]
+            (node,) = slice_windows([nodes.WindowAggregate(base, window, positions, calls, tuple(functions))])
+        output = [*names, *functions, *node.schema.names[len(names) + len(functions) :]]
         refs = tuple(ColumnRef(index=i, name=c.name, type=c.type) for i, c in enumerate(node.schema))
         return Stream(stream._session, nodes.Project(node, refs, tuple(output)))
 
@@ -454,7 +512,7 @@ def _calls(
     if not extra:
         return node, tuple(calls)
     refs = [ColumnRef(index=i, name=column.name, type=column.type) for i, column in enumerate(schema)]
-    names = schema.names + [f"$arg{index}" for index in range(len(extra))]
+    names = schema.names + [f"{COMPUTED}{index}" for index in range(len(extra))]
     return nodes.Project(node, (*refs, *extra), tuple(names)), tuple(calls)
 
 

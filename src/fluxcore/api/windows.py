@@ -32,13 +32,7 @@ class Window:
 
     def bind(self, schema: Schema) -> WindowSpec:
         """Return the window over a schema's column. Raises ``ScriptError`` when it is not an event-time column."""
-        index = schema.find(self.time)
-        if index is None:
-            hint = nearest(self.time, schema.names)
-            raise ScriptError("FX-API-0001", f"there is no column '{self.time}'", hint=hint)
-        if schema[index].time is not TimeKind.EVENT:
-            hint = "give the source a watermark on it: watermark=('" + self.time + "', '5 seconds')"
-            raise ScriptError("FX-API-0002", f"column '{self.time}' is no event time", hint=hint)
+        index = event_time(schema, self.time)
         partition = []
         for name in self.per:
             found = schema.find(name)
@@ -71,6 +65,17 @@ def session(time: str, *, gap: Duration, per: str | Sequence[str] = ()) -> Windo
     """Return sessions: rows that are equal in ``per`` and not more than ``gap`` apart from one to the next."""
     length = _length(gap)
     return Window(WindowKind.SESSION, time, length, length, per=(per,) if isinstance(per, str) else tuple(per))
+
+
+def event_time(schema: Schema, name: str) -> int:
+    """Return the position of an event-time column. Raises ``ScriptError`` FX-API-0001, 0002."""
+    index = schema.find(name)
+    if index is None:
+        raise ScriptError("FX-API-0001", f"there is no column '{name}'", hint=nearest(name, schema.names))
+    if schema[index].time is not TimeKind.EVENT:
+        hint = f"give the source a watermark on it: watermark=('{name}', '5 seconds')"
+        raise ScriptError("FX-API-0002", f"column '{name}' is no event time", hint=hint)
+    return index
 
 
 def _length(value: Duration) -> int:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fluxcore.cli.errors import tell
 from fluxcore.connectors.collect import CollectSink
 from fluxcore.runtime.kernels import cache_folder, use_cache_folder
+
+if TYPE_CHECKING:
+    from fluxcore.api.stream import Stream
 
 _TABLE = """
 CREATE TABLE {name} (
@@ -64,7 +68,26 @@ def warm() -> None:
             session.execute_script(_TABLE.format(name=name, path=path, format=form))
             session.execute_script(_QUERIES.format(name=name), output=lambda _: CollectSink())
         session.execute_script(_AGING, output=lambda _: CollectSink())
+        _fire_windows(session.table("a"))
     tell(f"kernels are in {cache_folder()}")
+
+
+def _fire_windows(rows: Stream) -> None:
+    """Run windows with triggers, which SQL has no words for."""
+    from fluxcore.api.aggregates import count, total
+    from fluxcore.api.triggers import continuous, on_delta, on_event_time, purging
+    from fluxcore.api.windowing import count_window, global_window
+    from fluxcore.api.windows import session, tumble
+
+    time = tumble("ts", "2 s")
+    for windowed in (
+        rows.window(time, allowed_lateness="2 s", trigger=on_event_time(early=0)),
+        rows.window(time, trigger=purging(continuous("1 s"))),
+        rows.window(session("ts", gap="1 s"), allowed_lateness="2 s"),
+        rows.window(count_window(2, 1)),
+        rows.window(global_window(), trigger=on_delta("price", 3)),
+    ):
+        windowed.group_by("name").agg(n=count(), s=total("price")).to_arrow()
 
 
 def _csv_row(i: int) -> str:

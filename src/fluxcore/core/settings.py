@@ -67,6 +67,31 @@ SETTINGS: dict[str, Setting] = {
             "After so long by the clock without being touched, a group, a ranking's partition or a joined row is forgotten; "
             "0 is never.",
         ),
+        Setting(
+            "table.exec.emit.allow-lateness",
+            "0 ms",
+            "duration",
+            "Rows that come so long after a window's end still change its result.",
+        ),
+        *(
+            each
+            for which, when in (("early", "before its end"), ("late", "for late rows"))
+            for each in (
+                Setting(
+                    f"table.exec.emit.{which}-fire.enabled",
+                    "false",
+                    "enum",
+                    f"Whether a window gives results {when} as the delay says.",
+                    ("true", "false"),
+                ),
+                Setting(
+                    f"table.exec.emit.{which}-fire.delay",
+                    "",
+                    "duration",
+                    f"How long by the clock a window waits until it gives a result {when}; 0 is with every row.",
+                ),
+            )
+        ),
         *(
             Setting(key, "", "string", f"Accepted for Flink's sake; no answer depends on it: {why}.")
             for key, why in (

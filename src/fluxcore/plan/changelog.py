@@ -17,6 +17,7 @@ from fluxcore.plan.nodes import (
     Sort,
     TemporalJoin,
 )
+from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node
@@ -28,7 +29,7 @@ def is_append_only(node: Node) -> bool:
         return True
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return False
-    if _pads_and_takes_back(node):
+    if _pads_and_takes_back(node) or (isinstance(node, TriggeredAggregate) and node.updates):
         return False
     if isinstance(node, TemporalJoin):
         return is_append_only(node.left)
@@ -43,7 +44,7 @@ def is_final(node: Node) -> bool:
         return not node.ttl_ms  # what was forgotten before the end is not among the final rows
     if isinstance(node, Sort):
         return True
-    if _pads_and_takes_back(node):
+    if _pads_and_takes_back(node) or (isinstance(node, TriggeredAggregate) and node.updates):
         return False
     if isinstance(node, TemporalJoin):
         return is_final(node.left)
@@ -66,6 +67,9 @@ def unique_key(node: Node) -> tuple[int, ...] | None:
     """Return columns by which an updating node's rows differ from each other at any time; None where none are known."""
     if isinstance(node, Aggregate):
         return tuple(range(len(node.keys)))
+    if isinstance(node, TriggeredAggregate) and node.updates and node.trigger.custom is None:
+        window = () if node.is_global else (len(node.schema) - 3, len(node.schema) - 2)
+        return (*range(len(node.keys)), *window)
     if isinstance(node, Filter):
         return unique_key(node.input)
     if isinstance(node, Rank) and node.window is None:

@@ -196,20 +196,21 @@ class StampTime(OneInput):
 
 
 class WindowKind(Enum):
-    """The window table functions."""
+    """The window table functions, and the one window for all times."""
 
     TUMBLE = "TUMBLE"
     HOP = "HOP"
     CUMULATE = "CUMULATE"
     SESSION = "SESSION"
+    GLOBAL = "GLOBAL"
 
 
 @dataclass(frozen=True)
 class WindowSpec:
     """How rows fall into windows: all lengths in ms.
 
-    ``time`` the position of the time attribute; ``size`` the window's length (the gap of a session, the longest window of
-    CUMULATE); ``slide`` the distance of two windows (equal to size for TUMBLE; the step of CUMULATE).
+    ``time`` the position of the time attribute (-1: none, of a global window); ``size`` the window's length (the gap of a
+    session, the longest window of CUMULATE); ``slide`` the distance of two windows (equal to size for TUMBLE; the step of CUMULATE).
     """
 
     kind: WindowKind
@@ -226,25 +227,18 @@ class WindowSpec:
             parts.append(f"{'slide' if self.kind is WindowKind.HOP else 'step'}={self.slide} ms")
         if self.kind is WindowKind.SESSION:
             parts = [f"gap={self.size} ms"]
+        if self.kind is WindowKind.GLOBAL:
+            parts = []
         if self.offset:
             parts.append(f"offset={self.offset} ms")
-        return f"{self.kind.value}({', '.join(parts)})"
-
-
-@dataclass(frozen=True)
-class WindowColumns:
-    """Where a node's rows carry their window: positions of start, end and time; None for one projected away."""
-
-    start: int | None
-    end: int | None
-    time: int | None
-    spec: WindowSpec
+        return f"{self.kind.value}({', '.join(parts)})" if parts else self.kind.value
 
 
 WINDOW_TYPE = TimestampType(precision=3, nullable=False)
 
 
-def _window_columns(time_type: DataType) -> tuple[Column, ...]:
+def window_columns(time_type: DataType) -> tuple[Column, ...]:
+    """Return window_start, window_end and window_time, of which the last has a type."""
     time_type = time_type.with_nullable(False)
     return (
         Column("window_start", WINDOW_TYPE),
@@ -264,7 +258,7 @@ class AssignWindow(OneInput):
         columns = self.input.schema.columns
         time_type = columns[self.window.time].type
         columns = tuple(replace(c, time=None) if c.time is TimeKind.EVENT else c for c in columns)
-        return Schema.of(columns + _window_columns(time_type))
+        return Schema.of(columns + window_columns(time_type))
 
     def describe(self) -> str:
         source, window = self.input.schema, self.window
@@ -303,7 +297,7 @@ class WindowAggregate(OneInput):
         source = self.input.schema
         keys = tuple(replace(source[index], time=None) for index in self.keys)
         results = tuple(Column(name, call.type) for name, call in zip(self.names, self.calls, strict=True))
-        return Schema.of(keys + results + _window_columns(WINDOW_TYPE))
+        return Schema.of(keys + results + window_columns(WINDOW_TYPE))
 
     def describe(self) -> str:
         attached = ", attached" if isinstance(self.window, Attached) else ""

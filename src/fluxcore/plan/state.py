@@ -21,6 +21,7 @@ from fluxcore.plan.nodes import (
     WindowAggregate,
     WindowKind,
 )
+from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node
@@ -32,6 +33,8 @@ def state_of(node: Node) -> str | None:
         case WindowAggregate():
             session = node.spec.kind is WindowKind.SESSION and not isinstance(node.window, Attached)
             return "a row per key and open session" if session else "a row per key and open slice"
+        case TriggeredAggregate():
+            return _of_triggered(node)
         case AssignWindow():
             return "rows of open sessions" if node.window.kind is WindowKind.SESSION else None
         case Aggregate():
@@ -58,6 +61,14 @@ def state_of(node: Node) -> str | None:
         case Process() | Connect():
             return "what the function keeps per key"
     return None
+
+
+def _of_triggered(node: TriggeredAggregate) -> str:
+    kept = ["all of its rows" if node.evictor else "a row"]
+    if node.updates:
+        kept.append("its last result")
+    windows = "key, for ever" if node.is_global else "key and open window"
+    return f"{' and '.join(kept)} per {windows}"
 
 
 def _of_join(node: Join) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
@@ -16,11 +16,20 @@ from fluxcore.plan.nodes import (
     TemporalJoin,
     Union,
     WindowAggregate,
-    WindowColumns,
 )
 
 if TYPE_CHECKING:
-    from fluxcore.plan.nodes import Node
+    from fluxcore.plan.nodes import Node, WindowSpec
+
+
+@dataclass(frozen=True)
+class WindowColumns:
+    """Where a node's rows carry their window: positions of start, end and time; None for one projected away."""
+
+    start: int | None
+    end: int | None
+    time: int | None
+    spec: WindowSpec
 
 
 def window_of(node: Node) -> WindowColumns | None:

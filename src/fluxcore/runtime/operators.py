@@ -25,7 +25,9 @@ from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.windows.slicing import Slicing
+from fluxcore.operators.windows.triggered_aggregate import TriggeredAggregateOperator, TriggeredOptions
 from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
+from fluxcore.operators.windows.window_assign import AssignKind, Shape
 from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.nodes import (
@@ -43,6 +45,7 @@ from fluxcore.plan.nodes import (
     WindowAggregate,
     WindowKind,
 )
+from fluxcore.plan.triggered import TriggeredAggregate
 from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
 from fluxcore.runtime.recipe import (
     Recipe,
@@ -82,6 +85,8 @@ def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     match node:
         case WindowAggregate():
             return _window_aggregate(node, settings)
+        case TriggeredAggregate():
+            return _triggered_aggregate(node, settings)
         case AssignWindow():
             refuse_local_windows(node.input.schema[node.window.time].type, settings)
             return _assign_session(node)
@@ -157,6 +162,29 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
     partials = WindowPartials(options, MemoryStateBackend) if WindowPartials.possible(options) else None
     return Recipe(operator_name(node), lambda: WindowAggregateOperator(options), (node.keys,), partials)
+
+
+def _triggered_aggregate(node: TriggeredAggregate, settings: Settings) -> Recipe:
+    spec, source = node.window, node.input.schema
+    fixed = spec.kind not in (WindowKind.SESSION, WindowKind.GLOBAL)
+    if not node.is_global:
+        refuse_local_windows(source[spec.time].type, settings)
+    options = TriggeredOptions(
+        types=tuple(source.types),
+        schema=plain(source),
+        time=spec.time,
+        keys=node.keys,
+        calls=node.calls,
+        trigger=node.trigger,
+        output=plain(node.schema),
+        shape=Shape(AssignKind(spec.kind.value), spec.size, spec.slide, spec.offset) if fixed else None,
+        gap=spec.size if spec.kind is WindowKind.SESSION else 0,
+        evictor=node.evictor,
+        lateness=node.lateness,
+        updates=node.updates,
+    )
+    TriggeredAggregateOperator(options)
+    return Recipe(operator_name(node), lambda: TriggeredAggregateOperator(options), (node.keys,))
 
 
 def _session_aggregate(node: WindowAggregate, spec: WindowSpec) -> Recipe:

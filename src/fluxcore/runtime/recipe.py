@@ -11,6 +11,7 @@ from fluxcore.core.types import ArrayType, MapType, RowType, TimestampType
 from fluxcore.errors import not_supported
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
+from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,8 +44,9 @@ def operator_name(node: Node) -> str:
     """Return what metrics and messages call a node: its kind and the tables whose rows reach it."""
     tables = ", ".join(dict.fromkeys(each.table.name for each in in_order([node]) if isinstance(each, Scan)))
     kind = type(node).__name__
-    if isinstance(node, WindowAggregate):
-        return f"{kind}({node.spec.kind.value}, {tables})"
+    if isinstance(node, WindowAggregate | TriggeredAggregate):
+        spec = node.spec if isinstance(node, WindowAggregate) else node.window
+        return f"{kind}({spec.kind.value}, {tables})"
     if isinstance(node, Join | Rank) and (node.left_window if isinstance(node, Join) else node.window):
         kind = f"Window{kind}"
     return f"{kind}({tables})"

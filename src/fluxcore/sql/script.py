@@ -10,6 +10,7 @@ from fluxcore.core.settings import SETTINGS, Settings
 from fluxcore.errors import FluxError, ScriptError, not_supported
 from fluxcore.expr.registry import REGISTRY
 from fluxcore.plan.columns import references
+from fluxcore.plan.emit import emit_windows
 from fluxcore.sql import ast
 from fluxcore.sql.bind_queries import QueryBinder
 from fluxcore.sql.bind_tables import bind_insert, bind_table
@@ -120,7 +121,7 @@ class _ScriptBinder:
     def bind(self, tree: ast.Statement) -> BoundStatement:
         match tree:
             case ast.QueryStatement():
-                return SelectStatement(self._query(tree.query), tree.span, self.settings)
+                return SelectStatement(self._emitted(tree.query), tree.span, self.settings)
             case ast.Insert():
                 return self._insert(tree)
             case ast.InsertSet():
@@ -145,9 +146,18 @@ class _ScriptBinder:
     def _query(self, query: ast.Query) -> Node:
         return QueryBinder(self._catalog).bind(query)
 
+    def _emitted(self, query: ast.Query) -> Node:
+        """Return the plan of a query whose windows give results when the settings say so."""
+        try:
+            return emit_windows(self._query(query), self.settings)
+        except ScriptError as error:
+            if error.span is None:
+                error.span = query.span
+            raise
+
     def _insert(self, tree: ast.Insert) -> InsertStatement:
         table = self._catalog.table(tree.table[-1], tree.table_span)
-        return InsertStatement(bind_insert(tree, table, self._query(tree.query)), tree.span, self.settings)
+        return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)
 
     def _explain(self, tree: ast.Explain) -> ExplainStatement:
         inner = self.bind(tree.statement)

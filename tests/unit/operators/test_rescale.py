@@ -23,8 +23,10 @@ import fluxcore as fx
 from fluxcore import operators
 from fluxcore.core.async_call import AsyncCall
 from fluxcore.core.batch import Batch
+from fluxcore.core.evictors import EvictorKind, EvictorSpec
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS
+from fluxcore.core.triggers import TriggerKind, TriggerSpec
 from fluxcore.core.types import BIGINT, DOUBLE, STRING, TimestampType
 from fluxcore.expr.aggregates import aggregate_type
 from fluxcore.expr.nodes import AggCall
@@ -52,7 +54,9 @@ from fluxcore.operators.sort_words import OrderKey
 from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.windows.slicing import Slicing
+from fluxcore.operators.windows.triggered_aggregate import TriggeredAggregateOperator, TriggeredOptions
 from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator, WindowAggregateOptions
+from fluxcore.operators.windows.window_assign import AssignKind, Shape
 from fluxcore.state.keygroups import tasks_of
 from fluxcore.state.rescale import split
 
@@ -119,6 +123,29 @@ def windowed(slicing, calls, keys=(K,), time=TS):
 def sessions(calls, keys=(K,)):
     names = [*(SCHEMA[key] for key in keys), *((f"a{i}", each.type.arrow()) for i, each in enumerate(calls)), *WINDOW]
     return lambda: SessionAggregateOperator(SessionOptions(TYPES, TS, keys, calls, 5, pa.schema(names)))
+
+
+def triggered(trigger, calls, *, keys=(K,), kind=AssignKind.TUMBLE, gap=0, evictor=None, **more):
+    names = [*(SCHEMA[key] for key in keys), *((f"a{i}", each.type.arrow()) for i, each in enumerate(calls))]
+    if kind or gap:
+        names += WINDOW
+    shape = Shape(kind, 12, 12 if kind is AssignKind.TUMBLE else 4) if kind and not gap else None
+    made = TriggeredOptions(TYPES, SCHEMA, TS, keys, calls, trigger, pa.schema(names), shape, gap, evictor, **more)
+    return lambda: TriggeredAggregateOperator(made)
+
+
+class Turn(fx.Trigger):
+    """Fires with every other row, and some time after a row."""
+
+    seen = fx.value(pa.int64(), default=0)
+
+    def on_row(self, row, window):
+        self.seen += 1
+        self.set_timer(row["ts"] + dt.timedelta(milliseconds=self.seen))
+        return fx.TriggerResult.FIRE if self.seen % 2 else None
+
+    def on_event_time(self, time, window):
+        return fx.TriggerResult.FIRE_AND_PURGE
 
 
 def joined(kind, *, append_only=True, interval=None, keys=(K,), ttl_ms=None):
@@ -271,6 +298,24 @@ CASES = {
     "sessions that rows carry": Case(windowed(Slicing("SESSION", 10, 10, attached=True), KEPT, (K, START), END)),
     "session": Case(sessions((*SIMPLE, *KEPT))),
     "session, no keys": Case(sessions(KEPT, ()), ALONE),
+    "late rows count": Case(triggered(TriggerSpec(TriggerKind.EVENT_TIME), (*SIMPLE, *KEPT), lateness=6)),
+    "late rows of sessions count": Case(triggered(TriggerSpec(TriggerKind.EVENT_TIME), KEPT, gap=4, lateness=6)),
+    "early results": Case(triggered(TriggerSpec(TriggerKind.EVENT_TIME, early=0), SIMPLE, kind=AssignKind.HOP)),
+    "every two rows": Case(triggered(TriggerSpec(TriggerKind.COUNT, count=2), KEPT, kind=AssignKind.CUMULATE)),
+    "two rows a window": Case(
+        triggered(TriggerSpec(TriggerKind.COUNT, count=2, purges=True), KEPT, kind=None, updates=False)
+    ),
+    "last rows": Case(
+        triggered(
+            TriggerSpec(TriggerKind.COUNT, count=2),
+            KEPT,
+            kind=None,
+            updates=False,
+            evictor=EvictorSpec(EvictorKind.LAST, count=3),
+        )
+    ),
+    "moved values": Case(triggered(TriggerSpec(TriggerKind.DELTA, threshold=2.0, column="v", place=V), SIMPLE)),
+    "a user's trigger": Case(triggered(TriggerSpec(TriggerKind.CUSTOM, custom=Turn()), SIMPLE)),
     "rows with sessions": Case(lambda: SessionAssignOperator(ASSIGN)),
     **{f"join {kind.value}": Case(joined(kind), TWO) for kind in JoinRows},
     **{f"join {kind.value}, updated": Case(joined(kind, append_only=False), TWO, (True, True)) for kind in JoinRows},

@@ -121,5 +121,7 @@ class SessionAggregateOperator(Operator):
 def without_late(batch: Batch, late: Bools, context: OperatorContext) -> Batch:
     """Return the rows that are not late; the others are counted and handed on."""
     context.count("late_rows", int(np.count_nonzero(late)))
-    context.late(batch.take(np.flatnonzero(late)).with_steps(None))
+    gone = batch.take(np.flatnonzero(late)).with_steps(None)
+    context.late(gone)
+    context.side("late", gone)
     return batch.take(np.flatnonzero(~late)).with_steps(None)

@@ -13,13 +13,14 @@ FRESH = 1 << 48
 
 
 @njit(cache=True, nogil=True)
-def place(parts, times, before, gap, heads, state, fresh, found, joined):  # type: ignore[no-untyped-def]
+def place(parts, times, before, gap, heads, state, fresh, found, joined, reached, alone):  # type: ignore[no-untyped-def]
     """Find each row's session, in the order of the rows: sessions that meet become one, late rows have none.
 
     In: ``parts`` each row's key slot; ``before`` the watermark before each row (ms); ``heads`` by key slot; ``state`` and
     ``fresh`` (starts, ends, nexts, into): by slot and by row, where ``into`` is the entry + 1 that a session went into.
     Out: ``found`` each row's entry, which may have gone into another since, -1 for late rows; ``joined`` the slots that went
-    into other sessions. Returns how many of those there are, and how many rows are late.
+    into other sessions; ``reached`` the start and the end of each row's session with that row. Returns how many went into others, how many rows
+    are late, and how many rows are done: with ``alone`` a row that would join sessions is done only if it is the first.
     """
     starts, ends, nexts, into = state
     fresh_starts, fresh_ends, fresh_nexts, fresh_into = fresh
@@ -43,6 +44,8 @@ def place(parts, times, before, gap, heads, state, fresh, found, joined):  # typ
                 if target == 0:
                     target = at
                 else:
+                    if alone and row:
+                        return merged, late, row
                     if at > FRESH:
                         fresh_into[at - 1 - FRESH] = target
                     else:
@@ -70,7 +73,8 @@ def place(parts, times, before, gap, heads, state, fresh, found, joined):  # typ
         else:
             starts[target - 1], ends[target - 1] = low, high
         found[row] = target - 1
-    return merged, late
+        reached[0][row], reached[1][row] = low, high
+    return merged, late, len(parts)
 
 
 @njit(cache=True, nogil=True)
@@ -131,3 +135,28 @@ def unlink(parts, slots, heads, nexts, empty):  # type: ignore[no-untyped-def]
             empty[count] = part
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def next_ends(parts, heads, ends, nexts, now, lateness, lowest, lows):  # type: ignore[no-untyped-def]
+    """Lower each row's ``lowest`` to when the first of its key's sessions ends after ``now`` (ms): open ones, and those of rows.
+
+    A session ends with its last millisecond, and once more ``lateness`` (ms) later. ``lows`` (by key slot ``parts``) are the
+    greatest time before and afterwards.
+    """
+    none = np.int64(2**63 - 1)
+    for row in range(len(parts)):
+        part = parts[row]
+        if lows[part] == none:
+            at = heads[part]
+            while at:
+                last = ends[at - 1] - 1
+                if last > now:
+                    lows[part] = min(lows[part], last)
+                elif last + lateness > now:
+                    lows[part] = min(lows[part], last + lateness)
+                at = nexts[at - 1]
+        lows[part] = min(lows[part], lowest[row])
+        lowest[row] = lows[part]
+    for row in range(len(parts)):
+        lows[parts[row]] = none

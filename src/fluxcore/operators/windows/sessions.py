@@ -28,12 +28,16 @@ class Placed:
     """Where rows went: ``slots`` of the sessions of those not ``late`` (None: none is), and sessions that became one.
 
     ``gone`` are the slots whose sessions went into those at ``into``; they are free once :meth:`Sessions.drop` was called.
+    ``starts`` and ``ends`` are those of the sessions as they were with each row; ``rows`` were placed, maybe not all given.
     """
 
     slots: Int64s
     late: Bools | None
     into: Int64s
     gone: Int64s
+    starts: Int64s
+    ends: Int64s
+    rows: int
 
 
 class Sessions:
@@ -49,6 +53,7 @@ class Sessions:
         self._table = state.table("sessions", [number], {**columns, **_SESSION})
         self._next_number = 0
         self._earliest = MAX_TIME_MS
+        self._lows = np.full(0, MAX_TIME_MS)
 
     @property
     def columns(self) -> Mapping[str, Any]:
@@ -65,17 +70,25 @@ class Sessions:
         """Return the bytes in use."""
         return self._table.nbytes + self._keys.nbytes
 
-    def place(self, keys: Sequence[pa.Array], times: Int64s, before: Int64s, gap: int) -> Placed:
-        """Put rows into sessions, one after the other; sessions that ``before`` (watermark, ms) has closed take none."""
+    def place(
+        self, keys: Sequence[pa.Array], times: Int64s, before: Int64s, gap: int, *, alone: bool = False
+    ) -> Placed:
+        """Put rows into sessions, one after the other; sessions that ``before`` (watermark, ms) has closed take none.
+
+        With ``alone`` it stops before a row that would join sessions, unless that is the first.
+        """
         rows, columns = len(times), self.columns
         parts = self._keys.upsert(list(keys) or [np.zeros(rows, np.int64)])
         heads = self._keys.columns["head"]
         state = tuple(columns[name] for name in ("start", "end", "next", "into"))
         fresh = tuple(np.zeros(rows, np.int64) for _ in range(4))
         found, joined = np.empty(rows, np.int64), np.empty(self.count, np.int64)
-        merged, late = kernels.place(parts, times, before, gap, heads, state, fresh, found, joined)
+        reached = np.empty(rows, np.int64), np.empty(rows, np.int64)
+        places = found, joined, reached
+        merged, late, done = kernels.place(parts, times, before, gap, heads, state, fresh, *places, alone)
+        found, parts = found[:done], parts[:done]
         gone = joined[:merged].copy()
-        began = np.flatnonzero((found == kernels.FRESH + np.arange(rows)) & (fresh[3] == 0))
+        began = np.flatnonzero((found == kernels.FRESH + np.arange(done)) & (fresh[3][:done] == 0))
         slots = np.full(rows, -1, np.int64)
         slots[began] = self._new(parts[began], fresh[0][began], fresh[1][began])
         kernels.resolve(found, columns["into"], fresh[3])
@@ -85,11 +98,25 @@ class Sessions:
         kernels.settle(touched, heads, columns["next"], fresh[2], slots)
         if late:
             self._keys.delete(touched[heads[touched] == 0])
-        sessions = found[found >= 0]
-        result = Placed(_slots_of(sessions, slots), found < 0 if late else None, _slots_of(into, slots), gone)
+        placed = found >= 0
+        starts, ends = (each[:done][placed] for each in reached)
+        lost = found < 0 if late else None
+        result = Placed(_slots_of(found[placed], slots), lost, _slots_of(into, slots), gone, starts, ends, done)
         if len(result.slots):
             self._earliest = min(self._earliest, int(columns["end"][result.slots].min()))
         return result
+
+    def lower_to_ends(self, keys: Sequence[pa.Array], lowest: Int64s, now: int, lateness: int) -> None:
+        """Lower each row's ``lowest`` (ms) to when the first of its key's sessions ends after ``now``, or is late enough.
+
+        The rows must be placed next: their keys are made.
+        """
+        parts = self._keys.upsert(list(keys) or [np.zeros(len(lowest), np.int64)])
+        most = int(parts.max()) + 1
+        if len(self._lows) < most:
+            self._lows = np.full(2 * most, MAX_TIME_MS)
+        state = self._keys.columns["head"], self.columns["end"], self.columns["next"]
+        kernels.next_ends(parts, *state, now, lateness, lowest, self._lows)
 
     def due(self, watermark: int) -> Int64s:
         """Return the slots of the sessions that end up to the watermark + 1 ms, by end, then by beginning."""

@@ -200,6 +200,8 @@ class WindowAggregateOperator(Operator):
         froms = np.where(late, firsts + missed * slicing.step, MIN_TIME_MS)
         alive = slicing.last_ends(slices) - 1 > before
         rows = np.flatnonzero(alive)
+        if len(rows) < batch.rows:
+            self.context.side("late", batch.take(np.flatnonzero(~alive)).with_steps(None))
         self._add(batch.take(rows), slices[rows], froms[rows])
 
     def _add(self, batch: Batch, slices: Int64s, froms: Int64s | None) -> None:

@@ -27,6 +27,16 @@ class AssignKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Windows of ``size``, every ``slide`` (CUMULATE: growing by it), from ``offset`` on; all in ms."""
+
+    kind: AssignKind
+    size: int
+    slide: int
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AssignOptions:
     """How rows fall into windows; lengths and ``offset`` in ms.
 
@@ -51,10 +61,11 @@ def assign_windows(options: AssignOptions) -> Callable[[Batch], Batch]:
     """
     assert options.size > 0 and options.slide > 0
     name = options.schema.field(options.time).name
+    shape = Shape(options.kind, options.size, options.slide, options.offset)
 
     def assign(batch: Batch) -> Batch:
         times = times_ms(batch.column(options.time), name)
-        rows, starts, ends = _windows(options, times)
+        rows, starts, ends = windows_of(shape, times)
         kept = len(rows) == batch.rows and (batch.rows == 0 or bool((rows == np.arange(batch.rows)).all()))
         data = batch.data if kept else batch.data.take(pa.array(rows))
         added = window_arrays(starts, ends, options.schema)
@@ -67,14 +78,14 @@ def assign_windows(options: AssignOptions) -> Callable[[Batch], Batch]:
     return assign
 
 
-def _windows(options: AssignOptions, times: Int64s) -> tuple[Int64s, Int64s, Int64s]:
+def windows_of(shape: Shape, times: Int64s) -> tuple[Int64s, Int64s, Int64s]:
     """Return for each (row, window): the row's number, not falling, and the window's start and end (ms)."""
-    size, slide, offset = options.size, options.slide, options.offset
+    size, slide, offset = shape.size, shape.slide, shape.offset
     rows = np.arange(len(times), dtype=np.int64)
-    if options.kind is AssignKind.TUMBLE:
+    if shape.kind is AssignKind.TUMBLE:
         starts = (times - offset) // size * size + offset
         return rows, starts, starts + size
-    if options.kind is AssignKind.HOP:
+    if shape.kind is AssignKind.HOP:
         last = (times - offset) // slide * slide + offset
         counts = (last - times + size - 1) // slide + 1
         places, number = _repeated(counts)

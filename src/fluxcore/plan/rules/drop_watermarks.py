@@ -19,6 +19,7 @@ from fluxcore.plan.nodes import (
     WindowAggregate,
     WindowKind,
 )
+from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def _is_aligned(node: Node) -> bool:
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate | Process | Connect | TimeSort):
+    if isinstance(node, WindowAggregate | TriggeredAggregate | Process | Connect | TimeSort):
         return True
     if isinstance(node, Over):
         return node.time is not None

@@ -33,6 +33,7 @@ from fluxcore.plan.nodes import (
     Values,
     WindowAggregate,
 )
+from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,6 +98,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         spec = node.window
         time = {spec.start, spec.end} if isinstance(spec, Attached) else {spec.time, *spec.partition}
         return [set(node.keys) | time | _of_calls(_kept_calls(node, out))]
+    if isinstance(node, TriggeredAggregate):
+        return [_wanted_by_triggered(node, out)]
     if isinstance(node, Aggregate):
         return [set(node.keys) | _of_calls(_kept_calls(node, out))]
     if isinstance(node, Rank):
@@ -130,6 +133,13 @@ def _wanted_by_join(node: Join | TemporalJoin, out: set[int]) -> list[set[int]]:
     return [left, right]
 
 
+def _wanted_by_triggered(node: TriggeredAggregate, out: set[int]) -> set[int]:
+    if node.trigger.custom is not None or (node.evictor is not None and node.evictor.custom is not None):
+        return set(range(len(node.input.schema)))  # the user's code may look at any column
+    places = {node.window.time, node.trigger.place, node.evictor.place if node.evictor else -1} - {-1}
+    return set(node.keys) | places | _of_calls(_kept_calls(node, out))
+
+
 def _of_calls(calls: Iterable[AggCall]) -> set[int]:
     return {index for call in calls for index in (*call.args, *(() if call.where is None else (call.where,)))}
 
@@ -138,7 +148,7 @@ def _of_keys(keys: Iterable[SortKey]) -> set[int]:
     return {key.column for key in keys}
 
 
-def _kept_calls(node: WindowAggregate | Aggregate, out: set[int]) -> list[AggCall]:
+def _kept_calls(node: WindowAggregate | TriggeredAggregate | Aggregate, out: set[int]) -> list[AggCall]:
     return [call for index, call in enumerate(node.calls) if len(node.keys) + index in out]
 
 
@@ -174,7 +184,7 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
     if isinstance(node, AssignWindow):
         window = _moved_spec(node.window, places)
         return replace(node, input=below, window=window), _appended(places, node.input, below, range(3))
-    if isinstance(node, WindowAggregate | Aggregate):
+    if isinstance(node, WindowAggregate | TriggeredAggregate | Aggregate):
         return _prune_aggregate(node, out, below, places)
     if isinstance(node, Rank):
         ranked = replace(
@@ -234,12 +244,15 @@ def _prune_scan(node: Scan, out: set[int]) -> tuple[Node, Places]:
 
 
 def _prune_aggregate(
-    node: WindowAggregate | Aggregate, out: set[int], below: Node, places: Places
+    node: WindowAggregate | TriggeredAggregate | Aggregate, out: set[int], below: Node, places: Places
 ) -> tuple[Node, Places]:
     first = len(node.keys)
     kept = [index for index in range(len(node.calls)) if first + index in out]
     changes: dict[str, object] = {}
     tail = 0
+    if isinstance(node, TriggeredAggregate):
+        tail = 0 if node.is_global else 3
+        changes = _moved_trigger(node, places)
     if isinstance(node, WindowAggregate):
         window = node.window
         tail = 3
@@ -258,6 +271,13 @@ def _prune_aggregate(
     where |= {first + old: first + new for new, old in enumerate(kept)}
     where |= {first + len(node.calls) + index: first + len(kept) + index for index in range(tail)}
     return pruned, where
+
+
+def _moved_trigger(node: TriggeredAggregate, places: Places) -> dict[str, object]:
+    moved = {-1: -1, **places}
+    evictor = node.evictor and replace(node.evictor, place=moved[node.evictor.place])
+    trigger = replace(node.trigger, place=moved[node.trigger.place])
+    return {"window": replace(node.window, time=moved[node.window.time]), "trigger": trigger, "evictor": evictor}
 
 
 def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
