@@ -17,10 +17,9 @@ from fluxcore.core.types import BIGINT, TimestampType
 from fluxcore.core.user_code import title_of
 from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.show import show_expr
+from fluxcore.plan.hashes import remember_hashes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fluxcore.core.async_call import AsyncCall
     from fluxcore.core.batch_function import BatchFunction
     from fluxcore.core.ports import CustomOperator, TableDescription
@@ -676,19 +675,4 @@ def show_call(call: AggCall, schema: Schema) -> str:
     return f"{call.function}({inside}){where}"
 
 
-def _remember_hashes(kind: type[Node]) -> None:
-    """Let nodes compute their hash once: it goes through all that is below them, and plans are looked up all the time."""
-    for each in kind.__subclasses__():
-        _remember_hashes(each)
-        computed = each.__hash__
-
-        def remembered(self: Node, computed: Callable[[Node], int] = computed) -> int:
-            known: int | None = self.__dict__.get("_hash")
-            if known is None:
-                known = self.__dict__["_hash"] = computed(self)
-            return known
-
-        each.__hash__ = remembered  # type: ignore[method-assign,assignment]
-
-
-_remember_hashes(Node)
+remember_hashes(Node)
