@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 import tomllib
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -41,12 +42,15 @@ def connectors_page() -> str:
         "",
         "Options stand in `WITH (...)`. *ours* marks what Flink does not have.",
     ]
+    entries = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     for group, kind in ((registry.CONNECTORS, "Connector"), (registry.FORMATS, "Format")):
-        for name in registry.names(group):
-            found = registry.find(group, name)
+        for name, place in sorted(entries[group].items()):
+            module, maker = place.split(":")
+            found = getattr(import_module(module), maker)()
             lines += ["", f"## {kind} `{name}`", "", first_sentence(found), ""]
             if group == registry.CONNECTORS:
-                does = [word for word, can in (("read", found.readable()), ("written", found.writable())) if can]
+                can = {"read": found.readable(), "written": found.writable(), "asked by key": found.searchable()}
+                does = [word for word, able in can.items() if able]
                 lines += [f"Can be {' and '.join(does)}.", ""]
             if found.options:
                 lines += ["| option | default | what it does |", "|---|---|---|"]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from fluxcore.api.aggregates import smallest as min  # noqa: A004
     from fluxcore.api.aggregates import total as sum  # noqa: A004
     from fluxcore.api.expressions import Term, call, col, lit
+    from fluxcore.api.lookups import cache, calls
     from fluxcore.api.session import Session
     from fluxcore.api.shared import collect, from_arrow, from_feed, read, run, sql
     from fluxcore.api.stream import Stream
@@ -128,6 +129,8 @@ _PLACES = {
     "from_feed": ("api.shared", "from_feed"),
     "collect": ("api.shared", "collect"),
     "run": ("api.shared", "run"),
+    "cache": ("api.lookups", "cache"),
+    "calls": ("api.lookups", "calls"),
     "cumulate": ("api.windows", "cumulate"),
     "hop": ("api.windows", "hop"),
     "session": ("api.windows", "session"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pyarrow as pa
 
 from fluxcore.api.expressions import Term, col, named, term
+from fluxcore.api.lookups import lookup_options
 from fluxcore.api.processing import (
     Broadcast,
     CallOptions,
@@ -24,6 +25,7 @@ from fluxcore.api.windowing import COMPUTED, late_rows, windowing
 from fluxcore.api.windows import Window
 from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.duration import duration_ms
+from fluxcore.core.lookups import AskedFunction
 from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import ProcessFunction
 from fluxcore.core.schema import Column, Schema, TimeKind
@@ -35,7 +37,8 @@ from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import attached_window, select
-from fluxcore.plan.joins import join
+from fluxcore.plan.joins import join, temporal_join
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.rules.slice_windows import slice_windows
 from fluxcore.plan.windows import window_of
 
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fluxcore.api.aggregates import Aggregate
+    from fluxcore.api.lookups import Cache, Calls
     from fluxcore.api.processing import CallSettings, RowSchema
     from fluxcore.api.session import Session
     from fluxcore.api.triggers import AnyEvictor, AnyTrigger
@@ -253,19 +257,60 @@ class Stream:
             node = replace(node, ttl_ms=(_length(ages[0]), _length(ages[1])))
         return self._with(_without_doubles(node, other.node, set(right)))
 
-    def join_as_of(self, other: Stream, on: Sequence[str], how: str = "inner") -> Stream:
+    def join_as_of(
+        self, other: Stream, on: Sequence[str], how: str = "inner", *, tolerance: Duration | None = None
+    ) -> Stream:
         """Join each row with the other side's last row, by event time, that has the same keys and is not later.
 
-        The other side's key columns are dropped. ``how``: inner, or left to keep rows without one. A row comes out when the
-        watermark has passed it.
+        The other side's key columns are dropped. ``how``: inner, or left to keep rows without one. With a ``tolerance`` a row
+        that is older than that does not count. A row comes out when the watermark has passed it.
         """
         kinds = {"inner": nodes.JoinKind.INNER, "left": nodes.JoinKind.LEFT}
         if how not in kinds:
             raise ScriptError("FX-API-0005", f"there is no join as of '{how}'", hint="inner or left")
-        left, right = self._positions(on), other._positions(on)
+        keys = self._positions(on), other._positions(on)
         times = (_event_time(self.schema), _event_time(other.schema))
-        node = nodes.TemporalJoin(self.node, other.node, kinds[how], left, right, times)
-        return self._with(_without_doubles(node, other.node, set(right)))
+        both = (*self.schema, *other.schema)
+        width = len(self.schema)
+        refs = [ColumnRef(index=index, name=column.name, type=column.type) for index, column in enumerate(both)]
+        conditions = [build.call("=", [refs[a], refs[width + b]]) for a, b in zip(*keys, strict=True)]
+        if tolerance is not None:
+            oldest = build.call("-", [refs[times[0]], build.literal(_length(tolerance), IntervalType())])
+            conditions.append(build.call(">=", [refs[width + times[1]], oldest]))
+        node = temporal_join(self.node, other.node, kinds[how], conjunction(conditions), times)
+        if node is None:
+            raise ScriptError("FX-API-0005", "a join as of a time needs equal columns", hint="on=['key']")
+        kept = [index for index in range(len(both)) if index < width or index - width not in keys[1]]
+        return self._with(_distinctly_named(select(node, kept)))
+
+    def lookup(
+        self,
+        function: Callable[..., Any],
+        *,
+        on: str | Sequence[str],
+        schema: pa.Schema | Mapping[str, pa.DataType],
+        how: str = "inner",
+        cache: Cache | None = None,
+        calls: Calls | None = None,
+    ) -> Stream:
+        """Join each row with what a function finds for its key: a dict of the columns of ``schema``, several, or None.
+
+        The function, which may be ``async``, takes the values of the columns ``on`` and is called once for each different key
+        of a batch that ``cache`` (see ``fx.cache``) does not know; ``calls`` (see ``fx.calls``) says how. Rows of one key
+        keep their order; those whose key is NULL find nothing. ``how``: inner, or left to keep rows for which nothing is found.
+        Raises ``ScriptError``.
+        """
+        kinds = {"inner": nodes.JoinKind.INNER, "left": nodes.JoinKind.LEFT}
+        if how not in kinds:
+            raise ScriptError("FX-API-0005", f"there is no lookup '{how}'", hint="inner or left")
+        keys = self._positions([on] if isinstance(on, str) else on)
+        columns = Schema.from_arrow(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())))
+        if not keys or not columns.columns:
+            hint = "on=['id'], schema={'name': pa.string()}"
+            raise ScriptError("FX-API-0005", "a lookup needs keys and columns", hint=hint)
+        asked = AskedFunction(function, self.schema.select(keys), columns, lookup_options(cache, calls))
+        node = LookupJoin(self.node, kinds[how], keys, asked, columns)
+        return self._with(_distinctly_named(select(node, range(len(node.schema)))))
 
     def _join_within(
         self,
@@ -312,6 +357,21 @@ class Stream:
         if ttl is not None and window is None:
             node = replace(node, ttl_ms=_length(ttl))
         return self._with(node)
+
+    def deduplicate(self, on: str | Sequence[str], keep: str = "first") -> Stream:
+        """Keep one row of each key: the first or the last one by event time, or by arrival where the rows have none.
+
+        Of rows in windows it keeps one of each key and window, when the window is complete; else the row that is kept may be
+        replaced as rows come. Of equal times the row that came first counts as the first, the one that came last as the last.
+        """
+        if keep not in ("first", "last"):
+            raise ScriptError("FX-API-0005", f"a row can't be kept by '{keep}'", hint="first or last")
+        last = keep == "last"
+        time = next((index for index, column in enumerate(self.schema) if column.time is TimeKind.EVENT), None)
+        window = attached_window(self.node)
+        order = () if time is None else (nodes.SortKey(time, last, not last),)
+        keys = self._positions([on] if isinstance(on, str) else on)
+        return self._with(nodes.Rank(self.node, keys, order, 1, window=window, later_first=last))
 
     def over(
         self,
@@ -554,15 +614,19 @@ def _length(value: Duration) -> int:
         raise ScriptError("FX-API-0003", str(error)) from error
 
 
-def _without_doubles(node: nodes.Join | nodes.TemporalJoin, right: nodes.Node, keys: set[int]) -> nodes.Node:
+def _without_doubles(node: nodes.Join, right: nodes.Node, keys: set[int]) -> nodes.Node:
     """Drop the right side's keys and window; a name that both sides have gets a 0 behind the right one's."""
     width = len(node.left.schema)
     if len(node.schema) == width:
         return node
-    found = window_of(right) if isinstance(node, nodes.Join) and node.left_window else None
+    found = window_of(right) if node.left_window else None
     dropped = keys | ({found.start, found.end, found.time} if found else set())
     kept = [*range(width), *(width + index for index in range(len(right.schema)) if index not in dropped)]
-    projected = select(node, kept)
+    return _distinctly_named(select(node, kept))
+
+
+def _distinctly_named(projected: nodes.Project) -> nodes.Project:
+    """Put a 0 behind a name that an earlier column has."""
     seen: set[str] = set()
     names = []
     for name in projected.names:

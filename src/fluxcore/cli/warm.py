@@ -53,6 +53,12 @@ SET 'table.exec.state.ttl' = '1 d';
 SELECT MAX(n) FROM (SELECT name, COUNT(*) AS n FROM a GROUP BY name);
 """
 
+_CHANGING = """
+SELECT * FROM (
+  SELECT *, ROW_NUMBER() OVER (ORDER BY n DESC) AS place FROM (SELECT name, COUNT(*) AS n FROM {name} GROUP BY name)
+) WHERE place <= 2
+"""
+
 
 def warm() -> None:
     """Compile and cache the kernels of reading, aggregating, joining and ranking."""
@@ -67,6 +73,8 @@ def warm() -> None:
         for name, path, form in (("a", csv, "csv"), ("b", jsonl, "json")):
             session.execute_script(_TABLE.format(name=name, path=path, format=form))
             session.execute_script(_QUERIES.format(name=name), output=lambda _: CollectSink())
+            for _ in session.sql(_CHANGING.format(name=name)).batches(changelog=True):
+                pass
         session.execute_script(_AGING, output=lambda _: CollectSink())
         _fire_windows(session.table("a"))
     tell(f"kernels are in {cache_folder()}")

@@ -119,6 +119,36 @@ class SinkRequest:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LookupRequest:
+    """What a join wants of a table that is asked by key: the positions of the keys and of the wanted columns."""
+
+    table: TableDescription
+    keys: tuple[int, ...]
+    columns: tuple[int, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+class LookupSource(ABC):
+    """Finds rows of a table by key. With ``concurrent`` several threads may call :meth:`find` at once."""
+
+    concurrent: bool = False
+
+    def open(self) -> None:  # noqa: B027
+        """Take resources; called before the first :meth:`find`."""
+
+    @abstractmethod
+    def find(self, keys: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows that have one of the keys: the key's columns, then the wanted ones.
+
+        In: keys that differ from each other and hold no NULL. Out: any number of rows for each, in any order. A raised
+        ``OSError`` is tried again as often as the table's options say.
+        """
+
+    def close(self) -> None:  # noqa: B027
+        """Give resources back; called once."""
+
+
 class SplitReader(ABC):
     """Reads one split. ``take`` is called by one thread at a time; ``decode`` by any number."""
 
@@ -225,6 +255,14 @@ class Connector(ABC):
     def sink(self, request: SinkRequest) -> Sink:
         """Return the sink for an insert. Raises a ``ScriptError`` when the connector can't be written."""
         raise NotImplementedError
+
+    def lookup(self, request: LookupRequest) -> LookupSource:
+        """Return what finds rows by key. Raises a ``ScriptError`` when the table can't be asked by key."""
+        raise NotImplementedError
+
+    def searchable(self) -> bool:
+        """Return whether the connector finds rows by key."""
+        return type(self).lookup is not Connector.lookup
 
     def readable(self) -> bool:
         """Return whether the connector has a source."""

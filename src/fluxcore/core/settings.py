@@ -92,6 +92,22 @@ SETTINGS: dict[str, Setting] = {
                 ),
             )
         ),
+        Setting(
+            "table.exec.async-lookup.buffer-capacity",
+            "100",
+            "integer",
+            "How many lookups of a join run at once where the table says 'lookup.async' = 'true'.",
+        ),
+        Setting(
+            "table.exec.async-lookup.timeout", "3 min", "duration", "How long a lookup of an async function may take."
+        ),
+        Setting(
+            "table.exec.async-lookup.output-mode",
+            "ORDERED",
+            "enum",
+            "Rows of one key always come out of a lookup join in their order, which ALLOW_UNORDERED allows too.",
+            ("ORDERED", "ALLOW_UNORDERED"),
+        ),
         *(
             Setting(key, "", "string", f"Accepted for Flink's sake; no answer depends on it: {why}.")
             for key, why in (

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 from fluxcore.expr.nodes import ColumnRef
 from fluxcore.plan.nodes import (
     Aggregate,
+    AssignWatermark,
     Filter,
     Join,
     JoinKind,
     Over,
     Project,
     Rank,
+    Scan,
     SideOutput,
     Sort,
+    StampTime,
     TemporalJoin,
 )
 from fluxcore.plan.triggered import TriggeredAggregate
@@ -78,10 +81,30 @@ def unique_key(node: Node) -> tuple[int, ...] | None:
         return node.partition if node.last == 1 else unique_key(node.input)
     if isinstance(node, Project):
         below = unique_key(node.input)
-        if below is None:
-            return None
-        places = {
-            expr.index: place for place, expr in reversed(list(enumerate(node.exprs))) if isinstance(expr, ColumnRef)
-        }
-        return tuple(places[column] for column in below) if all(column in places for column in below) else None
+        return None if below is None else _projected(node, below)
     return None
+
+
+def row_key(node: Node) -> tuple[int, ...]:
+    """Return columns of which the table that a node stands for has one row at a time; none where none are known.
+
+    It is a table's primary key, by which a later row replaces an earlier one, or what a query keeps one row of.
+    """
+    match node:
+        case AssignWatermark() | StampTime() | Filter():
+            return row_key(node.input)
+        case Scan():
+            places = {column: place for place, column in enumerate(node.columns)}
+            key = node.table.primary_key
+            return tuple(places[column] for column in key) if all(column in places for column in key) else ()
+        case Project():
+            return _projected(node, row_key(node.input)) or ()
+        case Rank() if node.window is None and node.first == node.last == 1:
+            return node.partition
+    return () if is_append_only(node) else unique_key(node) or ()
+
+
+def _projected(node: Project, columns: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return where a projection has columns of its input, None where it doesn't have all of them."""
+    places = {expr.index: place for place, expr in reversed(list(enumerate(node.exprs))) if isinstance(expr, ColumnRef)}
+    return tuple(places[column] for column in columns) if all(column in places for column in columns) else None

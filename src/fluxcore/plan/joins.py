@@ -9,9 +9,12 @@ from fluxcore.core.types import same
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, ColumnRef, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
+from fluxcore.plan.changelog import row_key
 from fluxcore.plan.columns import references, select, with_columns
 from fluxcore.plan.intervals import interval_of
+from fluxcore.plan.lookups import lookup_join
 from fluxcore.plan.nodes import Attached, Filter, Join, JoinKind, TemporalJoin
+from fluxcore.plan.versions import all_versions, check_versions
 from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
@@ -47,12 +50,35 @@ def join(left: Node, right: Node, kind: JoinKind, condition: Expr | None, *, ttl
 def temporal_join(
     left: Node, right: Node, kind: JoinKind, condition: Expr | None, times: tuple[int, int] | None
 ) -> Node | None:
-    """Return the join of each left row with the right side as it was then; None where no keys are equal."""
+    """Return the join of each left row with the right side as it was then; None where no keys are equal.
+
+    Versions in event time are those of the right side's own key: what else is equated stays a condition on them. Raises
+    ``ScriptError`` FX-SQL-0411 where the right side has a key and the condition doesn't hold it.
+    """
     pairs, rest = _split(condition, len(left.schema))
     if not pairs:
         return None
+    key = row_key(right)
+    if times is None:
+        found = lookup_join(left, right, kind, pairs, rest)
+        if found is not None:
+            return found
+        sides = _keyed(left, right, pairs, rest)
+        return sides.trimmed(TemporalJoin(sides.left, sides.right, kind, *sides.keys, None, sides.condition, key))
+    check_versions(right, [pair[1].index for pair in pairs if isinstance(pair[1], ColumnRef)])
+    width, narrow = len(left.schema), len(right.schema)
+    if key:
+        told = [pair for pair in pairs if isinstance(pair[1], ColumnRef) and pair[1].index in key]
+        others = [pair for pair in pairs if pair not in told]
+        rest += [build.call("=", [a, moved(b, {i: i + width for i in columns_of(b)})]) for a, b in others]
+        pairs = told
+    right, said = all_versions(right)
+    rest += [
+        moved(each, {each.index: each.index + width}) for each in references(right, said) if isinstance(each, ColumnRef)
+    ]
     sides = _keyed(left, right, pairs, rest)
-    return sides.trimmed(TemporalJoin(sides.left, sides.right, kind, *sides.keys, times, sides.condition))
+    joined = sides.trimmed(TemporalJoin(sides.left, sides.right, kind, *sides.keys, times, sides.condition, key))
+    return select(joined, range(width + narrow)) if said else joined
 
 
 @dataclass(frozen=True)

@@ -409,8 +409,8 @@ class Join(TwoInputs):
 class TemporalJoin(TwoInputs):
     """Gives each left row with the right rows of its key as they were at the left row's time (INNER or LEFT).
 
-    With ``times`` (positions of both sides' event times) the right side is a table of versions, of which the last one not
-    after the left row counts. Without, it is the right side as it stands when the left row passes.
+    With ``times`` (positions of event times) the right side is versions, of which the last one not after the left row counts;
+    without, it is as it stands. ``right_key`` are columns of which it has one row at a time, where they are known.
     """
 
     kind: JoinKind
@@ -418,6 +418,7 @@ class TemporalJoin(TwoInputs):
     right_keys: tuple[int, ...]
     times: tuple[int, int] | None = None
     condition: Expr | None = None
+    right_key: tuple[int, ...] = ()
 
     @cached_property
     def schema(self) -> Schema:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.async_call import AsyncCall
 from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
     Attached,
     Connect,
     Join,
+    JoinKind,
     Over,
     Process,
     Rank,
@@ -44,6 +46,8 @@ def state_of(node: Node) -> str | None:
         case TemporalJoin():
             right = "versions by key" if node.times else "the right side, for ever"
             return f"left rows that wait, {right}" if node.times else right
+        case LookupJoin():
+            return "rows that were looked up, as its cache says"
         case Rank():
             first = "the first row" if node.last == 1 else f"the first {node.last} rows"
             if node.window is not None:
@@ -77,6 +81,9 @@ def _of_join(node: Join) -> str:
     if node.interval is not None:
         left, right = max(node.interval.high, 0), max(-node.interval.low, 0)
         return f"left rows for {left} ms, right rows for {right} ms of event time"
+    if node.kind in (JoinKind.SEMI, JoinKind.ANTI) and node.condition is None and not any(node.ttl_ms):
+        kept = "left rows without a partner" if is_append_only(node.right) else "all left rows"
+        return f"{kept}, the right side's keys, for ever"
     first, second = (_how_long(each) for each in node.ttl_ms)
     return f"all rows of both sides, {first}" if first == second else f"left rows {first}, right rows {second}"
 

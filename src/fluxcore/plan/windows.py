@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     AssignWindow,
     Filter,
@@ -46,8 +47,8 @@ def window_of(node: Node) -> WindowColumns | None:
         return window_of(node.input)
     if isinstance(node, Rank):
         return window_of(node.input) if node.window else None
-    if isinstance(node, TemporalJoin):
-        return window_of(node.left)
+    if isinstance(node, TemporalJoin | LookupJoin):
+        return window_of(node.inputs[0])
     if isinstance(node, Join):
         return window_of(node.left) if node.left_window else None
     if isinstance(node, Union):

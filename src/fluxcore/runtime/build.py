@@ -41,7 +41,7 @@ from fluxcore.runtime.memory import MemoryBudget
 from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
 from fluxcore.runtime.pure import watermark_function, window_function
-from fluxcore.runtime.reading_order import independent
+from fluxcore.runtime.reading_order import independent, waiting
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import alignment_of, idle_timeout_s, source_of
 from fluxcore.runtime.source_stage import SourceStage
@@ -124,6 +124,8 @@ class _Builder:
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
         if self._parts.bounded:
             self._parts.either_first = independent(order, self._stages)
+        for later, earlier in waiting(order, self._stages):
+            later.first.append(earlier)
         show = self._settings.text("fluxcore.metrics.show").lower() == "true"
         return Job(self._parts, self._settings.text("pipeline.name"), show_metrics=show)
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.duration import duration_ms
+from fluxcore.core.lookups import AskedTable
 from fluxcore.core.types import StringType
 from fluxcore.expr.compile import compile_predicate
-from fluxcore.expr.nodes import ColumnRef, columns_of, moved
+from fluxcore.expr.nodes import columns_of, moved
 from fluxcore.operators.joins.join import JoinOperator, JoinOptions
 from fluxcore.operators.joins.join_side import JoinInput
 from fluxcore.operators.joins.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.joins.outside_join import OutsideJoinOperator, OutsideJoinOptions
 from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.semi_join import SemiJoinOperator
 from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
 from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.plan.changelog import is_append_only
-from fluxcore.plan.nodes import AssignWatermark, Join, JoinKind, Project, Scan, StampTime, TemporalJoin
+from fluxcore.plan.lookup_join import LookupJoin
+from fluxcore.plan.nodes import Join, JoinKind, TemporalJoin
 from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
 from fluxcore.runtime.scans import is_bounded
 
@@ -42,7 +47,10 @@ def join_recipe(node: Join, settings: Settings) -> Recipe:
         residual=residual,
         interval=(apart.low, apart.high) if apart else None,
     )
-    return Recipe(operator_name(node), lambda: JoinOperator(options), (node.left_keys, node.right_keys))
+    one_sided = node.kind in (JoinKind.SEMI, JoinKind.ANTI) and residual is None and apart is None
+    # rows with a lifetime are needed one by one: each is forgotten at its own time
+    operator = SemiJoinOperator if one_sided and not any(node.ttl_ms) else JoinOperator
+    return Recipe(operator_name(node), lambda: operator(options), (node.left_keys, node.right_keys))
 
 
 def temporal_join_recipe(node: TemporalJoin, settings: Settings) -> Recipe:
@@ -56,10 +64,13 @@ def temporal_join_recipe(node: TemporalJoin, settings: Settings) -> Recipe:
             key_types=_key_types(node),
             output=plain(node.schema),
             right_ends=is_bounded(node.right, settings),
-            right_key=_primary_key(node.right),
+            right_key=node.right_key if is_append_only(node.right) else (),
             residual=_residual(node, settings),
         )
         return Recipe(operator_name(node), lambda: LookupJoinOperator(lookup), keys)
+    updated = not is_append_only(node.right)
+    if updated:
+        refuse_nested(node.right, "a temporal join")
     options = TemporalJoinOptions(
         outer=node.kind is JoinKind.LEFT,
         left=TemporalSide(plain(node.left.schema), node.left_keys, node.times[0]),
@@ -67,16 +78,38 @@ def temporal_join_recipe(node: TemporalJoin, settings: Settings) -> Recipe:
         key_types=_key_types(node),
         output=plain(node.schema),
         residual=_residual(node, settings),
+        updated=updated,
     )
     return Recipe(operator_name(node), lambda: TemporalJoinOperator(options), keys)
 
 
-def _residual(node: Join | TemporalJoin, settings: Settings) -> Residual | None:
+def lookup_join_recipe(node: LookupJoin, settings: Settings) -> Recipe:
+    """Return the recipe of a join with what a table outside, or a function, has for a key."""
+    lookup = node.asked.options
+    if lookup.capacity > 1 and isinstance(node.asked, AskedTable):
+        capacity = int(settings.text("table.exec.async-lookup.buffer-capacity"))
+        timeout_s = duration_ms(settings.text("table.exec.async-lookup.timeout")) / 1000
+        lookup = replace(lookup, capacity=capacity, timeout_s=timeout_s)
+    options = OutsideJoinOptions(
+        outer=node.kind is JoinKind.LEFT,
+        keys=node.keys,
+        key_types=tuple(node.input.schema[index].type.with_nullable(False) for index in node.keys),
+        found=plain(node.columns),
+        output=plain(node.schema),
+        source=lambda: node.asked.source(settings.values),
+        lookup=lookup,
+        name=node.asked.name,
+        residual=_residual(node, settings),
+    )
+    return Recipe(f"LookupJoin({node.asked.name})", lambda: OutsideJoinOperator(options), (node.keys,))
+
+
+def _residual(node: Join | TemporalJoin | LookupJoin, settings: Settings) -> Residual | None:
     if node.condition is None:
         return None
     columns = tuple(sorted(columns_of(node.condition)))
     condition = moved(node.condition, {old: new for new, old in enumerate(columns)})
-    return Residual(compile_predicate(condition, settings), columns, len(node.left.schema))
+    return Residual(compile_predicate(condition, settings), columns, len(node.inputs[0].schema))
 
 
 def _key_types(node: Join | TemporalJoin) -> tuple[DataType, ...]:
@@ -89,21 +122,6 @@ def _join_input(node: Node, keys: tuple[int, ...], time: int | None = None) -> J
     if not append_only:
         refuse_nested(node, "a join")
     return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only, time)
-
-
-def _primary_key(node: Node) -> tuple[int, ...]:
-    """Return where a table's primary key stands in its rows, as far as they only pass projections; none otherwise."""
-    if isinstance(node, AssignWatermark | StampTime):
-        return _primary_key(node.input)
-    if isinstance(node, Scan):
-        places = {column: place for place, column in enumerate(node.columns)}
-        key = node.table.primary_key
-    elif isinstance(node, Project):
-        key = _primary_key(node.input)
-        places = {each.index: place for place, each in enumerate(node.exprs) if isinstance(each, ColumnRef)}
-    else:
-        return ()
-    return tuple(places[column] for column in key) if all(column in places for column in key) else ()
 
 
 def _window_join(node: Join, residual: Residual | None) -> Recipe:

@@ -19,6 +19,7 @@ from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
+from fluxcore.operators.ranking.tree_top_n import TreeTopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
@@ -30,6 +31,7 @@ from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator,
 from fluxcore.operators.windows.window_assign import AssignKind, Shape
 from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
@@ -46,7 +48,7 @@ from fluxcore.plan.nodes import (
     WindowKind,
 )
 from fluxcore.plan.triggered import TriggeredAggregate
-from fluxcore.runtime.joins import join_recipe, temporal_join_recipe
+from fluxcore.runtime.joins import join_recipe, lookup_join_recipe, temporal_join_recipe
 from fluxcore.runtime.recipe import (
     Recipe,
     operator_name,
@@ -76,7 +78,7 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
 
 def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
-    if isinstance(node, TemporalJoin) and node.times is None and is_append_only(node.left):
+    if isinstance(node, TemporalJoin) and is_append_only(node.left):
         return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
     takes_updates = isinstance(node, Join | Aggregate | Rank | Sort) or (isinstance(node, Over) and node.at_end)
@@ -94,8 +96,8 @@ def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
             return _aggregate(node, final_only=final_only)
         case Join():
             return join_recipe(node, settings)
-        case TemporalJoin():
-            return temporal_join_recipe(node, settings)
+        case LookupJoin():
+            return lookup_join_recipe(node, settings)
         case Rank():
             return _rank(node, final_only=final_only)
         case Over():
@@ -246,6 +248,8 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
     append_only = is_append_only(node.input)
     if not append_only:
         refuse_nested(node.input, "a ranking")
+    if not append_only and not final_only and not node.ttl_ms and TreeTopNOperator.possible(options):
+        return Recipe(name, lambda: TreeTopNOperator(options, types), keys)
     operator = TopNOperator if append_only else UpdatedTopNOperator
     at_end = final_only and not node.ttl_ms
     return Recipe(name, lambda: operator(options, types, at_end=at_end), keys)

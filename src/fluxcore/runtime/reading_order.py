@@ -1,4 +1,4 @@
-"""Which bounded source is read first, where that is free: the smaller side of a join.
+"""Which bounded source is read first, where that is free: the smaller side of a join, or a table that is looked up in.
 
 A join keeps the rows of one side for those of the other that are still to come. When a side has ended it keeps nothing of the
 other any more. So, of two bounded sources that meet only in joins which don't look at time, the smaller is read to its end
@@ -48,6 +48,39 @@ def independent(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> li
     return [
         (stages[one], stages[other]) for one, other in sorted(pairs, key=lambda pair: [order.index(n) for n in pair])
     ]
+
+
+def waiting(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> list[Pair]:
+    """Return (stage that waits, stage that is read to its end before it). In: the plan's nodes, inputs first.
+
+    Rows that are looked up in a bounded table as it stands would only wait for it in memory. Where both sides come from one
+    source, or two joins want it the other way round, they do.
+    """
+    below: dict[Node, frozenset[Node]] = {}
+    waits: dict[Node, set[Node]] = {}
+    for node in order:
+        below[node] = frozenset({node} if isinstance(node, Scan) else ()).union(*(below[each] for each in node.inputs))
+        if not isinstance(node, TemporalJoin) or node.times is not None:
+            continue
+        left, right = below[node.left], below[node.right]
+        if left & right or not all(each in stages and stages[each].source.bounded for each in right):
+            continue
+        if left.isdisjoint(_reached(right, waits)):
+            for each in left & stages.keys():
+                waits.setdefault(each, set()).update(right)
+    return [(stages[one], stages[other]) for one in order for other in sorted(waits.get(one, ()), key=order.index)]
+
+
+def _reached(start: frozenset[Node], waits: Mapping[Node, set[Node]]) -> set[Node]:
+    """Return the sources that some sources wait for, directly or by others, and these themselves."""
+    found: set[Node] = set()
+    open_ = list(start)
+    while open_:
+        each = open_.pop()
+        if each not in found:
+            found.add(each)
+            open_ += waits.get(each, ())
+    return found
 
 
 def put_in_order(one: SourceStage, other: SourceStage) -> None:

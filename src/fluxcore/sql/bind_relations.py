@@ -15,6 +15,7 @@ from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKin
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.hints import name_of
+from fluxcore.sql.row_number import recognise_top_n
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.window_arguments import length_of, time_column
 
@@ -150,7 +151,11 @@ class RelationBinder:
                 hint = "give the right table a watermark, or join as of PROCTIME()"
                 raise ScriptError("FX-SQL-0411", "the right table has no versions in time", span=as_of.span, hint=hint)
             times = (expr.index, own[0])
-        found = temporal_join(left, right, kind, condition, times)
+        try:
+            found = temporal_join(left, recognise_top_n(right), kind, condition, times)
+        except ScriptError as error:
+            error.span = error.span or as_of.span
+            raise
         if found is None:
             raise ScriptError("FX-SQL-0411", "FOR SYSTEM_TIME AS OF needs ON with equal keys", span=as_of.span)
         return found

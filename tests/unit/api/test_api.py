@@ -106,10 +106,44 @@ def test_joins_in_event_time(session):
         assert rows(last) == asked(f"""
           SELECT a.id, b.id AS id0 FROM (FROM rides WHERE fare > 20) a
           ASOF {how} JOIN (FROM rides WHERE fare < 2) b ON a.city = b.city AND a.ts >= b.ts""")
+        near = dear.join_as_of(cheap, on=["city"], how=how, tolerance="90 s").select("id", "id0")
+        assert rows(near) == asked(f"""
+          WITH met AS (SELECT a.id, a.ts, b.id AS id0, b.ts AS ts0 FROM (FROM rides WHERE fare > 20) a
+            ASOF LEFT JOIN (FROM rides WHERE fare < 2) b ON a.city = b.city AND a.ts >= b.ts)
+          SELECT id, CASE WHEN ts0 >= ts - INTERVAL 90 SECOND THEN id0 END AS id0 FROM met
+          WHERE {how == "left"} OR ts0 >= ts - INTERVAL 90 SECOND""")
     with pytest.raises(fx.ScriptError, match="as of"):
         dear.join_as_of(cheap, on=["city"], how="full")
     with pytest.raises(fx.ScriptError, match="no event time"):
         rides.select("id", "city").join_as_of(cheap, on=["city"])
+
+
+@pytest.mark.parametrize(("how", "word"), [("semi", ""), ("anti", "NOT ")])
+def test_windowed_streams_that_keep_rows_with_or_without_a_partner(session, how, word):
+    rides = session.table("rides").window(fx.tumble("ts", "1 minute"))
+    dear, cheap = rides.filter(fx.col("fare") > 20), rides.filter(fx.col("fare") < 2)
+    found = dear.join(cheap, on=["city"], how=how).select("id", "window_start")
+    assert rows(found) == asked(f"""
+      WITH w AS (SELECT *, time_bucket(INTERVAL 1 MINUTE, ts) AS window_start FROM rides)
+      SELECT id, window_start FROM w AS a WHERE fare > 20 AND {word}EXISTS (
+        SELECT 1 FROM w AS b WHERE b.fare < 2 AND b.city = a.city AND b.window_start = a.window_start)""")
+    assert "WindowJoin" in found.explain()
+
+
+@pytest.mark.parametrize("keep", ["first", "last"])
+def test_one_row_of_each_key(session, keep):
+    rides = session.table("rides")
+    order = "ts" if keep == "first" else "ts DESC"
+    query = "SELECT id{more} FROM {of} QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
+    wanted = asked(query.format(more="", of="rides", keys="city", order=order))
+    assert rows(rides.deduplicate("city", keep).select("id")) == wanted
+    plain = session.from_arrow(table())
+    assert rows(plain.deduplicate(["city"], keep=keep).select("id")) == wanted
+    windowed = rides.window(fx.tumble("ts", "10 minutes")).deduplicate("city", keep)
+    of = "(SELECT *, time_bucket(INTERVAL 10 MINUTE, ts) AS s FROM rides)"
+    assert rows(windowed.select("id")) == asked(query.format(more="", of=of, keys="s, city", order=order))
+    with pytest.raises(fx.ScriptError, match="first or last"):
+        rides.deduplicate("city", keep="best")
 
 
 def test_union_join_top_over_sort_and_limit(session):

@@ -18,11 +18,15 @@ from fluxcore.state.rescale import split
 
 @dataclass
 class Stream:
-    """What happens, in order: ``(port, row)`` for a row, ``(None, ms)`` for a watermark of the whole operator."""
+    """What happens, in order: ``(port, row)`` for a row, ``(None, ms)`` for a watermark of the whole operator.
+
+    Rows of the ports ``updated`` have their weight last.
+    """
 
     schemas: list[pa.Schema]
     events: list = field(default_factory=list)
     cuts: set[int] = field(default_factory=set)
+    updated: tuple[int, ...] = ()
 
     def pieces(self):
         """Yield (port, batch, watermark after it): runs of one port's rows with the watermarks among them."""
@@ -43,6 +47,10 @@ class Stream:
             yield self._piece(port, rows, steps)
 
     def _piece(self, port, rows, steps):
+        weights = None
+        if port in self.updated:
+            weights = np.array([row[-1] for row in rows], np.int8)
+            rows = [row[:-1] for row in rows]
         data = self.batch(port, rows)
         rising, highest = [], None
         for at, value in steps:
@@ -50,9 +58,9 @@ class Stream:
                 rising.append((at, value))
                 highest = value
         if not rising:
-            return port, Batch(data), None
+            return port, Batch(data, weights), None
         at = Steps(np.array([r for r, _ in rising], np.int64), np.array([v for _, v in rising], np.int64))
-        return port, Batch(data, None, at.moved(at.rows)), highest
+        return port, Batch(data, weights, at.moved(at.rows)), highest
 
     def batch(self, port, rows):
         schema = self.schemas[port]

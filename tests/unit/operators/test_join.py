@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import SystemClock
-from fluxcore.core.types import BIGINT, STRING
+from fluxcore.core.types import BIGINT, DOUBLE, STRING
 from fluxcore.operators.joins.join import JoinOperator, JoinOptions
 from fluxcore.operators.joins.join_side import JoinInput
 from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.semi_join import SemiJoinOperator
 from fluxcore.operators.joins.window_join import JoinRows
 from fluxcore.state.backend import MemoryStateBackend
+from fluxcore.state.rescale import split
 
 SCHEMA = pa.schema([("k", pa.int64()), ("s", pa.string()), ("v", pa.int64())])
 TYPES = (BIGINT, STRING, BIGINT)
@@ -104,18 +106,28 @@ def test_what_comes_out_adds_up_to_the_join_of_what_is_there(data, kind, keys, r
         Residual(less, (2, 5), 3) if residual else None,
     )
 
+    by_keys_alone = [SemiJoinOperator] if one_sided and not residual else []
+    make = data.draw(st.sampled_from([JoinOperator, *by_keys_alone]))
+
     def opened():
-        operator = JoinOperator(options)
+        operator = make(options)
         operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
         return operator
 
+    ports = [port for port, _ in batches]
+    ends = data.draw(st.booleans())
+    last = [len(ports) - 1 - ports[::-1].index(port) if port in ports and ends else -1 for port in (0, 1)]
     operator, freeze_at = opened(), data.draw(st.integers(0, len(batches)))
     found, so_far = Counter(), [Counter(), Counter()]
     for number, (port, rows) in enumerate(batches):
         if number == freeze_at:
-            frozen, operator = operator.freeze(), opened()
+            (frozen,), operator = split([operator.freeze()], 1), opened()
             operator.restore(frozen)
-        for out in operator.process(batch_of(rows, retracting[port]), port):
+        changed = [*operator.process(batch_of(rows, retracting[port]), port)]
+        for ended in (0, 1):
+            if number == last[ended]:
+                changed += operator.port_ended(ended)
+        for out in changed:
             columns = [column.to_pylist() for column in out.data.columns]
             weights = [1] * out.rows if out.weights is None else out.weights.tolist()
             for row, weight in zip(zip(*columns, strict=True), weights, strict=True):
@@ -141,3 +153,40 @@ def test_a_row_of_a_key_with_many_rows_is_taken_back_at_once():
         part = data.slice(rows - start - 1000, 1000)
         assert list(operator.process(Batch(part, np.full(1000, -1, np.int8)))) == []
     assert operator.state_rows == 0
+
+
+@pytest.mark.parametrize("kind", [JoinRows.SEMI, JoinRows.ANTI])
+def test_of_the_right_side_only_the_number_of_rows_of_each_key_is_kept(kind):
+    schema = pa.schema([("k", pa.int64()), ("v", pa.int64())])
+    types = (BIGINT, BIGINT)
+    right = JoinInput(schema, types, (0,), append_only=False)
+    options = JoinOptions(kind, JoinInput(schema, types, (0,)), right, (BIGINT.with_nullable(False),), schema)
+    operator = SemiJoinOperator(options)
+    operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
+    rows = 10_000
+    data = pa.RecordBatch.from_arrays([pa.array(np.arange(rows) % 10), pa.array(np.arange(rows))], schema=schema)
+    operator.process(Batch(data, np.ones(rows, np.int8)), 1)
+    assert operator.state_rows == 10
+    operator.process(Batch(data, np.full(rows, -1, np.int8)), 1)
+    assert operator.state_rows == 0
+
+
+@pytest.mark.parametrize("kind", [JoinRows.SEMI, JoinRows.ANTI])
+def test_left_rows_are_forgotten_once_their_answer_is_final(kind):
+    schema = pa.schema([("k", pa.float64()), ("v", pa.int64())])
+    side = JoinInput(schema, (DOUBLE, BIGINT), (0,))
+    operator = SemiJoinOperator(JoinOptions(kind, side, side, (DOUBLE.with_nullable(False),), schema))
+    operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
+
+    def of(*keys):
+        return Batch(
+            pa.RecordBatch.from_arrays([pa.array(keys, pa.float64()), pa.array(range(len(keys)))], schema=schema)
+        )
+
+    operator.process(of(float("nan"), 0.0, 1.0, None))
+    assert operator.state_rows == 3
+    out = operator.process(of(float("nan"), -0.0, None), 1)
+    assert sum(batch.rows for batch in out) == 2
+    assert operator.state_rows == 1 + 2
+    assert sum(batch.rows for batch in operator.process(of(-0.0, float("nan")))) == (2 if kind is JoinRows.SEMI else 0)
+    assert operator.state_rows == 1 + 2

@@ -24,7 +24,9 @@ from fluxcore import operators
 from fluxcore.core.async_call import AsyncCall
 from fluxcore.core.batch import Batch
 from fluxcore.core.evictors import EvictorKind, EvictorSpec
+from fluxcore.core.lookups import AskedFunction, LookupOptions
 from fluxcore.core.ports import Operator
+from fluxcore.core.schema import Column, Schema
 from fluxcore.core.time import MAX_TIME_MS
 from fluxcore.core.triggers import TriggerKind, TriggerSpec
 from fluxcore.core.types import BIGINT, DOUBLE, STRING, TimestampType
@@ -34,7 +36,9 @@ from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggr
 from fluxcore.operators.joins.join import JoinOperator, JoinOptions
 from fluxcore.operators.joins.join_side import JoinInput
 from fluxcore.operators.joins.lookup_join import LookupJoinOperator, LookupJoinOptions
+from fluxcore.operators.joins.outside_join import OutsideJoinOperator, OutsideJoinOptions
 from fluxcore.operators.joins.residuals import Residual
+from fluxcore.operators.joins.semi_join import SemiJoinOperator
 from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
 from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.operators.materialize import MaterializeOperator
@@ -48,6 +52,7 @@ from fluxcore.operators.process.batches import BatchOperator, BatchOptions
 from fluxcore.operators.process.connected import BroadcastOperator, ConnectedOptions, TwoInputOperator
 from fluxcore.operators.process.rows import ProcessOperator, ProcessOptions
 from fluxcore.operators.ranking.top_n import TopNOperator
+from fluxcore.operators.ranking.tree_top_n import TreeTopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
@@ -170,15 +175,33 @@ def window_joined(kind):
     return lambda: WindowJoinOperator(WindowJoinOptions(kind, side, side, output))
 
 
-def temporal():
+def semi_joined(kind, *, updated):
+    left, right = (JoinInput(SCHEMA, TYPES, (K,), append_only=not each) for each in updated)
+    return lambda: SemiJoinOperator(JoinOptions(kind, left, right, (STRING.with_nullable(False),), SCHEMA))
+
+
+def temporal(*, updated=False):
     side = TemporalSide(SCHEMA, (K,), TS)
-    return TemporalJoinOperator(TemporalJoinOptions(True, side, side, (STRING.with_nullable(False),), BOTH))
+    options = TemporalJoinOptions(True, side, side, (STRING.with_nullable(False),), BOTH, updated=updated)
+    return lambda: TemporalJoinOperator(options)
 
 
 def lookup(*, right_ends, right_key=(), append_only=True):
     left, right = JoinInput(SCHEMA, TYPES, (K,)), JoinInput(SCHEMA, TYPES, (K,), append_only)
     types = (STRING.with_nullable(False),)
     return lambda: LookupJoinOperator(LookupJoinOptions(True, left, right, types, BOTH, right_ends, right_key))
+
+
+def outside():
+    asked = AskedFunction(
+        lambda key: [{"n": number} for number in range(ord(key) - ord("a"))],
+        Schema.of([Column("k", STRING)]), Schema.of([Column("n", BIGINT)]), LookupOptions(cached=True, rows_max=2),
+    )  # fmt: skip
+    n = pa.schema([("n", pa.int64())])
+    output = pa.schema([*SCHEMA, *n])
+    return OutsideJoinOperator(
+        OutsideJoinOptions(True, (K,), (STRING,), n, output, lambda: asked.source({}), asked.options, "function")
+    )
 
 
 def ranked(operator, *, numbered=False, window=False, ttl_ms=None, **more):
@@ -324,11 +347,16 @@ CASES = {
     "join without keys": Case(joined(JoinRows.INNER, keys=()), ((), ())),
     "interval join": Case(joined(JoinRows.FULL, interval=(-4, 6)), TWO),
     **{f"window join {kind.value}": Case(window_joined(kind), TWO) for kind in JoinRows},
-    "temporal join": Case(temporal, TWO),
+    "semi join": Case(semi_joined(JoinRows.SEMI, updated=(False, False)), TWO),
+    "anti join": Case(semi_joined(JoinRows.ANTI, updated=(True, False)), TWO, (True, False)),
+    "anti join, updated": Case(semi_joined(JoinRows.ANTI, updated=(True, True)), TWO, (True, True)),
+    "temporal join": Case(temporal(), TWO),
+    "temporal join, updated": Case(temporal(updated=True), TWO, (False, True)),
     "lookup join": Case(lookup(right_ends=False), TWO),
     "lookup join, latest": Case(lookup(right_ends=False, right_key=(K,)), TWO),
     "lookup join, updated": Case(lookup(right_ends=False, append_only=False), TWO, (False, True)),
     "lookup join that waits": Case(lookup(right_ends=True), TWO),
+    "lookup outside": Case(outside),
     "window rank": Case(ranked(WindowRankOperator, window=True, numbered=True), ((START, END, K),)),
     "top": Case(ranked(TopNOperator)),
     "top with a lifetime": Case(ranked(TopNOperator, ttl_ms=DAY_MS)),
@@ -337,6 +365,8 @@ CASES = {
     "top at the end": Case(ranked(TopNOperator, numbered=True, at_end=True)),
     "updated top": Case(ranked(UpdatedTopNOperator), updating=(True,)),
     "updated top, numbered": Case(ranked(UpdatedTopNOperator, numbered=True), updating=(True,)),
+    "updated top in trees": Case(ranked(TreeTopNOperator), updating=(True,)),
+    "updated top in trees, numbered": Case(ranked(TreeTopNOperator, numbered=True), updating=(True,)),
     "over": Case(lambda: OverOperator(over(*FRAMES, OverFunction(call("LAG", V), True, None)))),
     "over in any order": Case(
         lambda: SortedOverOperator(over(*FRAMES[:1]), (OrderKey(V), OrderKey(X))), updating=(True,)

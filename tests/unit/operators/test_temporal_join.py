@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import accumulate
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -16,6 +17,7 @@ from fluxcore.operators.joins.join_side import JoinInput
 from fluxcore.operators.joins.lookup_join import LookupJoinOperator, LookupJoinOptions
 from fluxcore.operators.joins.residuals import Residual
 from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
+from fluxcore.state.rescale import split
 
 TIME = TimestampType(precision=3)
 SCHEMA = pa.schema([("ts", TIME.arrow()), ("k", pa.string()), ("v", pa.int64())])
@@ -86,6 +88,89 @@ def test_versions(kit, outer, residual, events, cuts, freeze_at):
     assert len(late) == counters.get("late_rows", 0) == too_late
 
 
+def changes_model(events, *, outer):
+    """Each key has a stack of rows by time, of which the last counts; a row taken back ends it when the watermark rises."""
+    waiting, stacks, gone, out, watermark = [], {}, {}, [], -1
+    for event in [*events, 100]:
+        if not isinstance(event, int):
+            port, row, weight = event
+            key, stack = row[1], stacks.setdefault(row[1], [])
+            if port == 0:
+                waiting += [row] if row[0] > watermark else []
+            elif key is not None and weight < 0:
+                if stack and stack[-1] == row:
+                    gone.setdefault(key, watermark)
+            elif key is not None:
+                if gone.pop(key, watermark) < watermark:
+                    stack.clear()
+                while stack and stack[-1][0] > row[0]:
+                    stack.pop()
+                stack.append(row)
+            continue
+        watermark = max(watermark, event)
+        for row in [each for each in waiting if each[0] <= watermark]:
+            there = [] if row[1] is None or row[1] in gone else stacks.get(row[1], [])
+            there = [each for each in there if each[0] <= row[0]]
+            if there or outer:
+                out.append((*shown(row), *shown(there[-1] if there else None)))
+        waiting = [each for each in waiting if each[0] > watermark]
+    return out
+
+
+@st.composite
+def table_changes(draw):
+    """Return what happens: left rows, watermarks, and rows of keys that come, are replaced and go."""
+    events, rows = [], {}
+    for _ in range(draw(st.integers(0, 20))):
+        row = draw(ROW)
+        kind = draw(st.sampled_from(["left", "watermark", "new", "new", "taken back", "new first"]))
+        if kind == "left":
+            events.append((0, row, 1))
+        elif kind == "watermark":
+            events.append(row[0])
+        else:
+            old = rows.pop(row[1], None)
+            come, go = [(1, row, 1)], [(1, old, -1)] if old is not None else []
+            if kind != "taken back":
+                rows[row[1]] = row
+            events += go if kind == "taken back" else go + come if kind == "new" or old == row else come + go
+    return events
+
+
+@pytest.mark.parametrize("outer", [False, True])
+@given(events=table_changes(), cuts=st.sets(st.integers(0, 40), max_size=6), freeze_at=st.integers(0, 8))
+def test_versions_of_a_table_that_changes(kit, outer, events, cuts, freeze_at):
+    side = TemporalSide(SCHEMA, (1,), 0)
+    options = TemporalJoinOptions(outer, side, side, KEY, OUTPUT, updated=True)
+    marks = accumulate((e if isinstance(e, int) else -1 for e in events), max)
+    events = [mark if isinstance(e, int) else e for e, mark in zip(events, marks, strict=True)]
+    told = []
+    for event in events:
+        if isinstance(event, int):
+            told.append((None, event))
+        else:
+            port, row, weight = event
+            told.append((port, (*shown(row), weight) if port else shown(row)))
+    stream = kit.Stream([SCHEMA, SCHEMA], told, cuts, (1,))
+    rows, _, _ = kit.drive(lambda: TemporalJoinOperator(options), stream, freeze_at=freeze_at)
+    assert sorted(rows, key=repr) == sorted(changes_model(events, outer=outer), key=repr)
+
+
+def test_of_a_table_that_changes_only_the_rows_that_count_are_kept(kit):
+    side = TemporalSide(SCHEMA, (1,), 0)
+    operator = TemporalJoinOperator(TemporalJoinOptions(False, side, side, KEY, OUTPUT, updated=True))
+    operator.open(kit.new_context([]))
+    for first in range(0, 1000, 100):
+        rows = [(stamp(ms), "ab"[ms % 2], ms) for ms in range(first, first + 100)]
+        operator.process(Batch(kit.Stream([SCHEMA]).batch(0, rows)), 1)
+        operator.advance(first + 99)
+        assert operator.state_rows == 2
+    last = kit.Stream([SCHEMA]).batch(0, rows[-2:])
+    operator.process(Batch(last, np.array([-1, -1], np.int8)), 1)
+    operator.advance(2000)
+    assert operator.state_rows == 0
+
+
 def test_only_the_versions_that_count_are_kept(kit):
     side = TemporalSide(SCHEMA, (1,), 0)
     operator = TemporalJoinOperator(TemporalJoinOptions(False, side, side, KEY, OUTPUT))
@@ -126,4 +211,41 @@ def test_lookups(kit, outer, residual, right_ends, events, keyed):
         known = events if right_ends else events[:number]
         if port == 0:
             wanted += answer(row, [each for side_, each in known if side_ == 1])
+    assert sorted(kit.rows_of(found), key=repr) == sorted(wanted, key=repr)
+
+
+@pytest.mark.parametrize("outer", [False, True])
+@pytest.mark.parametrize("right_ends", [False, True])
+@given(events=table_changes(), freeze_at=st.integers(0, 20))
+def test_lookups_in_a_table_that_changes(kit, outer, right_ends, events, freeze_at):
+    left, right = JoinInput(SCHEMA, TYPES, (1,)), JoinInput(SCHEMA, TYPES, (1,), append_only=False)
+
+    def opened():
+        operator = LookupJoinOperator(LookupJoinOptions(outer, left, right, KEY, OUTPUT, right_ends))
+        operator.open(kit.new_context([]))
+        return operator
+
+    operator, found, wanted, waiting, table = opened(), [], [], [], []
+
+    def meet(row):
+        partners = [each for each in table if row[1] is not None and each[1] == row[1]]
+        return [(*shown(row), *shown(each)) for each in partners or ([None] if outer else [])]
+
+    events = [each for each in events if not isinstance(each, int)]
+    for number, (port, row, weight) in enumerate(events):
+        if number == freeze_at:
+            (frozen,), operator = split([operator.freeze()], 1), opened()
+            operator.restore(frozen)
+        batch = Batch(kit.Stream([SCHEMA]).batch(0, [shown(row)]), np.array([weight], np.int8) if port else None)
+        found += operator.process(batch, port)
+        if port and weight > 0:
+            table.append(row)
+        elif port:
+            table.remove(row)
+        elif right_ends:
+            waiting.append(row)
+        else:
+            wanted += meet(row)
+    found += operator.port_ended(1)
+    wanted += [each for row in waiting for each in meet(row)]
     assert sorted(kit.rows_of(found), key=repr) == sorted(wanted, key=repr)

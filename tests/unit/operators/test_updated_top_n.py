@@ -14,6 +14,7 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import OperatorContext
 from fluxcore.core.time import SystemClock
 from fluxcore.core.types import from_arrow
+from fluxcore.operators.ranking.tree_top_n import TreeTopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions
 from fluxcore.operators.sort_words import OrderKey
@@ -45,22 +46,25 @@ def as_batch(changes):
     return Batch(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA), weights)
 
 
+@pytest.mark.parametrize("kind", [TreeTopNOperator, UpdatedTopNOperator])
 @pytest.mark.parametrize("numbered", [False, True])
 @pytest.mark.parametrize("partition", [(), (0,)])
 @given(
     batches=st.lists(st.lists(st.tuples(ROWS, st.booleans()), max_size=6), max_size=6),
     descending=st.booleans(),
     later_first=st.booleans(),
-    bounds=st.sampled_from([(1, 1), (1, 2), (2, 3), (1, 100)]),
+    bounds=st.sampled_from([(1, 1), (1, 2), (2, 3), (1, 100), (3, 3), (3, 5)]),
     freeze_at=st.integers(0, 6),
 )
-def test_the_changes_leave_the_first_rows(numbered, partition, batches, descending, later_first, bounds, freeze_at):
+def test_the_changes_leave_the_first_rows(
+    kind, numbered, partition, batches, descending, later_first, bounds, freeze_at
+):
     output = SCHEMA.append(pa.field("n", pa.int64())) if numbered else SCHEMA
     order = (OrderKey(1, descending, nulls_first=not descending),)
     made = RankOptions(SCHEMA, output, partition, order, bounds[1], bounds[0], later_first=later_first)
 
     def opened(*, at_end=False):
-        operator = UpdatedTopNOperator(made, TYPES, at_end=at_end)
+        operator = UpdatedTopNOperator(made, TYPES, at_end=True) if at_end else kind(made, TYPES)
         operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
         return operator
 
@@ -89,3 +93,35 @@ def test_the_changes_leave_the_first_rows(numbered, partition, batches, descendi
         final.update(zip(*(c.to_pylist() for c in out.data.columns), strict=True))
     # rows that went and came back may stand elsewhere among their equals, which only ties by arrival show
     assert sum(final.values()) == sum(shown.values())
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+@pytest.mark.parametrize("bounds", [(1, 10), (7, 20), (40, 40)])
+@pytest.mark.parametrize("seed", range(3))
+def test_trees_of_many_rows(numbered, bounds, seed):
+    random = np.random.default_rng(seed)
+    output = SCHEMA.append(pa.field("n", pa.int64())) if numbered else SCHEMA
+    order = (OrderKey(1, descending=bool(seed % 2), nulls_first=True),)
+    made = RankOptions(SCHEMA, output, (0,), order, bounds[1], bounds[0])
+    operator = TreeTopNOperator(made, TYPES)
+    operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
+    shown, table = Counter(), {}
+    for _ in range(60):
+        changes, there = [], dict(table)
+        for _ in range(int(random.integers(1, 60))):
+            row = (str(random.choice(["a", "b"])), int(random.integers(0, 400)))
+            if random.random() < 0.4 and any(there.values()):
+                held = [each for each, count in there.items() if count > 0]
+                row, weight = held[int(random.integers(0, len(held)))], -1
+            else:
+                weight = 1
+            there[row] = there.get(row, 0) + weight
+            changes.append((row, weight))
+        table = {row: count for row, count in there.items() if count}
+        for out in operator.process(as_batch(changes)):
+            weights = [1] * out.rows if out.weights is None else out.weights.tolist()
+            for row, weight in zip(zip(*(c.to_pylist() for c in out.data.columns), strict=True), weights, strict=True):
+                shown[row] += weight
+        wanted = ranked(table, RankOptions(SCHEMA, output, (0,), order, bounds[1], bounds[0]))
+        assert +shown == wanted == {row: count for row, count in shown.items() if count}
+    assert operator.state_rows == len(table)

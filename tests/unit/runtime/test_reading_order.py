@@ -65,6 +65,22 @@ def test_sources_that_meet_in_time_are_read_together(how: str) -> None:
     assert [first for _, first in waiting(session, met[how]().node)] == [[], []]
 
 
+def test_a_table_that_is_looked_up_in_comes_first() -> None:
+    session = session_of()
+    looked_up = "SELECT v, name FROM {} JOIN {} FOR SYSTEM_TIME AS OF PROCTIME() AS t ON {}.k = t.k"
+    asked = session.sql(looked_up.format("big", "small", "big"))
+    assert waiting(session, asked.node) == [("Scan(big)", ["Scan(small)"]), ("Scan(small)", [])]
+    asked = session.sql(looked_up.format("small", "big", "small"))
+    assert waiting(session, asked.node) == [("Scan(big)", []), ("Scan(small)", ["Scan(big)"])]
+    same = session.sql("SELECT a.v FROM big a JOIN big FOR SYSTEM_TIME AS OF PROCTIME() AS t ON a.k = t.v")
+    assert waiting(session, same.node) == [("Scan(big)", [])]
+    both = session.sql(
+        "SELECT v FROM big JOIN small FOR SYSTEM_TIME AS OF PROCTIME() AS t ON big.k = t.k UNION ALL "
+        "SELECT t.v FROM small JOIN big FOR SYSTEM_TIME AS OF PROCTIME() AS t ON small.k = t.k"
+    )
+    assert waiting(session, both.node) == [("Scan(big)", ["Scan(small)"]), ("Scan(small)", [])]
+
+
 def test_what_is_kept_is_the_smaller_side() -> None:
     session = session_of()
     job = ended(session, session.sql(JOINED).node)

@@ -67,14 +67,14 @@ class UpdatedTopNOperator(AgingOperator):
         begins, ends = np.maximum(starts, first), np.minimum(starts + counts - 1, last)
         new = np.stack((begins, np.maximum(ends - begins + 1, 0)))
         columns["rank"][kept], columns["shown"][kept] = new
-        gone, come = _expanded(kept, old), _expanded(kept, new)
+        gone, come = expanded(kept, old), expanded(kept, new)
         if self._options.numbered:
-            gone, come = _without(gone, come), _without(come, gone)
+            gone, come = without(gone, come), without(come, gone)
         else:
             more = new[1] - old[1]
             zeros = np.zeros(len(kept), np.int64)
-            gone = _expanded(kept, np.stack((zeros, np.maximum(-more, 0))))
-            come = _expanded(kept, np.stack((zeros, np.maximum(more, 0))))
+            gone = expanded(kept, np.stack((zeros, np.maximum(-more, 0))))
+            come = expanded(kept, np.stack((zeros, np.maximum(more, 0))))
         result = changed_rows(self._rows.key_columns, gone, come, self._options)
         self._drop(kept)
         return result
@@ -90,7 +90,7 @@ class UpdatedTopNOperator(AgingOperator):
         kept, starts, counts = self._ranked(self._parts.live_slots())
         begins = np.maximum(starts, self._options.first)
         sizes = np.maximum(np.minimum(starts + counts - 1, self._options.last) - begins + 1, 0)
-        slots, ranks = _expanded(kept, np.stack((begins, sizes)))
+        slots, ranks = expanded(kept, np.stack((begins, sizes)))
         return rows_with_numbers(self._rows.key_columns, slots, ranks, self._options)
 
     @property
@@ -193,7 +193,7 @@ class UpdatedTopNOperator(AgingOperator):
         self._parts.delete(empty[:count])
 
 
-def _expanded(slots: Int64s, runs: Int64s) -> tuple[Int64s, Int64s]:
+def expanded(slots: Int64s, runs: Int64s) -> tuple[Int64s, Int64s]:
     """Return (slot, rank) for each rank of each row. In: ``runs`` the first rank and the number of ranks of each row."""
     first, sizes = runs
     owners = np.repeat(np.arange(len(slots)), sizes)
@@ -201,7 +201,7 @@ def _expanded(slots: Int64s, runs: Int64s) -> tuple[Int64s, Int64s]:
     return slots[owners], ranks
 
 
-def _without(pairs: tuple[Int64s, Int64s], others: tuple[Int64s, Int64s]) -> tuple[Int64s, Int64s]:
+def without(pairs: tuple[Int64s, Int64s], others: tuple[Int64s, Int64s]) -> tuple[Int64s, Int64s]:
     """Return the (slot, rank) pairs that are not among ``others``."""
     shift = 1 + max((int(ranks.max()) for _, ranks in (pairs, others) if len(ranks)), default=0)
     kept = ~np.isin(pairs[0] * shift + pairs[1], others[0] * shift + others[1])

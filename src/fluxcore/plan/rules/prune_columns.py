@@ -10,6 +10,7 @@ from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringTy
 from fluxcore.expr.nodes import AggCall, columns_of, moved
 from fluxcore.plan.columns import select
 from fluxcore.plan.graph import in_order
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWatermark,
@@ -111,6 +112,9 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         return [below | set(node.partition) | time | _of_keys(node.order) | _of_calls(kept)]
     if isinstance(node, Sort | TimeSort):
         return [below | _of_keys(node.keys)]
+    if isinstance(node, LookupJoin):
+        condition = set() if node.condition is None else columns_of(node.condition)
+        return [below | set(node.keys) | {index for index in condition if index < width}]
     return [set(range(width))]
 
 
@@ -123,7 +127,7 @@ def _wanted_by_join(node: Join | TemporalJoin, out: set[int]) -> list[set[int]]:
     if isinstance(node, TemporalJoin):
         for side, time in zip((left, right), node.times or (), strict=False):
             side.add(time)
-        return [left, right]
+        return [left, right | set(node.right_key)]
     if node.interval is not None:
         left.add(node.interval.left)
         right.add(node.interval.right)
@@ -197,6 +201,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return ranked, _appended(places, node.input, below, range(1 if node.number else 0))
     if isinstance(node, Over):
         return _prune_over(node, out, below, places)
+    if isinstance(node, LookupJoin):
+        return _prune_lookup(node, out, below, places)
     if isinstance(node, Sort | TimeSort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, SideOutput):
@@ -280,6 +286,23 @@ def _moved_trigger(node: TriggeredAggregate, places: Places) -> dict[str, object
     return {"window": replace(node.window, time=moved[node.window.time]), "trigger": trigger, "evictor": evictor}
 
 
+def _prune_lookup(node: LookupJoin, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
+    """Ask a table only for the columns that somebody looks at."""
+    width = len(node.input.schema)
+    wanted = out | (set() if node.condition is None else columns_of(node.condition))
+    kept = [index for index in range(len(node.columns)) if width + index in wanted] or [_cheapest(node.columns)]
+    both = places | {width + old: len(below.schema) + new for new, old in enumerate(kept)}
+    pruned = replace(
+        node,
+        input=below,
+        keys=tuple(places[index] for index in node.keys),
+        asked=node.asked.narrowed(kept),
+        columns=node.columns.select(kept),
+        condition=None if node.condition is None else moved(node.condition, both),
+    )
+    return pruned, both
+
+
 def _prune_over(node: Over, out: set[int], below: Node, places: Places) -> tuple[Node, Places]:
     kept = _kept_over(node, out)
     calls = tuple(replace(node.calls[index], call=_moved_call(node.calls[index].call, places)) for index in kept)
@@ -309,7 +332,9 @@ def _prune_join(node: Join | TemporalJoin, inputs: list[tuple[Node, Places]]) ->
     )
     if isinstance(found, TemporalJoin):
         times = found.times and (left_places[found.times[0]], right_places[found.times[1]])
-        return replace(found, times=times), both
+        assert isinstance(node, TemporalJoin)
+        key = tuple(right_places[index] for index in node.right_key)
+        return replace(found, times=times, right_key=key), both
     assert isinstance(node, Join)
     joined = replace(
         found,

@@ -10,6 +10,7 @@ from fluxcore.expr.nodes import ColumnRef, Literal, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.joins import filtered, narrowed
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWindow,
@@ -64,8 +65,8 @@ def _change(shared: set[Node], node: Node) -> Node:
         return _below(node, below, dict(enumerate(below.keys)))
     if isinstance(below, Rank):
         return _below(node, below, {index: index for index in below.partition})
-    if isinstance(below, TemporalJoin):
-        return _below(node, below, {index: index for index in range(len(below.left.schema))})
+    if isinstance(below, TemporalJoin | LookupJoin):
+        return _below(node, below, {index: index for index in range(len(below.inputs[0].schema))})
     if isinstance(below, Join):
         return filtered(below, node.condition)
     if isinstance(below, Scan):
