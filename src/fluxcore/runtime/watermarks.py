@@ -96,5 +96,5 @@ def _told(error: Exception, generator: object) -> DataError:
     where = f", line {places[-1].lineno} of {places[-1].filename}" if places else ""
     name = getattr(generator, "__name__", type(generator).__name__)
     return DataError(
-        "FX-RUN-0212", f"{type(error).__name__}: {error}", hint=f"in the watermark generator {name}{where}"
+        "FX-RUN-0231", f"{type(error).__name__}: {error}", hint=f"in the watermark generator {name}{where}"
     )

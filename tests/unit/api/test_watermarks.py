@@ -115,7 +115,7 @@ def test_what_a_function_does_wrong_is_told(strategy, message):
     stream = fx.Session().from_arrow(data, watermark=("ts", strategy)).window(fx.tumble("ts", SIZE))
     with pytest.raises(fx.DataError, match=message) as error:
         stream.group_by().agg(n=fx.count()).to_arrow()
-    assert error.value.code == "FX-RUN-0212"
+    assert error.value.code == "FX-RUN-0231"
 
 
 @pytest.mark.parametrize("watermark", [("nope", "5 s"), ("v", "5 s"), ("ts", "soon"), ("ts", fx.col("v") + 1)])

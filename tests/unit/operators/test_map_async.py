@@ -200,7 +200,7 @@ def test_a_call_that_takes_too_long():
     clock.advance(1)
     with pytest.raises(fx.DataError, match="Desk.answer took longer than 2000 ms") as caught:
         operator.tick(2_000)
-    assert caught.value.code == "FX-RUN-0212" and "'v': 1" in caught.value.hint
+    assert caught.value.code == "FX-RUN-0230" and "'v': 1" in caught.value.hint
     operator.close()
     late = AsyncCall(desk.answer, 2_000, 10, on_timeout=lambda row: {"v": row["v"], "w": "late"})
     operator = opened(late, clock)

@@ -294,7 +294,7 @@ class AsyncOperator(Operator):
             raise told(error, self._call.name, repr(row.values)) from error
 
     def _expire(self) -> None:
-        """Answer for the calls that took too long. Raises ``DataError`` FX-RUN-0212 where nobody does."""
+        """Answer for the calls that took too long. Raises ``DataError`` FX-RUN-0230 where nobody does."""
         now = self.context.clock.now_ms()
         late: list[_Row] = []
         with self._changed:
@@ -315,7 +315,7 @@ class AsyncOperator(Operator):
         if call.on_timeout is None:
             message = f"{call.name} took longer than {call.timeout_ms} ms"
             hint = f"given {row.values!r}; allow it more time, or answer for it: on_timeout=…"
-            return None, DataError("FX-RUN-0212", message, hint=hint)
+            return None, DataError("FX-RUN-0230", message, hint=hint)
         try:
             return call.on_timeout(row.values), None
         except Exception as error:  # noqa: BLE001  (whatever the user's code raises is told)
