@@ -219,6 +219,17 @@ def number_state(number: int, combine: str = "max") -> pa.RecordBatch:
     return shared(pa.RecordBatch.from_arrays([pa.array([number], pa.int64())], names=["number"]), combine)
 
 
+def ended_state(ended: Sequence[bool]) -> pa.RecordBatch:
+    """Return which ports have ended as a batch of one row, for an operator's frozen state: one has when it has in all tasks."""
+    columns = [pa.array([int(each)], pa.int64()) for each in ended]
+    return shared(pa.RecordBatch.from_arrays(columns, [f"port{index}" for index in range(len(ended))]), "min")
+
+
+def ended_of(frozen: pa.RecordBatch) -> list[bool]:
+    """Return what :func:`ended_state` froze."""
+    return [bool(column[0].as_py()) for column in frozen.columns]
+
+
 def watermark_state(watermark: int) -> pa.RecordBatch:
     """Return an operator's watermark (ms) as a batch of one row, for its frozen state."""
     return shared(pa.RecordBatch.from_arrays([pa.array([watermark], pa.int64())], names=["watermark"]), "min")

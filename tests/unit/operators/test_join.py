@@ -190,3 +190,22 @@ def test_left_rows_are_forgotten_once_their_answer_is_final(kind):
     assert operator.state_rows == 1 + 2
     assert sum(batch.rows for batch in operator.process(of(-0.0, float("nan")))) == (2 if kind is JoinRows.SEMI else 0)
     assert operator.state_rows == 1 + 2
+
+
+@pytest.mark.parametrize("make", [JoinOperator, SemiJoinOperator])
+def test_that_a_side_has_ended_outlives_a_restart(make):
+    retracting, plain = (JoinInput(SCHEMA, TYPES, (0,), append_only) for append_only in (False, True))
+    options = JoinOptions(JoinRows.SEMI, retracting, plain, (BIGINT.with_nullable(False),), SCHEMA)
+
+    def opened():
+        operator = make(options)
+        operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
+        return operator
+
+    operator, again = opened(), opened()
+    row = (1, "a", 2)
+    operator.process(batch_of([(row, 1)], retracting=True))
+    operator.port_ended(1)
+    again.restore(operator.freeze())
+    again.process(batch_of([(row, -1), (row, 1)], retracting=True))
+    assert again.state_rows == 0, "nobody asks for left rows any more"

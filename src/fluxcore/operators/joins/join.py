@@ -21,7 +21,7 @@ from fluxcore.operators.joins.join_side import JoinInput, JoinSide
 from fluxcore.operators.joins.logged_side import LoggedSide
 from fluxcore.operators.joins.residuals import Residual, padded
 from fluxcore.operators.joins.window_join import JoinRows
-from fluxcore.operators.rows import watermark_state, watermarks_before
+from fluxcore.operators.rows import ended_of, ended_state, watermark_state, watermarks_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +73,7 @@ class JoinOperator(AgingOperator):
             self._reaches = (options.interval[1], -options.interval[0])
             self._append_only = True
         self._watermark = MIN_TIME_MS
-        self._kept = [True, True]
+        self._ended = [False, False]
 
     def open(self, context: OperatorContext) -> None:
         """Make the tables of both sides."""
@@ -114,14 +114,14 @@ class JoinOperator(AgingOperator):
                 out.add(self._joined(port, data, rows, slots), weights[rows] * counts)
         self._turn(out, 1 - port, shifts)
         self._own(out, port, data, weights, partners)
-        if self._kept[port]:
+        if not self._ended[1 - port]:  # nobody will ask for them
             side.add(data, keys, weights, partners if self._judges[port] else None)
         return out.batches()
 
     def port_ended(self, port: int) -> Sequence[Batch]:
         """Forget the other side: nobody asks for its rows any more. Within an interval they may still come out alone."""
         if self._options.interval is None:
-            self._kept[1 - port] = False
+            self._ended[port] = True
             self._sides[1 - port].clear()
         return ()
 
@@ -161,13 +161,14 @@ class JoinOperator(AgingOperator):
         return sum(side.nbytes for side in self._sides)
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return the rows of both sides."""
+        """Return the rows of both sides, and which side has ended."""
         sides = {"left": self._sides[0].freeze(), "right": self._sides[1].freeze()}
-        return {**sides, "watermark": watermark_state(self._watermark)}
+        return {**sides, "ended": ended_state(self._ended), "watermark": watermark_state(self._watermark)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
         self._watermark = frozen["watermark"].column(0)[0].as_py()
+        self._ended = ended_of(frozen["ended"])
         for side, name in zip(self._sides, ("left", "right"), strict=True):
             side.restore(frozen[name])
 

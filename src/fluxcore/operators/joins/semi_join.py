@@ -13,6 +13,7 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.joins.join_side import JoinSide, shared_keys
 from fluxcore.operators.joins.window_join import JoinRows
+from fluxcore.operators.rows import ended_of, ended_state
 from fluxcore.operators.sort_words import all_valid
 
 if TYPE_CHECKING:
@@ -74,12 +75,13 @@ class SemiJoinOperator(Operator):
         return self._left.nbytes + self._right.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
-        """Return the left rows, and the keys of the right side with their counts."""
+        """Return the left rows, the keys of the right side with their counts, and which side has ended."""
         right = keyed(self._right.freeze(), range(len(self._options.key_types)))
-        return {"left": self._left.freeze(), "right": right}
+        return {"left": self._left.freeze(), "right": right, "ended": ended_state(self._ended)}
 
     def restore(self, frozen: Mapping[str, pa.RecordBatch]) -> None:
         """Go on from a frozen state; called after ``open``."""
+        self._ended = ended_of(frozen["ended"])
         self._right.restore(frozen["right"])
         *columns, counts, _ = frozen["left"].columns
         batch = Batch(pa.RecordBatch.from_arrays(columns, schema=self._options.left.schema))
