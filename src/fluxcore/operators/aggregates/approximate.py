@@ -93,11 +93,7 @@ class ApproxDistinct(_Sketch):
 
     def update(self, columns: Columns, rows: Rows) -> None:
         """Take values."""
-        valid = rows.valid()
-        slots, values = rows.slots, rows.args[0]
-        if len(valid):
-            chosen = np.flatnonzero(valid)
-            slots, values = slots[chosen], values.take(pa.array(chosen))
+        slots, values, _ = rows.counted()
         if not len(slots):
             return
         keys, registers = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
@@ -174,12 +170,7 @@ class ApproxPercentile(_Sketch):
 
     def update(self, columns: Columns, rows: Rows) -> None:
         """Count values in buckets."""
-        valid = rows.valid()
-        slots, values, weights = rows.slots, rows.args[0], rows.weights
-        if len(valid):
-            chosen = np.flatnonzero(valid)
-            slots, values = slots[chosen], values.take(pa.array(chosen))
-            weights = weights[chosen] if len(weights) else weights
+        slots, values, weights = rows.counted()
         if len(slots):
             doubles = values.cast(pa.float64()) if isinstance(self.arg_type, DecimalType) else values
             buckets = _buckets(numbers(doubles).astype(np.float64))

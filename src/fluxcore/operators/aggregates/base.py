@@ -45,6 +45,15 @@ class Rows:
         known = ~np.asarray(self.args[0].is_null())
         return known & self.where if len(self.where) else known
 
+    def counted(self) -> tuple[Int64s, pa.Array, NDArray[np.int8]]:
+        """Return slots, first argument and weights (empty: all 1) of the rows that count."""
+        valid = self.valid()
+        if not len(valid):
+            return self.slots, self.args[0], self.weights
+        chosen = np.flatnonzero(valid)
+        weights = self.weights[chosen] if len(self.weights) else self.weights
+        return self.slots[chosen], self.args[0].take(pa.array(chosen)), weights
+
 
 class Accumulator(ABC):
     """One aggregate call. Its state stands in columns named ``prefix`` + name of a keyed table."""

@@ -62,12 +62,7 @@ class HeapExtreme(Accumulator):
 
     def update(self, columns: Columns, rows: Rows) -> None:
         """Count values."""
-        valid = rows.valid()
-        slots, values, weights = rows.slots, rows.args[0], rows.weights
-        if len(valid):
-            chosen = np.flatnonzero(valid)
-            slots, values = slots[chosen], values.take(pa.array(chosen))
-            weights = weights[chosen] if len(weights) else weights
+        slots, values, weights = rows.counted()
         if not len(slots):
             return
         entries, fresh = self._table.upsert_new([slots, values])
