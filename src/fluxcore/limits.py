@@ -52,6 +52,9 @@ STRING_COLUMN_BYTES_MAX: Final = 2**31 - 1
 LIVE_ROWS_MAX: Final = 10_000
 """Rows of a result that the shell keeps to show them as they change."""
 
+PAIRS_MAX: Final = 262_144
+"""Candidate pairs of a join that exist at once, so that a cross product never takes more memory than its result."""
+
 MEMORY_SHARE_FREE: Final = 0.9
 """Share of the memory that is free when a job starts which its process may take, where no budget is set."""
 

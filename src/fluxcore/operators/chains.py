@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fluxcore.core import portions as pairs_in
 from fluxcore.operators import chain_kernels as kernels
 
 if TYPE_CHECKING:
@@ -13,20 +14,10 @@ if TYPE_CHECKING:
 
     from fluxcore.core.batch import Int64s
 
-PAIRS_MAX = 262_144
-"""Candidate pairs that exist at once, so that a cross product never takes more memory than its result."""
-
 
 def portions(heads: Int64s, nexts: Int64s, keys: Int64s) -> Iterator[tuple[Int64s, Int64s]]:
     """Yield (places within ``keys``, rising; entries) of the chains of key slots ``keys`` (-1: none), in portions."""
-    place = np.array([0, -1], np.int64)
-    while True:
-        rows, entries = np.empty(PAIRS_MAX, np.int64), np.empty(PAIRS_MAX, np.int64)
-        count = kernels.pairs(heads, nexts, keys, place, rows, entries)
-        if count:
-            yield rows[:count], entries[:count]
-        if count < PAIRS_MAX:
-            return
+    return pairs_in.portions(lambda *out: kernels.pairs(heads, nexts, keys, *out))
 
 
 def entries_of(heads: Int64s, nexts: Int64s, keys: Int64s) -> tuple[Int64s, Int64s]:

@@ -88,8 +88,7 @@ class Job:
             for source in self._parts.sources:
                 starts = source.start
                 runs += [(source.name, work) for work in _guarded_list(starts, source.name)]
-            for one, other in self._parts.either_first:
-                put_in_order(one, other)
+            put_in_order(self._parts.either_first)
         except FluxError as error:
             self._error = error
             self._finish()

@@ -83,15 +83,15 @@ def _reached(start: frozenset[Node], waits: Mapping[Node, set[Node]]) -> set[Nod
     return found
 
 
-def put_in_order(one: SourceStage, other: SourceStage) -> None:
+def put_in_order(pairs: Sequence[Pair]) -> None:
     """Let the larger of two stages wait for the end of the smaller; nothing happens where a size isn't known."""
-    if one.alignment is not None or other.alignment is not None:
-        return  # they are read together as their watermarks say
-    sizes = one.source.size(), other.source.size()
-    if sizes[0] is None or sizes[1] is None:
-        return
-    smaller, larger = (one, other) if sizes[0] <= sizes[1] else (other, one)
-    larger.first.append(smaller)
+    sizes = {stage: stage.source.size() for stage in {stage for pair in pairs for stage in pair}}
+    for one, other in pairs:
+        first, second = sizes[one], sizes[other]
+        if one.alignment is not None or other.alignment is not None or first is None or second is None:
+            continue  # aligned sources are read together as their watermarks say
+        smaller, larger = (one, other) if first <= second else (other, one)
+        larger.first.append(smaller)
 
 
 def _is_timeless(node: Node) -> bool:

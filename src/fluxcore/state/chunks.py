@@ -63,14 +63,11 @@ class Chunks:
         if len(slots):
             kernels.locate(self._firsts, len(self._chunks), self._chosen, slots, chunk_of, row_of)
         wanted = range(len(self._columns)) if columns is None else columns
-        return [self._columns[index].take(chunk_of, row_of, self._arrays(index)) for index in wanted]
+        return [self._columns[index].take(chunk_of, row_of) for index in wanted]
 
     def all(self) -> pa.RecordBatch:
         """Return all rows in the order of the slots."""
         return pa.RecordBatch.from_arrays(self.take(np.arange(self.rows)), schema=self.schema)
-
-    def _arrays(self, index: int) -> list[pa.Array]:
-        return [chunk.data.column(index) for chunk in self._chunks]
 
     def _append(self, chunk: _Chunk, first: int) -> None:
         number = len(self._chunks)
@@ -118,9 +115,9 @@ class _Fixed:
         self._offsets[number] = array.offset
         self._values[number] = values.address if values is not None else 0
 
-    def take(self, chunk_of: Any, row_of: Int64s, arrays: list[pa.Array]) -> pa.Array:  # noqa: ARG002
+    def take(self, chunk_of: Any, row_of: Int64s) -> pa.Array:
         """Return values as an Arrow array."""
-        mask, _ = self._mask(chunk_of, row_of)
+        mask = self._mask(chunk_of, row_of)
         out = np.empty(len(row_of) * self._width, np.uint8)
         if self._bits:
             kernels.gather_bits(self._values, self._offsets, chunk_of, row_of, out)
@@ -128,13 +125,13 @@ class _Fixed:
         kernels.gather_fixed(self._values, self._offsets, self._width, chunk_of, row_of, out)
         return pa.Array.from_buffers(self._type, len(row_of), [_bitmap(mask), pa.py_buffer(out)])
 
-    def _mask(self, chunk_of: Any, row_of: Int64s) -> tuple[Any, int]:
-        """Return which values are not NULL (None when none is), and how many are NULL."""
+    def _mask(self, chunk_of: Any, row_of: Int64s) -> Any:
+        """Return which values are not NULL; None when all are."""
         if not self._valid.any():
-            return None, 0
+            return None
         there = np.empty(len(row_of), np.bool_)
         nulls = kernels.gather_valid(self._valid, self._offsets, chunk_of, row_of, there)
-        return (there if nulls else None), nulls
+        return there if nulls else None
 
 
 class _Text(_Fixed):
@@ -153,9 +150,9 @@ class _Text(_Fixed):
         data = array.buffers()[2]
         self._data[number] = data.address if data is not None else 0
 
-    def take(self, chunk_of: Any, row_of: Int64s, arrays: list[pa.Array]) -> pa.Array:  # noqa: ARG002
+    def take(self, chunk_of: Any, row_of: Int64s) -> pa.Array:
         """Return texts as an Arrow array. Raises ``JobError`` FX-RUN-0902 when they are more than it can hold."""
-        mask, _ = self._mask(chunk_of, row_of)
+        mask = self._mask(chunk_of, row_of)
         begins, ends = np.empty(len(row_of), np.int64), np.empty(len(row_of) + 1, np.int32)
         total = kernels.text_starts(self._values, self._offsets, chunk_of, row_of, begins, ends)
         if total > STRING_COLUMN_BYTES_MAX:
@@ -170,18 +167,20 @@ class _Nested:
 
     def __init__(self, type_: pa.DataType) -> None:
         self._type = type_
+        self._arrays: dict[int, pa.Array] = {}
 
     def put(self, number: int, array: pa.Array) -> None:
-        """Nothing to note."""
+        """Note a chunk's array."""
+        self._arrays[number] = array
 
-    def take(self, chunk_of: Any, row_of: Int64s, arrays: list[pa.Array]) -> pa.Array:
+    def take(self, chunk_of: Any, row_of: Int64s) -> pa.Array:
         """Return values as an Arrow array."""
         if not len(row_of):
             return pa.array([], self._type)
         order = np.argsort(chunk_of, kind="stable")
         bounds = np.flatnonzero(np.diff(chunk_of[order])) + 1
         parts = np.split(order, bounds)
-        taken = pa.concat_arrays([arrays[chunk_of[part[0]]].take(pa.array(row_of[part])) for part in parts])
+        taken = pa.concat_arrays([self._arrays[int(chunk_of[part[0]])].take(pa.array(row_of[part])) for part in parts])
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))
         return taken.take(pa.array(back))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.portions import portions
 from fluxcore.state import row_log_kernels as kernels
 from fluxcore.state.chunks import Chunks
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Int64s = NDArray[np.int64]
-
-PAIRS_MAX = 262_144
-"""Pairs that are found at once, so that a cross product never takes more memory than its result."""
 
 _INDEXED_AT_ONCE = 131_072
 """Rows that are put into the index at once, so that nobody waits long for it."""
@@ -77,13 +75,11 @@ class RowLog:
         if self._indexed:
             starts = np.empty(len(keys), np.int32)
             if kernels.look_up(self._found, self._heads, keys, starts):
-                yield from _portions(
-                    lambda place, rows, slots: kernels.follow(starts, self._nexts, place, rows, slots), 0
-                )
+                yield from portions(lambda *out: kernels.follow(starts, self._nexts, *out))
         if self._indexed < self.count:
             asked = _AskedKeys(keys)
             first, stop = self._indexed, self.count
-            yield from _portions(lambda *out: asked.scan(self._keys, stop, *out), first)
+            yield from portions(lambda *out: asked.scan(self._keys, stop, *out), first)
 
     def clear(self) -> None:
         """Forget all rows and give their memory back."""
@@ -139,17 +135,6 @@ class _AskedKeys:
     def scan(self, keys: Int64s, stop: int, place: Int64s, rows: Int64s, slots: Int64s) -> int:
         """Fill ``rows`` and ``slots`` with pairs from ``place`` on; return how many there are."""
         return int(kernels.scan(self._found, self._heads, self._chain, keys, place, stop, rows, slots))
-
-
-def _portions(fill, first: int) -> Iterator[tuple[Int64s, Int64s]]:  # type: ignore[no-untyped-def]
-    place = np.array([first, -1], np.int64)
-    while True:
-        rows, slots = np.empty(PAIRS_MAX, np.int64), np.empty(PAIRS_MAX, np.int64)
-        count = fill(place, rows, slots)
-        if count:
-            yield rows[:count], slots[:count]
-        if count < PAIRS_MAX:
-            return
 
 
 def _scan_cost(asked: int) -> int:

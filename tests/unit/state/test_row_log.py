@@ -10,7 +10,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fluxcore.state import row_log
+from fluxcore.core import portions as portions_module
 from fluxcore.state.row_log import RowLog
 
 TYPES = {
@@ -81,7 +81,7 @@ def test_pairs_and_rows_are_those_of_a_list(batches, asked, data):
 
 
 def test_a_cross_product_comes_in_portions(monkeypatch):
-    monkeypatch.setattr(row_log, "PAIRS_MAX", 100)
+    monkeypatch.setattr(portions_module, "PAIRS_MAX", 100)
     schema = pa.schema([("v", pa.int64())])
     log = RowLog(schema, {})
     log.add(pa.RecordBatch.from_arrays([pa.array(range(90))], schema=schema), np.zeros(90, np.int64))

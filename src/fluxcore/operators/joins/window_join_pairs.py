@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fluxcore.limits import PAIRS_MAX
 from fluxcore.operators.sort_words import dense_codes, stable_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fluxcore.core.batch import Bools, Int64s
-
-PAIRS_MAX = 262_144
-"""Candidate pairs that exist at once, so that a cross product never takes more memory than its result."""
 
 Codes = tuple["Int64s | None", "Int64s", "Int64s"]
 
