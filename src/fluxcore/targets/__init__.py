@@ -1,0 +1,1 @@
+"""Places where plans run besides the embedded runtime."""

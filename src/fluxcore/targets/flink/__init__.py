@@ -1,0 +1,1 @@
+"""Apache Flink: the same job on a cluster."""

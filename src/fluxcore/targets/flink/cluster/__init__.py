@@ -1,0 +1,1 @@
+"""A local Flink cluster: its libraries, its configuration, its processes."""
