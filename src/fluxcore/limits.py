@@ -63,3 +63,18 @@ MEMORY_SHARE_TIGHT: Final = 0.85
 
 MEMORY_LOOK_S: Final = 0.01
 """Least time between two looks at the memory that the process takes."""
+
+FLINK_REQUEST_TIMEOUT_S: Final = 60.0
+"""Time that a server of Flink is given to answer one request; planning a large query takes the longest."""
+
+FLINK_RETRIES: Final = 3
+"""How often a connection to a server of Flink that fails is tried again."""
+
+FLINK_POLL_MIN_S: Final = 0.01
+"""The first pause before Flink is asked again for what is not ready."""
+
+FLINK_POLL_MAX_S: Final = 0.5
+"""The longest such pause."""
+
+FLINK_HEARTBEAT_S: Final = 60.0
+"""How often a session of the SQL gateway that waits for a job is kept alive."""
