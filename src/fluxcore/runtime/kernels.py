@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fluxcore.core import folders
+
 
 def cache_folder() -> Path:
-    """Return the folder for compiled kernels: ``FLUXCORE_CACHE_DIR``, else the user's cache folder."""
-    given = os.environ.get("FLUXCORE_CACHE_DIR")
-    if given:
-        return Path(given) / "kernels"
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fluxcore" / "kernels"
+    """Return the folder for compiled kernels."""
+    return folders.cache_folder("kernels")
 
 
 def use_cache_folder() -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from fluxcore.core.machine import free_bytes
 from fluxcore.errors import JobError
 from fluxcore.limits import MEMORY_LOOK_S, MEMORY_SHARE_FREE, MEMORY_SHARE_TIGHT
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from fluxcore.runtime.metrics import NodeMetrics
 
 _STATM = Path("/proc/self/statm")
-_MEMINFO = Path("/proc/meminfo")
-_CGROUP = Path("/sys/fs/cgroup")
 
 
 class MemoryBudget:
@@ -76,27 +75,6 @@ def process_bytes() -> int:
         return int(_STATM.read_bytes().split()[1]) * resource.getpagesize()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-
-def free_bytes() -> int | None:
-    """Return the bytes that the machine, or the group of processes that we are in, has left; None where nobody tells."""
-    found = []
-    if _MEMINFO.is_file():
-        lines = dict(line.split(":", 1) for line in _MEMINFO.read_text().splitlines() if ":" in line)
-        if "MemAvailable" in lines:
-            found.append(int(lines["MemAvailable"].split()[0]) * 1024)
-    limits = [_number(_CGROUP / name) for name in ("memory.max", "memory.current")]
-    if limits[0] is not None and limits[1] is not None:
-        found.append(max(limits[0] - limits[1], 0))
-    return min(found, default=None)
-
-
-def _number(path: Path) -> int | None:
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
-    return int(text) if text.isdecimal() else None
 
 
 def _mb(size: int) -> str:

@@ -8,10 +8,11 @@ import pytest
 
 import fluxcore as fx
 from fluxcore.connectors.collect import CollectSink
+from fluxcore.core.machine import free_bytes
 from fluxcore.core.size import size_bytes
 from fluxcore.errors import JobError, ScriptError
 from fluxcore.runtime.execute import EmbeddedTarget
-from fluxcore.runtime.memory import MemoryBudget, free_bytes, process_bytes
+from fluxcore.runtime.memory import MemoryBudget, process_bytes
 from fluxcore.runtime.metrics import NodeMetrics
 
 
