@@ -78,3 +78,45 @@ FLINK_POLL_MAX_S: Final = 0.5
 
 FLINK_HEARTBEAT_S: Final = 60.0
 """How often a session of the SQL gateway that waits for a job is kept alive."""
+
+DOWNLOAD_ATTEMPTS: Final = 5
+"""How often a download is begun or gone on with before it fails."""
+
+DOWNLOAD_PAUSE_S: Final = 0.5
+"""The first pause between two such attempts; each further one is twice as long."""
+
+DOWNLOAD_CONNECT_S: Final = 15.0
+"""Time that a server of files has to take a connection."""
+
+DOWNLOAD_READ_S: Final = 60.0
+"""Time that a server of files may be silent."""
+
+INSTALL_S: Final = 1_800.0
+"""Time that an installation of Flink may take, and that a second one waits for the first."""
+
+FLINK_START_S: Final = 180.0
+"""Time that the processes of a Flink cluster have to become ready, each time one is started."""
+
+FLINK_START_ATTEMPTS: Final = 3
+"""How often a cluster is started with new ports, when another program took one of them in between."""
+
+FLINK_STOP_S: Final = 15.0
+"""Time that the processes of a Flink cluster have to end by themselves before they are killed."""
+
+FLINK_ANSWER_S: Final = 5.0
+"""Time that a Flink cluster has to answer whether it is ready."""
+
+FLINK_POLL_S: Final = 0.1
+"""Pause between two looks at a Flink cluster that starts or stops."""
+
+FLINK_LOG_BYTES_MAX: Final = 16 * 1024 * 1024
+"""Bytes of one log file of a Flink process; three older ones are kept."""
+
+FLINK_LOG_READ_BYTES: Final = 1024 * 1024
+"""Bytes at the end of a log in which the cause of an end is looked for."""
+
+FLINK_HEAP_BYTES_MAX: Final = 30 * 1024**3
+"""The largest heap of a Flink process; beyond it the JVM's pointers take twice the room."""
+
+JAVA_ANSWER_S: Final = 30.0
+"""Time that a ``java`` has to tell its version."""

@@ -9,6 +9,7 @@ import typer
 
 from fluxcore import __version__
 from fluxcore.cli.errors import TerminatedError, leave, told
+from fluxcore.cli.flink import flink_app
 
 app = typer.Typer(
     name="fluxcore",
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 bench_app = typer.Typer(help="Measure FluxCore beside a rival, in turns, in fresh processes.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
+app.add_typer(flink_app, name="flink")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Set = Annotated[

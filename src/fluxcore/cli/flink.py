@@ -1,0 +1,155 @@
+"""``fluxcore flink``: a local Flink cluster."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fluxcore.cli.errors import leave, tell, told
+from fluxcore.errors import ScriptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.targets.flink.cluster.cluster import Status
+
+flink_app = typer.Typer(help="Start, ask and end a local Flink cluster.", no_args_is_help=True)
+
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="The cluster's folder, if there are to be several; default: below the user's cache folder."
+    ),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
+
+
+@flink_app.command()
+def up(  # noqa: PLR0913, PLR0917  (options of a command line)
+    profile: Annotated[str, typer.Option(help="throughput, latency or small.")] = "throughput",
+    version: Annotated[str, typer.Option(help="The version of Flink, 2.0 to 2.3.")] = "2.3.0",
+    jars: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="JAR",
+            help="A path, group:artifact:version, or one of parquet, avro, kafka; may stand several times.",
+        ),
+    ] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of Flink's; may stand several times.")
+    ] = None,
+    taskmanagers: Annotated[int, typer.Option(min=1, max=64, help="How many TaskManagers.")] = 1,
+    work: Work = None,
+    debug: Debug = False,
+) -> None:
+    """Start a local cluster, and print its address: JobManager, TaskManager and SQL gateway on free loopback ports.
+
+    It needs a Java of version 17 or newer; Flink itself is fetched once from PyPI and Maven Central. The cluster runs until
+    `fluxcore flink down`. Where one runs already, its address is printed.
+
+    Example: fluxcore run job.sql --target $(fluxcore flink up)
+    """
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.targets.flink.cluster import cluster as command
+        from fluxcore.targets.flink.cluster.configuration import ClusterOptions
+
+        options = ClusterOptions(profile, version, work, tuple(jars or ()), _pairs(set or ()), taskmanagers)
+        cluster = command.up(options, tell)
+        tell(f"web pages: {cluster.jobmanager}")
+        typer.echo(cluster.address)
+        leave(0)
+
+
+@flink_app.command()
+def down(work: Work = None, debug: Debug = False) -> None:
+    """End the local cluster; its logs, checkpoints and savepoints stay."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.targets.flink.cluster import cluster as command
+
+        tell("the cluster has ended" if command.down(work, tell) else "no cluster was running")
+        leave(0)
+
+
+@flink_app.command()
+def status(
+    work: Work = None,
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",
+    debug: Debug = False,
+) -> None:
+    """Show the local cluster's address, processes, memory and slots; exit code 1 when it doesn't run."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.targets.flink.cluster import cluster as command
+
+        if format not in ("text", "json"):
+            raise ScriptError("FX-CLI-0002", f"there is no format '{format}'", hint="one of text, json")
+        found = command.status(work)
+        typer.echo(json.dumps(_told(found)) if format == "json" else "\n".join(_lines(found)))
+        leave(0 if found.state == "running" else 1)
+
+
+def _need_extra() -> None:
+    """Raise ``ScriptError`` FX-FLK-0001 without the libraries of the extra."""
+    if importlib.util.find_spec("urllib3") is None:
+        hint = "pip install 'fluxcore[flink]'"
+        raise ScriptError(
+            "FX-FLK-0001", "Flink is spoken to with the package urllib3, which is not installed", hint=hint
+        )
+
+
+def _pairs(pairs: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ScriptError("FX-CLI-0001", f"--set wants key=value, not '{pair}'")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def _told(status: Status) -> dict[str, Any]:
+    cluster = status.cluster if status.state != "stopped" else None
+    return {
+        "state": status.state,
+        "address": cluster and cluster.address,
+        "jobmanager": cluster and cluster.jobmanager,
+        "version": cluster and cluster.version,
+        "profile": cluster and cluster.profile,
+        "started": cluster and cluster.started,
+        "slots_total": status.slots_total,
+        "slots_free": status.slots_free,
+        "jobs_running": status.jobs_running,
+        "work": str(status.work),
+        "processes": [
+            {"role": each.role, "pid": each.pid, "alive": each.alive, "memory_mb": each.memory_mb, "log": each.log}
+            for each in status.processes
+        ],
+    }
+
+
+def _lines(status: Status) -> list[str]:
+    cluster = status.cluster
+    lines = [f"state      {status.state}"]
+    if cluster is not None and status.state != "stopped":
+        lines += [
+            f"address    {cluster.address}",
+            f"web pages  {cluster.jobmanager}",
+            f"flink      {cluster.version}, profile {cluster.profile}, since {cluster.started}",
+            f"slots      {status.slots_free} of {status.slots_total} free, {status.jobs_running} jobs running",
+        ]
+    for each in status.processes:
+        does = (
+            f"{each.memory_mb} MB"
+            if each.alive and each.memory_mb is not None
+            else "runs"
+            if each.alive
+            else "has ended"
+        )
+        lines.append(f"process    {each.role} ({each.pid}): {does}, log {each.log}")
+    return [*lines, f"folder     {status.work}"]
