@@ -104,7 +104,10 @@ FLINK_STOP_S: Final = 15.0
 """Time that the processes of a Flink cluster have to end by themselves before they are killed."""
 
 FLINK_ANSWER_S: Final = 5.0
-"""Time that a Flink cluster has to answer whether it is ready."""
+"""Time that a Flink cluster has to say how it does."""
+
+FLINK_READY_ANSWER_S: Final = 1.0
+"""Time that a Flink cluster that starts has to answer, before its processes are looked at and it is asked again."""
 
 FLINK_POLL_S: Final = 0.1
 """Pause between two looks at a Flink cluster that starts or stops."""

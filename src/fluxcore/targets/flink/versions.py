@@ -12,14 +12,10 @@ SUPPORTED = ("2.0", "2.1", "2.2", "2.3")
 _FORM = re.compile(r"(\d+\.\d+)\.\d+")
 
 
-def check(version: str, *, where: str = "") -> str:
-    """Return a version that is supported, such as ``2.3.0``; ``where`` names the cluster that has it.
-
-    Raises: ``ScriptError`` FX-FLK-0002 for any other.
-    """
-    found = _FORM.match(version)
+def check(version: str) -> str:
+    """Return a version that is supported, such as ``2.3.0``. Raises ``ScriptError`` FX-FLK-0002 for any other."""
+    found = _FORM.fullmatch(version)
     if found and found[1] in SUPPORTED:
         return version
-    at = f"{where} has" if where else "this is"
-    hint = f"FluxCore works with Flink {SUPPORTED[0]} to {SUPPORTED[-1]}; take one such as {DEFAULT}"
-    raise ScriptError("FX-FLK-0002", f"{at} Flink '{version}', which is not supported", hint=hint)
+    hint = f"give three numbers, {SUPPORTED[0]} to {SUPPORTED[-1]}, such as {DEFAULT}"
+    raise ScriptError("FX-FLK-0002", f"Flink '{version}' is not supported", hint=hint)

@@ -23,7 +23,7 @@ from fluxcore.targets.flink.cluster.memory import Machine
 from fluxcore.targets.flink.cluster.processes import is_alive, memory_mb, spawn, stop
 from fluxcore.targets.flink.cluster.profiles import find_profile
 from fluxcore.targets.flink.cluster.progress import silent
-from fluxcore.targets.flink.cluster.readiness import wait_until_ready
+from fluxcore.targets.flink.cluster.readiness import Awaited, known_taskmanagers, wait_until_ready
 from fluxcore.targets.flink.cluster.record import (
     FORMAT,
     RUNNING,
@@ -142,12 +142,14 @@ def _found(cluster: Cluster, lost: list[ProcessRecord], options: ClusterOptions,
         for each in lost:
             progress(f"the {each.role} (process {each.pid}) has ended; starting it again")
         kept = [each for each in cluster.processes if each not in lost]
+        known = known_taskmanagers(cluster)
+        new = cluster.taskmanagers if not known else sum(1 for each in lost if each.role == TASKMANAGER)
         again = [
             spawn(each.role, each.command, Path(each.log), Path(cluster.work), cluster.environment) for each in lost
         ]
         cluster = msgspec.structs.replace(cluster, processes=(*kept, *again))
         save(cluster)
-        wait_until_ready(cluster, progress)
+        wait_until_ready(cluster, Awaited(new, cluster.taskmanagers, known), progress)
     progress(f"a cluster runs already: Flink {cluster.version}, profile {cluster.profile}, in {cluster.work}")
     asked = (options.version, options.profile, options.jars, dict(options.settings), options.taskmanagers)
     if asked != (cluster.version, cluster.profile, cluster.jars, cluster.settings, cluster.taskmanagers):
@@ -208,11 +210,11 @@ def _launched(cluster: Cluster, launcher: Launcher, progress: Progress) -> Clust
             started.append(spawn(role, command, log, launcher.work, cluster.environment))
             cluster = msgspec.structs.replace(cluster, processes=tuple(started))
             save(cluster)
-        wait_until_ready(cluster, progress)
+        wait_until_ready(cluster, Awaited(cluster.taskmanagers, cluster.taskmanagers), progress)
         cluster = msgspec.structs.replace(cluster, phase=RUNNING)
         save(cluster)
     except BaseException:
-        stop(started, FLINK_STOP_S, progress)
+        stop(started, 0, progress)  # nothing has run there yet that could be lost
         forget(launcher.work)
         raise
     return cluster

@@ -74,8 +74,10 @@ def configure(options: ClusterOptions, work: Path, machine: Machine) -> dict[str
         **_parallelism(profile, machine, options.taskmanagers),
         **profile.settings,
         **_memory(profile, given, machine, options.taskmanagers),
-        # a TaskManager that comes before the JobManager would else wait for ten seconds
+        # on one machine nothing is gained by patience: a TaskManager that comes before the JobManager tries again soon,
+        # and one that has died is missed at once
         "cluster.registration.error-delay": "200 ms",
+        "heartbeat.interval": "1 s",
         "execution.target": "remote",
     }
     if given.get(_BACKEND) == _ROCKSDB:

@@ -94,7 +94,7 @@ def _install(version: str, part: Path, progress: Progress) -> None:
     """Install with the ``pip`` of this Python, else ``uv``, else the ``pip`` of a new environment."""
     wanted = f"{PACKAGE}=={version}"
     pip = ["-m", "pip", "install", "--no-deps", "--no-compile", "--no-cache-dir", "--no-input",
-           "--disable-pip-version-check", "--retries", "5", "--progress-bar", "off", "--target", str(part), wanted]  # fmt: skip
+           "--disable-pip-version-check", "--progress-bar", "off", "--target", str(part), wanted]  # fmt: skip
     if importlib.util.find_spec("pip") is not None:
         _run([sys.executable, *pip], version, part, progress)
     elif uv := shutil.which("uv"):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcore.errors import JobError
-from fluxcore.limits import FLINK_POLL_S
+from fluxcore.limits import FLINK_STOP_S
 from fluxcore.targets.flink.cluster.record import ProcessRecord
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fluxcore.targets.flink.cluster.progress import Progress
 
 _PROC = Path("/proc")
+_POLL_S = 0.02
 # the shell ends at once, so the process belongs to nobody who would have to wait for it
 _LAUNCH = 'out=$1; shift; "$@" </dev/null >"$out" 2>&1 & echo $!'
 
@@ -77,25 +78,29 @@ def memory_mb(process: ProcessRecord) -> int | None:
     return found[0] if found else None
 
 
-def stop(processes: Sequence[ProcessRecord], within_s: float, progress: Progress) -> None:
-    """Ask the processes to end, and kill those that don't in time.
+def stop(processes: Sequence[ProcessRecord], grace_s: float, progress: Progress) -> None:
+    """Ask the processes to end, and kill those that don't within ``grace_s``; with 0 they are killed at once.
 
     Raises: ``JobError`` FX-FLK-0016 when one belongs to another user or doesn't even end when killed.
     """
-    for number, seconds in ((signal.SIGTERM, within_s), (signal.SIGKILL, within_s)):
-        left = [each for each in processes if is_alive(each)]
-        if left and number == signal.SIGKILL:
-            names = ", ".join(f"{each.role} ({each.pid})" for each in left)
-            progress(f"killing {names}: no end within {within_s:.0f} s")
-        for process in left:
-            _signal(process, number)
-        deadline = time.monotonic() + seconds
-        while left and time.monotonic() < deadline:
-            time.sleep(FLINK_POLL_S / 4)
-            left = [each for each in left if is_alive(each)]
-        if not left:
-            return
-    raise JobError("FX-FLK-0016", f"the {left[0].role} (process {left[0].pid}) does not end")
+    if grace_s and not _ended(processes, signal.SIGTERM, grace_s):
+        names = ", ".join(f"{each.role} ({each.pid})" for each in processes if is_alive(each))
+        progress(f"no end within {grace_s:.0f} s; killing {names}")
+    if not _ended(processes, signal.SIGKILL, FLINK_STOP_S):
+        left = next(each for each in processes if is_alive(each))
+        raise JobError("FX-FLK-0016", f"the {left.role} (process {left.pid}) does not end")
+
+
+def _ended(processes: Sequence[ProcessRecord], number: signal.Signals, within_s: float) -> bool:
+    """Send a signal to those that live, and return whether all end in time."""
+    left = [each for each in processes if is_alive(each)]
+    for process in left:
+        _signal(process, number)
+    deadline = time.monotonic() + within_s
+    while left and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+        left = [each for each in left if is_alive(each)]
+    return not left
 
 
 def _signal(process: ProcessRecord, number: signal.Signals) -> None:

@@ -1,0 +1,46 @@
+"""Real servers for tests, each started once for all test processes and ended behind the last of them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcore.errors import JobError
+from fluxcore.targets.flink.cluster.configuration import ClusterOptions
+from fluxcore.targets.flink.cluster.java import find_java
+from fluxcore.targets.flink.cluster.shared import running_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fluxcore.targets.flink.cluster.record import Cluster
+
+NO_JAVA = {"FX-FLK-0003", "FX-FLK-0004"}
+
+
+@pytest.fixture(scope="session")
+def java() -> None:
+    """A Java for Flink. Without one the tests are skipped, and fail in CI, where one must be."""
+    try:
+        find_java()
+    except JobError as error:
+        if os.environ.get("CI") or error.code not in NO_JAVA:
+            raise
+        pytest.skip(f"NOT TESTED WITH FLINK: {error.message}")
+
+
+@pytest.fixture(scope="session")
+def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session")
+def flink(java: None, services_folder: Path) -> Iterator[Cluster]:
+    """A Flink cluster of profile ``small``: ``.gateway`` (host, port), ``.jobmanager`` (URL), ``.address``, 4 slots."""
+    with running_cluster(ClusterOptions(profile="small", work=services_folder / "flink")) as cluster:
+        yield cluster
