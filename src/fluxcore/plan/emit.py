@@ -21,12 +21,17 @@ _PREFIX = "table.exec.emit."
 
 
 @dataclass(frozen=True)
-class _Emit:
+class Emit:
     """When windows give results besides their end: after so many ms of the clock (0: with every row), or not."""
 
     early: int | None
     late: int | None
     lateness: int
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether windows give more than one result, at their end."""
+        return (self.early, self.late, self.lateness) != (None, None, 0)
 
 
 def emit_windows(plan: Node, settings: Settings) -> Node:
@@ -34,8 +39,8 @@ def emit_windows(plan: Node, settings: Settings) -> Node:
 
     Raises: ``ScriptError`` FX-SET-0004 for settings that don't fit each other, FX-SQL-0420 for windows that can't do so.
     """
-    emit = _emit_of(settings)
-    if emit == _Emit(None, None, 0):
+    emit = emit_of(settings)
+    if not emit.wanted:
         return plan
 
     def change(node: Node) -> Node:
@@ -52,14 +57,15 @@ def emit_windows(plan: Node, settings: Settings) -> Node:
     return rewrite([plan], change)[0]
 
 
-def _emit_of(settings: Settings) -> _Emit:
+def emit_of(settings: Settings) -> Emit:
+    """Return what the settings ask for. Raises ``ScriptError`` FX-SET-0004 where they don't fit each other."""
     early, late = _delay(settings, "early-fire"), _delay(settings, "late-fire")
     given = settings.text(f"{_PREFIX}allow-lateness")
     lateness = duration_ms(given) if given else 0
     if late is not None and not lateness:
         hint = f"SET '{_PREFIX}allow-lateness' = '1 h'"
         raise ScriptError("FX-SET-0004", "late rows give no results where none are allowed", hint=hint)
-    return _Emit(early, late, lateness)
+    return Emit(early, late, lateness)
 
 
 def _delay(settings: Settings, which: str) -> int | None:
