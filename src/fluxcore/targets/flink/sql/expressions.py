@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fluxcore.core.types import StringType, is_numeric
+from fluxcore.core.types import IntegerType, StringType, is_numeric
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal
@@ -174,10 +174,9 @@ class Expressions:
 
 
 def lean(call: Call) -> Call:
-    """Return a call without the casts of numbers and constant texts that Flink makes by itself, as our binder did."""
-    if call.function not in _LEAN:
-        return call
-    args = tuple(_uncast(arg) for arg in call.args)
+    """Return a call without the casts of its arguments that Flink makes by itself, as our binder did."""
+    uncast = _uncast if call.function in _LEAN else _unwiden
+    args = tuple(uncast(arg) for arg in call.args)
     if all(new is old for new, old in zip(args, call.args, strict=True)):
         return call
     try:
@@ -188,6 +187,7 @@ def lean(call: Call) -> Call:
 
 
 def _uncast(expr: Expr) -> Expr:
+    """Return a number or a constant text as it was before it was cast to another such type."""
     if not isinstance(expr, Cast) or expr.lenient:
         return expr
     numbers = is_numeric(expr.type) and is_numeric(expr.arg.type)
@@ -195,3 +195,12 @@ def _uncast(expr: Expr) -> Expr:
         isinstance(expr.arg, Literal) and isinstance(expr.type, StringType) and isinstance(expr.arg.type, StringType)
     )
     return expr.arg if numbers or texts else expr
+
+
+def _unwiden(expr: Expr) -> Expr:
+    """Return a constant number as it was before it was cast: some functions of Flink take no wider one."""
+    return (
+        _uncast(expr)
+        if isinstance(expr, Cast) and isinstance(expr.arg.type, IntegerType) and isinstance(expr.arg, Literal)
+        else expr
+    )
