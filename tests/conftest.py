@@ -14,6 +14,7 @@ import tomllib
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("fluxcore", deadline=None, print_blob=True, max_examples=60)
@@ -44,3 +45,12 @@ def _show_entry_points() -> None:
 
 
 _show_entry_points()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what could not be tested because a program is missing here."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    for reason in sorted({each for each in reasons if "NOT TESTED" in each}):
+        number = reasons.count(reason)
+        terminalreporter.write_line(f"{number} tests: {reason.removeprefix('Skipped: ')}", red=True, bold=True)

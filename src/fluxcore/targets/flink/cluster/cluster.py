@@ -6,7 +6,7 @@ import datetime as dt
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,7 @@ from fluxcore.limits import FLINK_START_ATTEMPTS, FLINK_STOP_S
 from fluxcore.targets.flink.cluster.commands import GATEWAY, JOBMANAGER, TASKMANAGER, Launcher
 from fluxcore.targets.flink.cluster.configuration import GATEWAY_PORT, HOST, PORTS, REST_PORT, ClusterOptions, configure
 from fluxcore.targets.flink.cluster.disk import writing
-from fluxcore.targets.flink.cluster.install import install
+from fluxcore.targets.flink.cluster.install import install, wanted_jars
 from fluxcore.targets.flink.cluster.java import find_java
 from fluxcore.targets.flink.cluster.locks import alone
 from fluxcore.targets.flink.cluster.memory import Machine
@@ -85,6 +85,7 @@ def up(options: ClusterOptions, progress: Progress = silent, *, shared: bool = F
     Raises: ``ScriptError`` and ``JobError`` FX-FLK-0002 to FX-FLK-0018.
     """
     find_profile(options.profile)
+    wanted_jars(options.version, options.jars)
     work = (options.work or default_work()).expanduser().resolve()
     with writing(work):
         work.mkdir(parents=True, exist_ok=True)
@@ -151,9 +152,16 @@ def _found(cluster: Cluster, lost: list[ProcessRecord], options: ClusterOptions,
         save(cluster)
         wait_until_ready(cluster, Awaited(new, cluster.taskmanagers, known), progress)
     progress(f"a cluster runs already: Flink {cluster.version}, profile {cluster.profile}, in {cluster.work}")
-    asked = (options.version, options.profile, options.jars, dict(options.settings), options.taskmanagers)
-    if asked != (cluster.version, cluster.profile, cluster.jars, cluster.settings, cluster.taskmanagers):
-        progress("it was started with other options; `fluxcore flink down` ends it")
+    asked: dict[str, Any] = {
+        "version": options.version,
+        "profile": options.profile,
+        "jars": options.jars,
+        "settings": dict(options.settings),
+        "taskmanagers": options.taskmanagers,
+    }
+    other = [name for name, value in asked.items() if value != getattr(cluster, name)]
+    if other:
+        progress(f"it was started with other options ({', '.join(other)}); `fluxcore flink down` ends it")
     return cluster
 
 

@@ -58,8 +58,7 @@ def install(version: str, jars: Iterable[str], progress: Progress, *, cache: Pat
     Raises: ``ScriptError`` FX-FLK-0002 and FX-FLK-0008 for a version or jar that can't be; ``JobError`` FX-FLK-0005 to
     FX-FLK-0010, FX-FLK-0013 and FX-FLK-0018 when fetching fails.
     """
-    versions.check(version)
-    wanted = [each for jar in jars for each in _wanted(jar, version)]
+    wanted = wanted_jars(version, jars)
     cache = cache or cache_folder("flink")
     with writing(cache):
         cache.mkdir(parents=True, exist_ok=True)
@@ -69,6 +68,12 @@ def install(version: str, jars: Iterable[str], progress: Progress, *, cache: Pat
         gateway = repository.fetch(Coordinates("org.apache.flink", "flink-sql-gateway", version), maven, progress)
         more = [jar if isinstance(jar, Path) else repository.fetch(jar, maven, progress) for jar in wanted]
     return Installation(version, libraries, gateway, tuple(more))
+
+
+def wanted_jars(version: str, jars: Iterable[str]) -> list[Path | Coordinates]:
+    """Return the jars that a user names. Raises ``ScriptError`` FX-FLK-0002 and FX-FLK-0008, before anything is fetched."""
+    versions.check(version)
+    return [each for jar in jars for each in _wanted(jar, version)]
 
 
 def _wanted(jar: str, version: str) -> list[Path | Coordinates]:

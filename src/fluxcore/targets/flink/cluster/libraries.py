@@ -27,7 +27,7 @@ _POLL_S = 0.2
 _FULL = re.compile(r"No space left on device|Disk quota exceeded")
 _OFFLINE = re.compile(
     r"NewConnectionError|ConnectTimeout|Read timed out|ProxyError|name resolution|Name or service not known|"
-    r"Failed to fetch|ConnectionError|error sending request|Network is unreachable"
+    r"Failed to fetch|ConnectionError|error sending request|Network is unreachable|from versions: none"
 )
 
 
@@ -138,7 +138,8 @@ def _explained(version: str, part: Path, text: str) -> JobError:
     offline = _OFFLINE.search(text)
     if offline:
         hint = "Flink is fetched once; check the network, or set PIP_INDEX_URL to a mirror and HTTPS_PROXY to a proxy"
-        return JobError("FX-FLK-0005", f"{PACKAGE} {version} could not be fetched: {offline[0]}", hint=hint)
+        why = "the package index shows none" if offline[0].endswith("none") else offline[0]
+        return JobError("FX-FLK-0005", f"{PACKAGE} {version} could not be fetched: {why}", hint=hint)
     errors = [line for line in text.splitlines() if line.lower().startswith("error")]
     return _failed(version, "\n".join(errors[:2] or text.splitlines()[-3:]))
 

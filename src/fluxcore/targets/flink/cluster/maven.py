@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.request import getproxies, proxy_bypass
@@ -18,7 +19,7 @@ from fluxcore.limits import DOWNLOAD_ATTEMPTS, DOWNLOAD_CONNECT_S, DOWNLOAD_PAUS
 from fluxcore.targets.flink.cluster.disk import writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from fluxcore.targets.flink.cluster.progress import Progress
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 CENTRAL = "https://repo1.maven.org/maven2"
 REPOSITORY_VARIABLE = "FLUXCORE_MAVEN_REPOSITORY"
 
-_WORD = r"[A-Za-z0-9_.\-]+"
+_WORD = r"[A-Za-z0-9_][A-Za-z0-9_.\-]*"
 _FORM = re.compile(rf"({_WORD}):({_WORD}):({_WORD})(?::({_WORD}))?")
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 64 * 1024  # what an attempt that breaks off may lose
 _OK, _PARTIAL, _NOT_FOUND, _RANGE = 200, 206, 404, 416
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 
@@ -115,12 +116,9 @@ class Repository:
 
     def _checksum(self, pool: urllib3.PoolManager, coordinates: Coordinates) -> str:
         def read() -> str:
-            response = _get(pool, f"{self.url}/{coordinates.path}.sha1", {})
-            try:
+            with _answer(pool, f"{self.url}/{coordinates.path}.sha1", {}) as response:
                 _expect(response, coordinates, self.url, _OK)
                 text = response.data.decode("ascii", "replace").split()
-            finally:
-                response.release_conn()
             if not text:
                 raise _BrokenOff("the checksum is empty")
             return text[0].lower()
@@ -130,23 +128,19 @@ class Repository:
     def _download(self, pool: urllib3.PoolManager, coordinates: Coordinates, part: Path, progress: Progress) -> None:
         def read() -> str:
             have = part.stat().st_size if part.is_file() else 0
-            response = _get(pool, f"{self.url}/{coordinates.path}", {"Range": f"bytes={have}-"} if have else {})
-            try:
+            span = {"Range": f"bytes={have}-"} if have else {}
+            with _answer(pool, f"{self.url}/{coordinates.path}", span) as response:
                 if (
                     have and response.status == _RANGE
                 ):  # all is there already, or the file has shrunk: the checksum tells
                     return ""
                 _expect(response, coordinates, self.url, _OK, _PARTIAL)
+                have = have if response.status == _PARTIAL else 0
                 size = int(response.headers.get("Content-Length") or 0)
-                if response.status == _OK:
-                    have = 0
                 progress(f"fetching {coordinates}" + (f", {(size + have) / 2**20:,.1f} MB" if size else ""))
                 with part.open("ab" if have else "wb") as file:
                     for chunk in response.stream(_CHUNK_BYTES):
                         file.write(chunk)
-            finally:
-                response.release_conn()
-                response.close()
             return ""
 
         self._repeated(read, coordinates)
@@ -179,8 +173,10 @@ def _pool(url: str) -> urllib3.PoolManager:
     return urllib3.PoolManager()
 
 
-def _get(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-    return pool.request(
+@contextmanager
+def _answer(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Give the answer to a question, and close its connection: what was not read of it is of no use to the next."""
+    response = pool.request(
         "GET",
         url,
         headers=headers,
@@ -188,6 +184,10 @@ def _get(pool: urllib3.PoolManager, url: str, headers: dict[str, str]) -> urllib
         timeout=urllib3.Timeout(connect=DOWNLOAD_CONNECT_S, read=DOWNLOAD_READ_S),
         retries=urllib3.Retry(connect=0, read=0, other=0, redirect=5),
     )
+    try:
+        yield response
+    finally:
+        response.close()
 
 
 def _expect(response: urllib3.BaseHTTPResponse, coordinates: Coordinates, repository: str, *good: int) -> None:
