@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.errors import JobError, ScriptError
 from fluxcore.limits import FLINK_POLL_MAX_S, FLINK_POLL_MIN_S
-from fluxcore.targets.flink.traces import root_cause
 from fluxcore.targets.flink.rest import Rest, RestError
+from fluxcore.targets.flink.traces import root_cause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

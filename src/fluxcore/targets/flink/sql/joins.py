@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.lookups import AskedTable
 from fluxcore.core.schema import TimeKind
+from fluxcore.expr.nodes import ColumnRef
 from fluxcore.expr.pushdown import conjuncts
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names, references
@@ -18,7 +19,7 @@ from fluxcore.targets.flink.sql.blocks import Block, Item, columns
 from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import milliseconds
 from fluxcore.targets.flink.sql.portability import source_line
-from fluxcore.targets.flink.sql.queries import Printer, place_of, placeholder, print_node
+from fluxcore.targets.flink.sql.queries import Printer, place_of, placeholder, print_node, projected
 from fluxcore.targets.flink.sql.ranking import last_versions
 from fluxcore.targets.flink.sql.sub_queries import brackets, distinct_input, in_condition, not_in, print_not_in
 from fluxcore.targets.flink.sql.tables import declaration_of
@@ -137,12 +138,23 @@ def _versions(node: nodes.TemporalJoin, printer: Printer) -> Block:
     """
     assert node.times is not None
     key = node.right_key or node.right_keys
-    declared = declaration_of(node.right)
+    block = _keyed(node.right, key, printer)
+    if block is None:
+        block = last_versions(printer.block(node.right), key, node.times[1])
+    return block if block.is_table else printer.name_view(block)
+
+
+def _keyed(node: nodes.Node, key: Sequence[int], printer: Printer) -> Block | None:
+    """Return the columns of a table that is declared with these ones as its key; None for any other query."""
+    declared = declaration_of(node)
     if declared is not None:
-        names = tuple(declared.names[index] for index in key)
-        if keyed := declared.keyed(names):
-            return printer.tables.block(keyed)
-    return printer.name_view(last_versions(printer.block(node.right), key, node.times[1]))
+        keyed = declared.keyed(tuple(declared.names[index] for index in key))
+        return None if keyed is None else printer.tables.block(keyed)
+    if not isinstance(node, nodes.Project):
+        return None
+    below = [expr.index for expr in (node.exprs[index] for index in key) if isinstance(expr, ColumnRef)]
+    block = _keyed(node.input, below, printer) if len(below) == len(key) else None
+    return None if block is None else projected(node, block, printer)
 
 
 def _with_clock(node: nodes.Node, printer: Printer) -> tuple[Block, str]:

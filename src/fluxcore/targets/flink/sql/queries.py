@@ -164,7 +164,13 @@ def _project(node: nodes.Project, printer: Printer) -> Block:
     if isinstance(source, nodes.Values) and len(source.rows) == 1 and not wanted:
         expressions = printer.expressions((), node)
         return Block("", tuple(expressions.item(each) for each in node.exprs), names)
-    block = printer.block(source).ready(wanted)
+    return projected(node, printer.block(source), printer)
+
+
+def projected(node: nodes.Project, block: Block, printer: Printer) -> Block:
+    """Return the columns of a projection over the block of its input."""
+    block = block.ready(references_of(node.exprs))
+    names = distinct_names(node.names)
     expressions = printer.expressions(block.items, node)
     items = tuple(expressions.item(each) for each in node.exprs)
     return replace(block, items=items, names=names, whole=block.whole and (items, names) == (block.items, block.names))
@@ -221,6 +227,8 @@ def _time_sort(node: nodes.TimeSort, printer: Printer) -> Block:
 
 def _ordered(block: Block, keys: Sequence[nodes.SortKey], limit: int | None, offset: int) -> Block:
     """Return the rows in an order; columns bear their table's name, which no alias of the SELECT can take."""
+    if not keys and block.limit is None and not block.offset:
+        return replace(block, limit=limit, offset=offset, done=True, over=False)
     nested = block.nested("t") if keys else block.nested()
     order = tuple(sort_key(nested.items[key.column].sql, key) for key in keys)
     return replace(nested, order=order, limit=limit, offset=offset, done=True, table=False)

@@ -36,7 +36,8 @@ def _rank(node: nodes.Rank, printer: Printer) -> Block:
         limits = [f"{number} >= {node.first}", *limits]
     kept = len(block.items) + (node.number is not None)
     names = distinct_names(node.schema.names)
-    return replace(found, items=found.items[:kept], names=names, whole=False, where=tuple(limits))
+    whole = kept == len(found.items) and names == found.names
+    return replace(found, items=found.items[:kept], names=names, whole=whole, where=tuple(limits))
 
 
 def last_versions(block: Block, key: Sequence[int], time: int) -> Block:
