@@ -185,6 +185,18 @@ def top(orders, rates):
     return orders.select("id", "customer", "price").top(2, by=["price", "id"], per=["customer"], rank="place")
 
 
+def best(orders, rates):
+    return orders.select("id", "customer", "price").top(1, by=["price", "id"])
+
+
+def best_of_each(orders, rates):
+    return (
+        orders.group_by("customer", "n")
+        .agg(rows=fx.count(), last=fx.max("id"))
+        .top(1, by=["rows", "n"], per=["customer"])
+    )
+
+
 def top_of_windows(orders, rates):
     rows = orders.select("id", "customer", "price", "ts").window(fx.tumble("ts", "10 minutes"))
     return rows.top(3, by=["price", "id"], per=["customer"], ascending=True, rank="place")
@@ -209,7 +221,7 @@ def over(orders, rates):
         partition_by="customer", order_by="ts", number=fx.row_number(), before=fx.lag("id"), running=fx.sum("v"),
         three=fx.count("n").rows(2), minute=fx.sum("id").range("1 minute"), rank=fx.rank(),
         good=fx.count().where(fx.col("ok")), kinds=fx.count("n").distinct().rows(5),
-        best=fx.max("v").where(fx.col("ok")).rows(3),
+        best=fx.max("v").where(fx.col("ok")).rows(3), own=fx.sum("id").rows(0),
     )  # fmt: skip
 
 
@@ -250,7 +262,7 @@ PIPELINES = {
     each.__name__: each
     for each in (
         columns, constants, groups, one_group, groups_of_groups, lifetimes, tumbling, sliding, growing, sessions, windowed_rows,
-        late_groups, windows_of_windows, two_keys, as_of, as_of_tolerant, as_of_some, top, top_of_windows, first_of_each,
+        late_groups, windows_of_windows, two_keys, as_of, as_of_tolerant, as_of_some, top, best, best_of_each, top_of_windows, first_of_each,
         last_of_each, last_of_windows, over, over_all, first_rows, united, twins, odd_names, same_names,
     )
 }  # fmt: skip

@@ -174,6 +174,16 @@ CASES = {
         "batch mode only",
     ),
     "bounded": (lambda o, r: o.over(order_by="v", x=fx.sum("v").rows(2)), "OVER in another order", "batch mode only"),
+    "behind": (
+        lambda o, r: o.over(order_by="id", x=fx.count().rows(2, 1)),
+        "a frame that does not end at the current row",
+        "batch mode only",
+    ),
+    "best of each": (
+        lambda o, r: o.top(1, by=["v", "id"], per=["customer"]),
+        "one row of each partition in an order of several columns",
+        "loses their changes",
+    ),
     "list": (
         lambda o, r: o.over(order_by="ts", x=fx.array_agg("v").where(fx.col("ok"))),
         "ARRAY_AGG with a condition",

@@ -209,6 +209,18 @@ def test_rankings_are_row_numbers_with_a_bound(session):
     assert between.endswith("WHERE `$number` = 2")
 
 
+def test_the_one_best_row_is_a_limit(session):
+    """Flink's planner takes ROW_NUMBER() … = 1 in an order of two columns for append-only, and LIMIT 1 not."""
+    (best,) = statements(session, session.table("orders").select("id", "v").top(1, by=["v", "id"]))[1:]
+    assert best.endswith(") AS `t`\nORDER BY `t`.`v` DESC, `t`.`id` DESC\nLIMIT 1")
+    (single,) = statements(session, session.table("orders").select("id", "v").top(1, by="v"))[1:]
+    assert "ROW_NUMBER() OVER (ORDER BY `v` DESC)" in single
+    groups = (
+        session.table("orders").group_by("customer", "id").agg(n=fx.count()).top(1, by=["n", "id"], per=["customer"])
+    )
+    assert "ROW_NUMBER()" in statements(session, groups)[1]
+
+
 def test_joins_of_all_kinds(session):
     left, right = session.table("orders").select("id", "customer"), session.table("rates").select("customer", "rate")
     (inner,) = statements(session, left.join(right, on=["customer"]))[2:]
@@ -279,9 +291,11 @@ def test_versions_are_a_table_with_a_key_or_a_view_of_the_last_rows(session):
 def test_over_has_a_select_for_each_frame(session):
     frames = session.table("orders").select("id", "v", "ts").over(
         order_by="ts", a=fx.sum("v"), b=fx.sum("v").rows(2), c=fx.avg("v"), d=fx.row_number(), e=fx.count("v").range("1 h"),
+        f=fx.count().rows(0),
     )  # fmt: skip
     (select,) = statements(session, frames)[1:]
-    assert select.count("SELECT") == 4
+    assert select.count("SELECT") == 5
+    assert "ROWS BETWEEN 0 PRECEDING AND CURRENT ROW" in select
     assert "ROWS BETWEEN 2 PRECEDING AND CURRENT ROW" in select
     assert "RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW" in select
     assert "SUM(`v`) OVER (ORDER BY `ts`) AS `a`, AVG(`v`) OVER (ORDER BY `ts`) AS `c`" in select

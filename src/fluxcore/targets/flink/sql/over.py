@@ -109,22 +109,19 @@ def _frame(over: OverCall, node: nodes.Over, order: Sequence[nodes.SortKey]) -> 
         return ""
     type_ = node.input.schema[order[0].column].type if order else None
     timed = isinstance(type_, TimestampType) and not over.rows
-    bounds = (
-        _bound(over.preceding, timed, "PRECEDING", "FOLLOWING"),
-        _bound(over.following, timed, "FOLLOWING", "PRECEDING"),
-    )
-    return f"{'ROWS' if over.rows else 'RANGE'} BETWEEN {bounds[0]} AND {bounds[1]}"
+    start = _bound(over.preceding, timed, "PRECEDING", "FOLLOWING")
+    end = "CURRENT ROW" if over.following == 0 else _bound(over.following, timed, "FOLLOWING", "PRECEDING")
+    return f"{'ROWS' if over.rows else 'RANGE'} BETWEEN {start} AND {end}"
 
 
 def _bound(reach: float | None, timed: bool, ahead: str, back: str) -> str:
+    """Return a bound of a frame; one of 0 is said as a number, since Flink takes no frame that begins at CURRENT ROW."""
     if reach is None:
         return f"UNBOUNDED {ahead}"
-    if reach == 0:
-        return "CURRENT ROW"
     size = abs(reach)
     number = int(size) if size == int(size) else size
     shown = milliseconds(int(size)) if timed else literal(build.literal(number))
-    return f"{shown} {ahead if reach > 0 else back}"
+    return f"{shown} {ahead if reach >= 0 else back}"
 
 
 def _check(node: nodes.Over, printer: Printer) -> None:
@@ -145,6 +142,6 @@ def _check(node: nodes.Over, printer: Printer) -> None:
     one = len(node.order) == 1 and not node.order[0].descending
     if one and up_to_here and known:
         return
-    ahead = any(over.following != 0 for over in node.calls)
-    what = "a frame with rows behind the current one" if one and ahead else "OVER in another order than of event time"
+    other = one and any(over.following != 0 for over in node.calls)
+    what = "a frame that does not end at the current row" if other else "OVER in another order than of event time"
     printer.report.add(what, batch, place)

@@ -217,15 +217,15 @@ def _sort(node: nodes.Sort, printer: Printer) -> Block:
         elif first is not None and (first.time is not TimeKind.EVENT or node.keys[0].descending):
             why = "Flink orders a stream by its event time, ascending, or with a LIMIT; execution.runtime-mode=batch orders all"
             printer.report.add(f"ORDER BY {node.keys[0].describe(node.input.schema)}", why, place_of(node))
-    return _ordered(printer.block(node.input), node.keys, node.limit, node.offset)
+    return ordered(printer.block(node.input), node.keys, node.limit, node.offset)
 
 
 @print_node.register
 def _time_sort(node: nodes.TimeSort, printer: Printer) -> Block:
-    return _ordered(printer.block(node.input), node.keys, None, 0)
+    return ordered(printer.block(node.input), node.keys, None, 0)
 
 
-def _ordered(block: Block, keys: Sequence[nodes.SortKey], limit: int | None, offset: int) -> Block:
+def ordered(block: Block, keys: Sequence[nodes.SortKey], limit: int | None, offset: int) -> Block:
     """Return the rows in an order; columns bear their table's name, which no alias of the SELECT can take."""
     if not keys and block.limit is None and not block.offset:
         return replace(block, limit=limit, offset=offset, done=True, over=False)

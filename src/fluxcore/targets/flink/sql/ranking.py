@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.plan import nodes
+from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.columns import distinct_names
 from fluxcore.targets.flink.sql.blocks import Block, Item
 from fluxcore.targets.flink.sql.identifiers import quoted
-from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node, sort_key
+from fluxcore.targets.flink.sql.queries import Printer, ordered, place_of, print_node, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +23,14 @@ def _rank(node: nodes.Rank, printer: Printer) -> Block:
     if node.ttl_ms:
         why = "Flink's hint STATE_TTL holds for groups and joins; 'table.exec.state.ttl' holds for the whole job"
         printer.report.add("a lifetime of a ranking", why, place_of(node))
+    if _is_misread(node, printer):
+        if not node.partition and node.number is None:
+            return ordered(printer.block(node.input), node.order, 1, 0)
+        why = (
+            "Flink 2.3 takes such a ranking for rows that are never replaced, and loses their changes; "
+            "order by one column, or keep more rows"
+        )
+        printer.report.add("one row of each partition in an order of several columns", why, place_of(node))
     partition = list(node.partition)
     if node.window is not None:
         partition = [each for each in (node.window.start, node.window.end) if each not in partition] + partition
@@ -38,6 +47,12 @@ def _rank(node: nodes.Rank, printer: Printer) -> Block:
     names = distinct_names(node.schema.names)
     whole = kept == len(found.items) and names == found.names
     return replace(found, items=found.items[:kept], names=names, whole=whole, where=tuple(limits))
+
+
+def _is_misread(node: nodes.Rank, printer: Printer) -> bool:
+    """Return whether Flink's planner thinks that a ranking over rows that only come never takes a row back."""
+    one = node.first == node.last == 1 and node.window is None
+    return printer.streaming and one and len(node.order) > 1 and is_append_only(node.input)
 
 
 def last_versions(block: Block, key: Sequence[int], time: int) -> Block:
