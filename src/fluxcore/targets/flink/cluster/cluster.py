@@ -167,7 +167,7 @@ def _found(cluster: Cluster, lost: list[ProcessRecord], options: ClusterOptions,
 
 def _started(options: ClusterOptions, work: Path, shared: bool, progress: Progress) -> Cluster:
     java = find_java()
-    installation = install(options.version, options.jars, progress)
+    installation = install(options.version, options.jars, java.version, progress)
     given_port = any(port in options.settings for port in PORTS)
     for attempt in range(1, FLINK_START_ATTEMPTS + 1):
         values = configure(options, work, Machine.here())

@@ -19,13 +19,10 @@ if TYPE_CHECKING:
 
     from fluxcore.targets.flink.cluster.progress import Progress
 
-HADOOP = "3.4.1"
+_HADOOP = ("org.apache.hadoop:hadoop-client-api:3.5.0", "org.apache.hadoop:hadoop-client-runtime:3.5.0")
+_NEWEST_JAVA_WITHOUT_HADOOP = 21
 BUNDLES = {
-    "parquet": (
-        "org.apache.flink:flink-sql-parquet:{version}",
-        f"org.apache.hadoop:hadoop-client-api:{HADOOP}",
-        f"org.apache.hadoop:hadoop-client-runtime:{HADOOP}",
-    ),
+    "parquet": ("org.apache.flink:flink-sql-parquet:{version}", *_HADOOP),
     "avro": ("org.apache.flink:flink-sql-avro:{version}",),
     "kafka": ("org.apache.flink:flink-sql-connector-kafka:5.0.0-2.2",),
 }
@@ -34,11 +31,11 @@ BUNDLES = {
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What is there to start: the libraries, the gateway's jar, and further jars for all processes."""
+    """What is there to start: the libraries, the gateway's own jars, and further jars for all processes."""
 
     version: str
     libraries: Libraries
-    gateway: Path
+    gateway: tuple[Path, ...]
     jars: tuple[Path, ...] = ()
 
     def classpath(self) -> tuple[Path, ...]:
@@ -47,12 +44,18 @@ class Installation:
 
     def gateway_classpath(self) -> tuple[Path, ...]:
         """Return the jars of the SQL gateway."""
-        own = (self.gateway, self.libraries.optional("flink-sql-client"), self.libraries.optional("flink-python"))
-        return (*self.classpath(), *(jar for jar in own if jar is not None))
+        optional = (self.libraries.optional("flink-sql-client"), self.libraries.optional("flink-python"))
+        own = (*self.gateway, *(jar for jar in optional if jar is not None))
+        return tuple(dict.fromkeys((*self.classpath(), *own)))
 
 
-def install(version: str, jars: Iterable[str], progress: Progress, *, cache: Path | None = None) -> Installation:
-    """Return the installation of a version of Flink, fetching what is missing.
+def install(
+    version: str, jars: Iterable[str], java: int, progress: Progress, *, cache: Path | None = None
+) -> Installation:
+    """Return the installation of a version of Flink for a version of Java, fetching what is missing.
+
+    The gateway looks through ways to run jobs that need Hadoop. Up to Java 21 it passes over those that can't be loaded;
+    after that it ends with the first of them, so there it gets Hadoop's client.
 
     In: ``jars`` are paths, coordinates such as ``org.apache.flink:flink-sql-avro:2.3.0``, or one of ``BUNDLES``.
     Raises: ``ScriptError`` FX-FLK-0002 and FX-FLK-0008 for a version or jar that can't be; ``JobError`` FX-FLK-0005 to
@@ -65,9 +68,13 @@ def install(version: str, jars: Iterable[str], progress: Progress, *, cache: Pat
     repository, maven = Repository.chosen(), cache / "maven"
     with alone(cache / "install.lock", "fetching Flink", progress):
         libraries = fetch_libraries(version, cache, progress)
-        gateway = repository.fetch(Coordinates("org.apache.flink", "flink-sql-gateway", version), maven, progress)
+        names = [
+            f"org.apache.flink:flink-sql-gateway:{version}",
+            *(_HADOOP if java > _NEWEST_JAVA_WITHOUT_HADOOP else ()),
+        ]
+        gateway = [repository.fetch(Coordinates.parse(name), maven, progress) for name in names]
         more = [jar if isinstance(jar, Path) else repository.fetch(jar, maven, progress) for jar in wanted]
-    return Installation(version, libraries, gateway, tuple(more))
+    return Installation(version, libraries, tuple(gateway), tuple(more))
 
 
 def wanted_jars(version: str, jars: Iterable[str]) -> list[Path | Coordinates]:

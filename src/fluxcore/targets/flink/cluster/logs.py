@@ -25,11 +25,11 @@ def cause_in_logs(*logs: Path) -> str:
     """Return why a process ended, from the first of its logs that tells; an empty text when none says anything.
 
     What the JVM itself complains about comes first, then the innermost cause of the last error with a stack trace, then the
-    last error, then the last lines.
+    last error, then the last lines of the last log.
     """
     texts = [_end_of(log) for log in logs if log.is_file()]
     for look in (_complaint, _traced, _fault, _last):
-        for text in texts:
+        for text in reversed(texts) if look is _last else texts:
             found = look(text)
             if found:
                 return found if len(found) <= _CHARACTERS_MAX else found[: _CHARACTERS_MAX - 1] + "…"

@@ -45,7 +45,7 @@ def process_size(values: dict[str, str]) -> int:
 
 
 def flags(role: str, values: dict[str, str], profile: str = "throughput", java: int = 17) -> list[str]:
-    installation = Installation("2.3.0", Libraries(Path("/libraries")), Path("/gateway.jar"))
+    installation = Installation("2.3.0", Libraries(Path("/libraries")), (Path("/gateway.jar"),))
     return Launcher(Java(Path("/java"), java), installation, profile, WORK, values).command(role)
 
 

@@ -56,11 +56,24 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def cache_with_gateway(folder: Path) -> Path:
-    """A cache that has the gateway's jar already."""
-    jar = folder / "maven" / Coordinates("org.apache.flink", "flink-sql-gateway", VERSION).path
-    jar.parent.mkdir(parents=True)
-    jar.write_bytes(b"")
+    """A cache that has the gateway's jars already."""
+    for name in (
+        f"org.apache.flink:flink-sql-gateway:{VERSION}",
+        "org.apache.hadoop:hadoop-client-api:3.5.0",
+        "org.apache.hadoop:hadoop-client-runtime:3.5.0",
+    ):
+        jar = folder / "maven" / Coordinates.parse(name).path
+        jar.parent.mkdir(parents=True)
+        jar.write_bytes(b"")
     return folder
+
+
+@pytest.mark.parametrize(("java", "hadoop"), [(17, 0), (21, 0), (25, 2)])
+def test_the_gateway_needs_hadoop_on_a_new_java(index: Path, tmp_path: Path, java: int, hadoop: int) -> None:
+    wheel(index)
+    found = install(VERSION, [], java, silent, cache=cache_with_gateway(tmp_path / "cache"))
+    assert len([jar for jar in found.gateway_classpath() if "hadoop" in jar.name]) == hadoop
+    assert not [jar for jar in found.classpath() if "hadoop" in jar.name]
 
 
 def test_an_installation_lists_what_each_process_needs(index: Path, tmp_path: Path) -> None:
@@ -69,7 +82,7 @@ def test_an_installation_lists_what_each_process_needs(index: Path, tmp_path: Pa
     mine.write_bytes(b"")
     cache = cache_with_gateway(tmp_path / "cache")
     lines: list[str] = []
-    found = install(VERSION, [str(mine)], lines.append, cache=cache)
+    found = install(VERSION, [str(mine)], 17, lines.append, cache=cache)
     assert [jar.name for jar in found.classpath()] == ["flink-dist-2.3.0.jar", "log4j-core-2.25.3.jar", "my.jar"]
     more = [jar.name for jar in found.gateway_classpath() if jar not in found.classpath()]
     assert more == ["flink-sql-gateway-2.3.0.jar", "flink-sql-client-2.3.0.jar"]
@@ -77,7 +90,7 @@ def test_an_installation_lists_what_each_process_needs(index: Path, tmp_path: Pa
     assert sorted(path.name for path in cache.iterdir()) == [VERSION, "install.lock", "maven"]
 
     shutil.rmtree(index)
-    assert install(VERSION, [], lines.append, cache=cache).libraries == found.libraries
+    assert install(VERSION, [], 17, lines.append, cache=cache).libraries == found.libraries
     assert len(lines) == 1, "what is there is not fetched again"
 
 
@@ -109,7 +122,7 @@ def test_two_installers_take_turns(index: Path, tmp_path: Path) -> None:
 
 
 def _install(cache: Path, lines: multiprocessing.Queue[str]) -> None:
-    install(VERSION, [], lines.put, cache=cache)
+    install(VERSION, [], 17, lines.put, cache=cache)
 
 
 def test_a_package_without_flink_is_refused(index: Path, tmp_path: Path) -> None:
@@ -169,7 +182,7 @@ def test_a_python_without_pip_makes_an_environment_that_has_it(index: Path, tmp_
 @pytest.mark.parametrize("version", ["1.20.0", "2.4.0", "2.3", "3.0.0", "two", "2.3.0; rm"])
 def test_versions_that_are_not_supported(version: str, tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match=r"is not supported") as error:
-        install(version, [], silent, cache=tmp_path)
+        install(version, [], 17, silent, cache=tmp_path)
     assert error.value.code == "FX-FLK-0002"
     assert "2.0 to 2.3" in (error.value.hint or "")
 
@@ -177,7 +190,7 @@ def test_versions_that_are_not_supported(version: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("jar", ["missing.jar", "folder/missing.jar", "parket", "a:b"])
 def test_jars_that_are_none(jar: str, tmp_path: Path) -> None:
     with pytest.raises(ScriptError) as error:
-        install(VERSION, [jar], silent, cache=tmp_path)
+        install(VERSION, [jar], 17, silent, cache=tmp_path)
     assert error.value.code == "FX-FLK-0008"
     assert list(tmp_path.iterdir()) == [], "nothing is fetched before the command line is right"
 

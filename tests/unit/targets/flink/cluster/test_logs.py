@@ -67,6 +67,7 @@ Caused by: java.net.BindException: Could not start rest endpoint on any port in 
         ("", STARTED, "ClassNotFoundException: org.apache.hadoop.conf.Configuration"),
         ("", NO_TRACE, "The disk is gone."),
         ("", STOPPED, "Stopped BLOB server"),
+        ("WARNING: a method will be removed", STOPPED, "Stopped BLOB server"),
         ("sh: 1: /nowhere/java: not found", "", "sh: 1: /nowhere/java: not found"),
         ("", "", ""),
     ],
