@@ -159,22 +159,33 @@ def left_in(work: Path) -> list[str]:
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, socket, sys
 from pathlib import Path
-from fluxcore.targets.flink.cluster.configuration import ClusterOptions
+from fluxcore.targets.flink.cluster import configuration
 from fluxcore.targets.flink.cluster.shared import running_cluster
 
-with running_cluster(ClusterOptions(profile="small", work=Path(sys.argv[1]))):
+real, busy = configuration.free_ports, socket.create_server(("127.0.0.1", 0))
+
+def free_ports(number):
+    configuration.free_ports = real
+    rest, _, rpc = real(number)
+    return [rest, busy.getsockname()[1], rpc]
+
+configuration.free_ports = free_ports
+options = configuration.ClusterOptions(profile="small", work=Path(sys.argv[1]))
+with running_cluster(options, lambda line: print(line, file=sys.stderr)):
     print(Path(sys.argv[1], "cluster.json").read_text(), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_a_shared_cluster_ends_with_a_user_that_is_killed(tmp_path: Path) -> None:
+def test_a_shared_cluster_takes_another_port_and_ends_with_a_user_that_is_killed(tmp_path: Path) -> None:
+    """Another program takes the gateway's port between the choice and the start."""
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True, timeout=LONG_S, check=False
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert killed.stderr.count("another program took one of the ports") == 1, killed.stderr
     told = json.loads(killed.stdout)
     assert len(told["processes"]) == 3
     deadline = time.monotonic() + LONG_S
