@@ -123,17 +123,19 @@ def test_flink_plans_every_golden_query_that_ports(gateway: Gateway, tmp_path: P
 
 def test_inserts_of_one_job_write_all_their_tables(inputs: Path, remote: GatewaySession, tmp_path: Path) -> None:
     session = fx.Session()
-    orders, _ = pipelines.tables(session, inputs)
+    orders, rates = pipelines.tables(session, inputs)
     session.execute(
         f"CREATE TABLE dear (id BIGINT, `select` STRING, price DECIMAL(10, 3)) WITH ('connector' = 'filesystem', "
         f"'path' = '{tmp_path / 'dear ones'}', 'format' = 'json');"
-        "CREATE TABLE dropped (n BIGINT) WITH ('connector' = 'blackhole')"
+        "CREATE TABLE dropped (n BIGINT) WITH ('connector' = 'blackhole');"
+        "CREATE TABLE times (ts TIMESTAMP(3), ts0 TIMESTAMP(3)) WITH ('connector' = 'blackhole')"
     )
     some = orders.filter(fx.col("price") > 80)
     roots = [
         Insert(some.select("id", "customer", fx.col("price").cast(pipelines.t.DecimalType(precision=10, scale=3))).node,
                session.catalog.table("dear")),
         Insert(some.group_by().agg(n=fx.count()).node, session.catalog.table("dropped")),
+        Insert(some.join(rates, on=["customer"], within=("1 h", "0 s")).select("ts", "ts0").node, session.catalog.table("times")),
     ]  # fmt: skip
     job = print_job(roots, session.settings)
     assert job.unportable == ()
@@ -144,6 +146,26 @@ def test_inserts_of_one_job_write_all_their_tables(inputs: Path, remote: Gateway
     found = sorted((json.loads(line) for line in lines), key=lambda row: row["id"])
     assert [(row["id"], row["select"]) for row in found] == [(row["id"], row["customer"]) for row in wanted]
     assert [Decimal(str(row["price"])) for row in found] == [row["price"] for row in wanted]
+
+
+def test_flink_refuses_updates_of_files_where_they_are_reported(inputs: Path, gateway: Gateway, tmp_path: Path) -> None:
+    session = fx.Session()
+    updated, final = pipelines.updated_and_final(*pipelines.tables(session, inputs))
+    session.execute(
+        f"CREATE TABLE ids (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '{tmp_path}', 'format' = 'json')"
+    )
+    refused = set()
+    for name, stream in (updated | final).items():
+        *declared, insert = print_job([Insert(stream.node, session.catalog.table("ids"))], session.settings).statements
+        with gateway.session({}) as remote:
+            for statement in declared:
+                remote.run(statement)
+            try:
+                remote.run(f"EXPLAIN {insert}")
+            except fx.JobError as error:
+                assert "doesn't support consuming update" in str(error), name
+                refused.add(name)
+    assert refused == set(updated)
 
 
 def test_constants_of_all_types(remote: GatewaySession) -> None:

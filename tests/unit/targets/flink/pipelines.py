@@ -258,6 +258,33 @@ def same_names(orders, rates):
     return orders.select("id", "id", twice=fx.col("id") * 2).filter(fx.col("twice") < 10)
 
 
+def updated_and_final(orders, rates):
+    """Return streams of one column ``id`` by name: those whose rows Flink takes back, and those that only come."""
+    some = rates.select("customer").filter(fx.col("customer") != "bob")
+    groups = orders.window(fx.tumble("ts", "1 minute")).group_by("customer").agg(n=fx.count())
+    updated = {
+        "groups": orders.group_by("id").agg(n=fx.count()),
+        "last": orders.deduplicate("id", keep="last"),
+        "top": orders.top(2, by="v"),
+        "first rows": orders.sort("v").limit(2),
+        "left": orders.join(rates, on=["customer"], how="left"),
+        "anti": orders.join(some, on=["customer"], how="anti"),
+        "over": orders.select("v").over(order_by="v", id=fx.count()),
+    }
+    final = {
+        "plain": orders,
+        "first": orders.deduplicate("id"),
+        "some": orders.limit(3),
+        "inner": orders.join(rates, on=["customer"]),
+        "semi": orders.join(some, on=["customer"], how="semi"),
+        "windows": groups.select(id=fx.col("n")),
+        "in time": orders.join(rates, on=["customer"], how="left", within=("1 s", "1 s")),
+        "as of": orders.join_as_of(rates, on=["customer"]),
+        "arrival": orders.select("id").deduplicate("id"),
+    }
+    return tuple({name: stream.select("id") for name, stream in each.items()} for each in (updated, final))
+
+
 PIPELINES = {
     each.__name__: each
     for each in (

@@ -12,6 +12,7 @@ from tests.unit.targets.flink import pipelines
 import fluxcore as fx
 from fluxcore.core import types as t
 from fluxcore.core.settings import Settings
+from fluxcore.plan.nodes import Insert
 from fluxcore.targets.flink.sql import Unportable, flink_settings, print_job
 
 OUT = {"id": pa.int64()}
@@ -314,13 +315,35 @@ def test_a_table_that_is_asked_by_key(inputs, tmp_path):
 
 def test_batch_mode_orders_all_there_is(inputs):
     session = fx.Session()
-    orders, _ = pipelines.tables(session, inputs)
+    orders, rates = pipelines.tables(session, inputs)
     batch = Settings({"execution.runtime-mode": "batch"})
     for stream in (orders.sort("v"), orders.over(order_by="ts", x=fx.lead("v")), orders.over(x=fx.sum("v"))):
         assert printed(session, stream).unportable
         assert print_job([stream.node], batch).unportable == ()
-    distinct = orders.over(order_by="ts", x=fx.count("v").distinct())
-    assert print_job([distinct.node], batch).unportable[0].what == "distinct values before OVER"
+    for what, stream in (
+        ("distinct values before OVER", orders.over(order_by="ts", x=fx.count("v").distinct())),
+        ("sessions in batch mode", orders.window(fx.session("ts", gap="1 s")).group_by().agg(n=fx.count())),
+        ("versions in batch mode", orders.join_as_of(rates, on=["customer"])),
+    ):
+        assert print_job([stream.node], batch).unportable[0].what == what
+        assert printed(session, stream).unportable == ()
+
+
+def test_rows_that_are_updated_go_into_no_file(inputs):
+    session = fx.Session()
+    orders, rates = pipelines.tables(session, inputs)
+    session.execute(
+        "CREATE TABLE out (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '/out', 'format' = 'json');"
+        "CREATE TABLE shown (id BIGINT) WITH ('connector' = 'print')"
+    )
+    out, shown = session.catalog.table("out"), session.catalog.table("shown")
+    updated, final = pipelines.updated_and_final(orders, rates)
+    for name, stream in (updated | final).items():
+        told = [each.what for each in print_job([Insert(stream.node, out)], session.settings).unportable]
+        assert told == (["rows that are updated"] if name in updated else []), name
+        assert print_job([Insert(stream.node, shown)], session.settings).unportable == ()
+    batch = print_job([Insert(updated["groups"].node, out)], Settings({"execution.runtime-mode": "batch"}))
+    assert batch.unportable == ()
 
 
 def test_early_results_of_a_session_are_the_older_windows(inputs):

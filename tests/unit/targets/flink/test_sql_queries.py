@@ -213,6 +213,12 @@ def test_the_one_best_row_is_a_limit(session):
     """Flink's planner takes ROW_NUMBER() … = 1 in an order of two columns for append-only, and LIMIT 1 not."""
     (best,) = statements(session, session.table("orders").select("id", "v").top(1, by=["v", "id"]))[1:]
     assert best.endswith(") AS `t`\nORDER BY `t`.`v` DESC, `t`.`id` DESC\nLIMIT 1")
+    (numbered,) = query(
+        session, "SELECT id, n FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY v, id) AS n FROM orders) WHERE n = 1"
+    )
+    assert numbered.startswith(
+        "SELECT `t`.`id`, CAST(1 AS BIGINT) AS `n`\nFROM `orders` AS `t`\nORDER BY `t`.`v`, `t`.`id`"
+    )
     (single,) = statements(session, session.table("orders").select("id", "v").top(1, by="v"))[1:]
     assert "ROW_NUMBER() OVER (ORDER BY `v` DESC)" in single
     groups = (
@@ -348,6 +354,25 @@ def test_inserts_run_together(session):
           FROM `view`
           WHERE `n` > 2;
         END"""
+    )
+
+
+def test_a_sink_gets_one_event_time(session):
+    session.execute(
+        "CREATE TABLE times (a TIMESTAMP(3), b TIMESTAMP(3), c TIMESTAMP(3)) WITH ('connector' = 'blackhole')"
+    )
+    near = session.table("orders").join(session.table("rates"), on=["customer"], within=("1 minute", "0 s"))
+    rows = near.select("at", "ts", third=fx.col("ts") + dt.timedelta(seconds=1))
+    insert = print_job([Insert(rows.node, session.catalog.table("times"))], session.settings).statements[-1]
+    assert insert.startswith(
+        "INSERT INTO `times`\nSELECT `r`.`at`, CAST(`l`.`ts` AS TIMESTAMP(3)) AS `ts`, "
+        "CAST(`l`.`ts` + INTERVAL '1' SECOND AS TIMESTAMP(3)) AS `third`\nFROM `orders` AS `l`"
+    )
+    windows = session.table("orders").window(fx.tumble("ts", "1 h")).select("window_time", "ts", "window_end")
+    insert = print_job([Insert(windows.node, session.catalog.table("times"))], session.settings).statements[-1]
+    assert (
+        "SELECT `window_time`, CAST(`ts` AS TIMESTAMP(3)) AS `ts`, CAST(`window_end` AS TIMESTAMP(3)) AS `window_end`"
+        in insert
     )
 
 

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.schema import TimeKind
+from fluxcore.core.types import TimestampType
 from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.graph import shared_nodes
 from fluxcore.plan.nodes import Insert
 from fluxcore.targets.flink.sql import aggregates, joins, over, ranking, windows
+from fluxcore.targets.flink.sql.blocks import Item
+from fluxcore.targets.flink.sql.changes import takes_appends_only, takes_back
 from fluxcore.targets.flink.sql.identifiers import indented, quoted
 from fluxcore.targets.flink.sql.queries import Printer
 from fluxcore.targets.flink.sql.settings import flink_settings
+from fluxcore.targets.flink.sql.type_names import type_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
+    from fluxcore.targets.flink.sql.blocks import Block
     from fluxcore.targets.flink.sql.portability import Unportable
 
 _FAMILIES = (aggregates, joins, over, ranking, windows)
@@ -45,13 +52,38 @@ def print_job(roots: Sequence[Node], settings: Settings) -> FlinkJob:
     inserts, queries = [], []
     for root in roots:
         if isinstance(root, Insert):
-            rows = printer.block(root.input).text()
+            _check_changes(root, printer)
+            rows = _one_time(printer.block(root.input), root.input.schema).text()
             inserts.append(f"INSERT INTO {quoted(printer.tables.name(root.table))}\n{rows}")
         else:
             queries.append(printer.block(root).text(distinct_names(root.schema.names)))
     printer.report.extend(flink_settings(settings)[1])
     declared = (*printer.tables.statements, *printer.views)
     return FlinkJob((*declared, *_together(inserts), *queries), printer.report.found)
+
+
+def _check_changes(insert: Insert, printer: Printer) -> None:
+    """Report rows that are taken back where a table's sink takes none such."""
+    table = insert.table
+    if printer.streaming and takes_appends_only(table) and takes_back(insert.input):
+        why = (
+            f"Flink's sink '{table.options['connector']}' takes rows that nothing replaces; "
+            "execution.runtime-mode=batch writes the last ones of input that ends"
+        )
+        printer.report.add("rows that are updated", why, f"table '{table.name}'")
+
+
+def _one_time(block: Block, schema: Schema) -> Block:
+    """Return the rows with one event time at the most: a sink of Flink takes no more, so that other times are plain ones."""
+    times = [place for place, column in enumerate(schema) if isinstance(column.type, TimestampType)]
+    if len(times) <= 1:
+        return block
+    kept = next((place for place in times if schema[place].time is TimeKind.EVENT), times[0])
+    items = list(block.items)
+    for place in times:
+        if place != kept:
+            items[place] = Item(f"CAST({items[place].sql} AS {type_name(schema[place].type)})", plain=False)
+    return replace(block, items=tuple(items), whole=False)
 
 
 def _together(inserts: Sequence[str]) -> list[str]:

@@ -106,6 +106,8 @@ def _temporal_join(node: nodes.TemporalJoin, printer: Printer) -> Block:
         left, time = _with_clock(node.left, printer)
         right = printer.named(node.right)
     else:
+        if not printer.streaming:
+            printer.report.add("versions in batch mode", "Flink has them in streaming mode only", place_of(node))
         left = printer.block(node.left).nested(_LEFT)
         time = left.items[node.times[0]].sql
         right = _versions(node, printer)

@@ -24,8 +24,8 @@ def _rank(node: nodes.Rank, printer: Printer) -> Block:
         why = "Flink's hint STATE_TTL holds for groups and joins; 'table.exec.state.ttl' holds for the whole job"
         printer.report.add("a lifetime of a ranking", why, place_of(node))
     if _is_misread(node, printer):
-        if not node.partition and node.number is None:
-            return ordered(printer.block(node.input), node.order, 1, 0)
+        if not node.partition:
+            return _only_row(node, printer)
         why = (
             "Flink 2.3 takes such a ranking for rows that are never replaced, and loses their changes; "
             "order by one column, or keep more rows"
@@ -53,6 +53,15 @@ def _is_misread(node: nodes.Rank, printer: Printer) -> bool:
     """Return whether Flink's planner thinks that a ranking over rows that only come never takes a row back."""
     one = node.first == node.last == 1 and node.window is None
     return printer.streaming and one and len(node.order) > 1 and is_append_only(node.input)
+
+
+def _only_row(node: nodes.Rank, printer: Printer) -> Block:
+    """Return the first row of all, whose number is 1."""
+    found = ordered(printer.block(node.input), node.order, 1, 0)
+    if node.number is None:
+        return found
+    items = (*found.items, Item("CAST(1 AS BIGINT)", plain=False))
+    return replace(found, items=items, names=distinct_names(node.schema.names), whole=False)
 
 
 def last_versions(block: Block, key: Sequence[int], time: int) -> Block:

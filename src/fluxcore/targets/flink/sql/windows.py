@@ -45,6 +45,8 @@ def _windowed(node: nodes.AssignWindow | nodes.WindowAggregate, spec: WindowSpec
     if spec.offset:
         lengths.append(spec.offset)
     _check_lengths(lengths, printer, node)
+    if spec.kind is WindowKind.SESSION and not printer.streaming:
+        printer.report.add("sessions in batch mode", "Flink has them in streaming mode only", place_of(node))
     time = quoted(below.names[spec.time])
     shown = ", ".join(milliseconds(length) for length in lengths)
     source = f"TABLE({spec.kind.value}(TABLE {below.source}{by}, DESCRIPTOR({time}), {shown}))"
