@@ -11,10 +11,10 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.size import size_bytes
+from fluxcore.core.zones import Zone, zone_of
 from fluxcore.errors import ScriptError, nearest
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ class Settings:
         return int(self.text("parallelism.default")) or os.cpu_count() or 1
 
     @property
-    def zone(self) -> ZoneInfo:
+    def zone(self) -> Zone:
         """Return the session time zone."""
-        return ZoneInfo(self.text("table.local-time-zone"))
+        return zone_of(self.text("table.local-time-zone"))
 
 
 def _problem(setting: Setting, value: str) -> str | None:
@@ -228,9 +228,9 @@ def _problem(setting: Setting, value: str) -> str | None:
             return str(error)
     if setting.kind == "zone":
         try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return "there is no such time zone; use a name such as Europe/Berlin"
+            zone_of(value)
+        except (ValueError, OSError):
+            return "there is no such time zone; use a name such as Europe/Berlin, or GMT+05:30"
     return None
 
 

@@ -29,6 +29,7 @@ from fluxcore.core.types import (
     TimeType,
 )
 from fluxcore.errors import DataError
+from fluxcore.expr.local_times import to_instants, to_local
 from fluxcore.expr.texts import double_text, time_text, timestamp_text
 
 if TYPE_CHECKING:
@@ -158,12 +159,7 @@ def _truncate(array: pa.Array, precision: int) -> pa.Array:
 
 def _shift_zone(array: pa.Array, source: TimestampType, settings: Settings) -> pa.Array:
     """Turn instants into wall-clock times of the session zone, or back."""
-    zone = settings.text("table.local-time-zone")
-    plain = pa.timestamp(array.type.unit)
-    if source.local:
-        return pc.local_timestamp(array.cast(pa.timestamp(array.type.unit, zone)))
-    found = pc.assume_timezone(array.cast(plain), zone, ambiguous="earliest", nonexistent="latest")
-    return found.cast(pa.timestamp(array.type.unit, "UTC"))
+    return to_local(array, settings.zone) if source.local else to_instants(array, settings.zone)
 
 
 def _nested(array: pa.Array, source: DataType, target: DataType, *, lenient: bool, settings: Settings) -> pa.Array:
@@ -225,9 +221,13 @@ def _from_text(array: pa.Array, target: DataType, *, lenient: bool, settings: Se
         try:
             return pc.utf8_trim_whitespace(array).cast(wanted)
         except pa.ArrowInvalid:
-            pass_row = _parser(target, settings)
+            pass_row = _parser(target)
             return _row_by_row(array, wanted, lambda text: _checked(text, pass_row, target, lenient=False))
-    parse = _parser(target, settings)
+    parse = _parser(target)
+    if isinstance(target, TimestampType) and target.local:
+        plain = pa.timestamp(wanted.unit)
+        local = _row_by_row(array, plain, lambda text: _checked(text, parse, target, lenient=lenient))
+        return to_instants(local, settings.zone)
     return _row_by_row(array, wanted, lambda text: _checked(text, parse, target, lenient=lenient))
 
 
@@ -241,7 +241,7 @@ def _checked(text: str, parse: Callable[[str], Any], target: DataType, *, lenien
         raise DataError("FX-RUN-0102", message, hint="TRY_CAST gives NULL instead") from error
 
 
-def _parser(target: DataType, settings: Settings) -> Callable[[str], Any]:
+def _parser(target: DataType) -> Callable[[str], Any]:
     if isinstance(target, IntegerType):
         low, high = -(2 ** (target.bits - 1)), 2 ** (target.bits - 1) - 1
         return lambda text: _integer(text, low, high)
@@ -256,9 +256,6 @@ def _parser(target: DataType, settings: Settings) -> Callable[[str], Any]:
     if isinstance(target, TimeType):
         return _clock
     assert isinstance(target, TimestampType), target
-    if target.local:
-        zone = settings.zone
-        return lambda text: _datetime(text).replace(tzinfo=zone).astimezone(dt.UTC)
     return _datetime
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import ArrayType, MapType, NullType, RowType
+from fluxcore.core.types import ArrayType, MapType, NullType, RowType, TimestampType
 from fluxcore.errors import FluxError
 from fluxcore.expr.compile import compile_expr
-from fluxcore.expr.nodes import Call, Cast, Expr, Literal, transform
+from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, transform, walk
 from fluxcore.expr.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -21,9 +21,18 @@ _ONE_ROW = pa.RecordBatch.from_arrays([pa.array([0])], ["none"])
 def fold(expr: Expr, settings: Settings | None = None) -> Expr:
     """Return an equivalent expression with constant parts computed.
 
-    What changes from call to call, and what fails, stays as it is: a failure belongs to the rows that meet it.
+    What changes from call to call, and what fails, stays as it is: a failure belongs to the rows that meet it. So does, without
+    ``settings``, what may depend on the session's zone.
     """
     return transform(expr, lambda node: _fold(node, settings))
+
+
+def waits_for_the_zone(expr: Expr) -> bool:
+    """Return whether an expression is a constant but for what the session's zone makes of it."""
+    nodes = list(walk(expr))
+    calls = [node for node in nodes if isinstance(node, Call)]
+    constant = not any(isinstance(node, ColumnRef) for node in nodes) and all(REGISTRY[c.function].pure for c in calls)
+    return constant and any(isinstance(node, Call | Cast) and _asks_the_zone(node) for node in nodes)
 
 
 def _fold(node: Expr, settings: Settings | None) -> Expr:
@@ -35,6 +44,8 @@ def _fold(node: Expr, settings: Settings | None) -> Expr:
         return node
     if not all(isinstance(child, Literal) for child in node.children):
         return node
+    if settings is None and _asks_the_zone(node):
+        return node
     if isinstance(node.type, ArrayType | MapType | RowType | NullType):
         return node
     try:
@@ -42,6 +53,13 @@ def _fold(node: Expr, settings: Settings | None) -> Expr:
     except (FluxError, pa.ArrowException, ValueError, OverflowError):
         return node
     return Literal(type=node.type, value=value, span=node.span)
+
+
+def _asks_the_zone(node: Call | Cast) -> bool:
+    """Return whether the value may depend on the session's zone: whatever turns instants into other values, or back."""
+    types = [node.type, *(child.type for child in node.children)]
+    instants = [isinstance(type_, TimestampType) and type_.local for type_ in types]
+    return any(instants) or (isinstance(node, Call) and node.function == "FROM_UNIXTIME")
 
 
 def _simplify(node: Call) -> Expr:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
-    from fluxcore.expr.nodes import AggCall, Expr, Literal
+    from fluxcore.expr.nodes import AggCall, Expr
 
 
 class Node:
@@ -103,10 +103,10 @@ class Scan(Node):
 
 @dataclass(frozen=True)
 class Values(Node):
-    """Constant rows."""
+    """Constant rows: of literals, and of what the session's zone decides."""
 
     columns: Schema
-    rows: tuple[tuple[Literal, ...], ...]
+    rows: tuple[tuple[Expr, ...], ...]
 
     @property
     def schema(self) -> Schema:

@@ -14,6 +14,7 @@ from fluxcore.plan.rules.slice_windows import slice_windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
 
 RULES: tuple[Callable[[Sequence[Node]], list[Node]], ...] = (
@@ -29,11 +30,14 @@ RULES: tuple[Callable[[Sequence[Node]], list[Node]], ...] = (
 """The rules in the order of application; some make room for another and come twice."""
 
 
-def optimize(roots: Sequence[Node]) -> tuple[list[Node], list[str]]:
-    """Return equivalent, cheaper plans with the same schemas, and the names of the rules that changed something."""
+def optimize(roots: Sequence[Node], settings: Settings | None = None) -> tuple[list[Node], list[str]]:
+    """Return equivalent, cheaper plans with the same schemas, and the names of the rules that changed something.
+
+    With ``settings`` also constants are computed that depend on the session's zone.
+    """
     plans, fired = list(roots), []
     for rule in RULES:
-        changed = rule(plans)
+        changed = fold_constants(plans, settings) if rule is fold_constants else rule(plans)
         if changed != plans and rule.__name__ not in fired:
             fired.append(rule.__name__)
         plans = changed

@@ -49,7 +49,7 @@ class EmbeddedTarget:
             )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
         ordered = order_endless([root for root, _ in roots], lambda node: is_bounded(node, settings))
-        plans = with_lifetimes(optimize(ordered)[0], _state_ttl_ms(settings))
+        plans = with_lifetimes(optimize(ordered, settings)[0], _state_ttl_ms(settings))
         queries = [plan for plan in plans if not isinstance(plan, Insert)]
         if not bounded and not changelog and not all(is_append_only(plan) for plan in queries):
             message = "the rows of this query are updated for ever, because its input never ends"
@@ -84,7 +84,7 @@ class EmbeddedTarget:
 
         Each node is shown with its changelog mode; one that keeps something also with what that is, and its tasks.
         """
-        plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)))
+        plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)), settings)
         plans = with_lifetimes(plans, _state_ttl_ms(settings))
         text = "\n\n".join(_tree(plan, settings) for plan in plans)
         rules = ", ".join(fired) or "none"

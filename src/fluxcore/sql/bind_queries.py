@@ -10,7 +10,7 @@ from fluxcore.core.types import IntervalType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
-from fluxcore.expr.fold import fold
+from fluxcore.expr.fold import fold, waits_for_the_zone
 from fluxcore.expr.nodes import ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import attached_window, distinct_names, references, with_columns
@@ -290,11 +290,11 @@ def _as(node: Node, columns: list[Column]) -> Node:
     return Project(node, tuple(exprs), tuple(column.name for column in columns))
 
 
-def _constant(value: Expr, column: Column) -> Literal:
+def _constant(value: Expr, column: Column) -> Expr:
     found = (
         fold(build.cast(value, column.type)) if not isinstance(value.type, NullType) else build.cast(value, column.type)
     )
-    if not isinstance(found, Literal):
+    if not isinstance(found, Literal) and not waits_for_the_zone(found):
         raise not_supported("VALUES with more than constants", span=value.span)
     return found
 

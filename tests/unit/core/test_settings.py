@@ -16,13 +16,13 @@ def test_later_places_win(tmp_path: Path) -> None:
     )
     loaded = Settings.load(tmp_path, {"FLUXCORE_SET_PARALLELISM_DEFAULT": "5"})
     assert loaded.parallelism == 5
-    assert loaded.zone.key == "Asia/Tokyo"
+    assert loaded.zone.name == "Asia/Tokyo"
     assert loaded.with_value("parallelism.default", "7").parallelism == 7
 
 
 def test_defaults(tmp_path: Path) -> None:
     loaded = Settings.load(tmp_path, {})
-    assert loaded.zone.key == "UTC"
+    assert loaded.zone.name == "UTC"
     assert loaded.parallelism >= 1
 
 

@@ -130,7 +130,7 @@ def answer(made, query):
 @pytest.mark.parametrize("query", QUERIES)
 @given(off=st.sets(st.sampled_from([rule.__name__ for rule in RULES])))
 def test_the_answer_is_the_same_without_some_rules(query, off):
-    def some(roots):
+    def some(roots, settings):
         plans, fired = list(roots), []
         for rule in RULES:
             if rule.__name__ not in off:

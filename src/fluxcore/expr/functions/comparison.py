@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BOOLEAN
+from fluxcore.core.types import BOOLEAN, TimestampType
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rules import boolean_of, comparable_type, same_types, to
 
@@ -28,6 +28,15 @@ def _two(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
     if len(args) != 2:
         return "two values of types that go together"
     return same_types(2, lambda type_: BOOLEAN.with_nullable(type_.nullable))(args)
+
+
+def _ordered(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
+    """Two values of one type; a TIMESTAMP meets a TIMESTAMP_LTZ as an instant, whereas ``=`` compares what clocks show."""
+    types = [arg.type for arg in args if isinstance(arg.type, TimestampType)]
+    if len(args) == len(types) == 2 and types[0].local != types[1].local:
+        common = TimestampType(precision=max(type_.precision for type_ in types), local=True)
+        return [to(arg, common) for arg in args], boolean_of(args)
+    return _two(args)
 
 
 def _two_not_null(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
@@ -71,7 +80,8 @@ for _name, _kernel, _text in (
     (">", pc.greater, "Whether the first is larger."),
     (">=", pc.greater_equal, "Whether the first is not smaller."),
 ):
-    register(Function(_name, "Comparison", _two, _compare(_kernel), _text))
+    _rule = _two if _name in ("=", "<>") else _ordered
+    register(Function(_name, "Comparison", _rule, _compare(_kernel), _text))
 register(
     Function(
         "IS DISTINCT FROM",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from fluxcore.core.types import (
 from fluxcore.errors import DataError
 from fluxcore.expr.functions.arithmetic import add_months
 from fluxcore.expr.functions.strings import each
+from fluxcore.expr.local_times import moved_back, offsets_at, to_local
 from fluxcore.expr.nodes import Literal
 from fluxcore.expr.registry import Function, Inputs, register, spread
 from fluxcore.expr.rules import any_null, to
@@ -63,8 +65,7 @@ def wall_clock(inputs: Inputs, index: int) -> pa.Array:
     """Return a time argument as timestamps without a zone: in the session's zone for instants."""
     array, type_ = inputs.array(index), inputs.types[index]
     if isinstance(type_, TimestampType) and type_.local:
-        zone = inputs.settings.text("table.local-time-zone")
-        return pc.local_timestamp(array.cast(pa.timestamp(array.type.unit, zone)))
+        return to_local(array, inputs.settings.zone)
     if isinstance(type_, DateType):
         return array.cast(pa.timestamp("ms"))
     if isinstance(type_, TimeType):
@@ -132,8 +133,7 @@ def _diff_rule(args: Sequence[Expr]) -> Resolved:
 
 def _diff(inputs: Inputs) -> pa.Array:
     unit = inputs.values[0].as_py().upper()
-    first = np.asarray(wall_clock(inputs, 1).cast(pa.timestamp("ms"), safe=False).fill_null(0)).astype("datetime64[ms]")
-    last = np.asarray(wall_clock(inputs, 2).cast(pa.timestamp("ms"), safe=False).fill_null(0)).astype("datetime64[ms]")
+    first, last = (np.asarray(each.fill_null(0)).astype("datetime64[ms]") for each in _times_apart(inputs))
     if unit in _UNIT_MS:
         found = np.trunc((last - first).astype(np.int64) / _UNIT_MS[unit])
     else:
@@ -143,6 +143,15 @@ def _diff(inputs: Inputs) -> pa.Array:
         found = np.trunc(months / _UNIT_MONTHS[unit])
     nulls = np.asarray(pc.or_(inputs.array(1).is_null(), inputs.array(2).is_null()))
     return pa.array(found.astype(np.int32), mask=nulls if nulls.any() else None)
+
+
+def _times_apart(inputs: Inputs) -> list[pa.Array]:
+    """Return the two times of a difference in ms: two instants as they are, else what the clock shows."""
+    if all(isinstance(type_, TimestampType) and type_.local for type_ in inputs.types[1:]):
+        found = [inputs.array(index).view(pa.timestamp(inputs.array(index).type.unit)) for index in (1, 2)]
+    else:
+        found = [wall_clock(inputs, 1), wall_clock(inputs, 2)]
+    return [each.cast(pa.timestamp("ms"), safe=False) for each in found]
 
 
 def _round_rule(args: Sequence[Expr]) -> Resolved:
@@ -162,7 +171,11 @@ def _rounded(compute: Callable[..., pa.Array], plain: Callable[[pa.Array], pa.Ar
             return array if whole else plain(array).cast(inputs.result.arrow(), safe=False)
         unit = inputs.values[1].as_py().lower()
         extra = {"week_starts_monday": False} if unit == "week" else {}
-        return compute(wall_clock(inputs, 0), unit=unit, **extra).cast(inputs.result.arrow())
+        done = compute(wall_clock(inputs, 0), unit=unit, **extra)
+        zone, type_ = inputs.settings.zone, inputs.types[0]
+        if isinstance(type_, TimestampType) and type_.local and not zone.is_utc:  # with the offset of the time itself
+            done = moved_back(done, offsets_at(inputs.array(0), zone))
+        return done.cast(inputs.result.arrow())
 
     return kernel
 
@@ -205,6 +218,7 @@ def _format_rule(args: Sequence[Expr]) -> Resolved:
 def _format(inputs: Inputs) -> pa.Array:
     pattern = inputs.values[1]
     if not isinstance(pattern, pa.Scalar):
+        inputs = replace(inputs, values=[wall_clock(inputs, 0), pattern])
         return each(inputs, lambda value, form: value.strftime(java_pattern(form)[0]), pa.string())
     form, digits = java_pattern(pattern.as_py())
     times = wall_clock(inputs, 0).cast(pa.timestamp("us"), safe=False)
@@ -283,9 +297,8 @@ def _from_unix_rule(args: Sequence[Expr]) -> Resolved:
 
 
 def _from_unix(inputs: Inputs) -> pa.Array:
-    seconds = inputs.array(0).cast(pa.timestamp("s", "UTC"))
-    zone = inputs.settings.text("table.local-time-zone")
-    times = pc.local_timestamp(seconds.cast(pa.timestamp("s", zone)))
+    instants = inputs.array(0).cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("ms", "UTC"), safe=False)
+    times = to_local(instants, inputs.settings.zone).cast(pa.timestamp("s"))
     pattern = inputs.values[1].as_py() if len(inputs.values) == 2 else "yyyy-MM-dd HH:mm:ss"
     return pc.strftime(times, java_pattern(pattern)[0])
 
@@ -299,7 +312,7 @@ def _now(inputs: Inputs) -> pa.Array:
     if isinstance(inputs.result, TimestampType) and inputs.result.local:
         value: Any = moment
     else:
-        local = moment.astimezone(inputs.settings.zone).replace(tzinfo=None)
+        local = to_local(pa.array([moment], pa.timestamp("us", "UTC")), inputs.settings.zone)[0].as_py()
         value = local.date() if isinstance(inputs.result, DateType) else local
     return spread(pa.scalar(value, inputs.result.arrow()), inputs.rows)
 

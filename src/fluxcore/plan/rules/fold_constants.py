@@ -11,17 +11,22 @@ from fluxcore.plan.graph import rewrite
 from fluxcore.plan.nodes import AssignWatermark, Filter, Join, Project
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from fluxcore.core.settings import Settings
+    from fluxcore.expr.nodes import Expr
     from fluxcore.plan.nodes import Node
 
 
-def fold_constants(roots: Sequence[Node]) -> list[Node]:
-    """Return the plans with all constant sub-expressions replaced by their values."""
-    return rewrite(roots, _change)
+def fold_constants(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:
+    """Return the plans with all constant sub-expressions replaced by their values.
+
+    Without ``settings`` those stay that may depend on the session's zone.
+    """
+    return rewrite(roots, lambda node: _change(node, lambda expr: fold(expr, settings)))
 
 
-def _change(node: Node) -> Node:
+def _change(node: Node, fold: Callable[[Expr], Expr]) -> Node:
     if isinstance(node, Project):
         return replace(node, exprs=tuple(fold(expr) for expr in node.exprs))
     if isinstance(node, Filter):
