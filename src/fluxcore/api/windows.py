@@ -9,6 +9,7 @@ from fluxcore.core.duration import duration_ms
 from fluxcore.core.schema import TimeKind
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.plan.nodes import WindowKind, WindowSpec
+from fluxcore.plan.windows import is_local
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -39,7 +40,8 @@ class Window:
             if found is None:
                 raise ScriptError("FX-API-0001", f"there is no column '{name}'", hint=nearest(name, schema.names))
             partition.append(found)
-        return WindowSpec(self.kind, index, self.size, self.slide, self.offset, tuple(partition))
+        lengths = self.size, self.slide, self.offset
+        return WindowSpec(self.kind, index, *lengths, tuple(partition), is_local(schema, index))
 
 
 def tumble(time: str, size: Duration, *, offset: Duration = 0) -> Window:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.batch import Batch, Int64s
     from fluxcore.core.ports import OperatorContext
+    from fluxcore.core.zones import Zone
 
 _SMALL_CHUNKS_MAX = 64
 TAG = "__tag"
@@ -205,10 +206,14 @@ def window_dues(column: pa.Array, name: str) -> Int64s:
     return times_ms(column, name) - 1
 
 
-def window_arrays(starts: Int64s, ends: Int64s, schema: pa.Schema) -> list[pa.Array]:
-    """Return window_start, window_end and window_time of windows (ms) in the types of a schema's last three columns."""
+def window_arrays(starts: Int64s, ends: Int64s, schema: pa.Schema, zone: Zone | None = None) -> list[pa.Array]:
+    """Return window_start, window_end and window_time of windows (ms) in the types of a schema's last three columns.
+
+    Windows in local time are those of a ``zone``; window_time is an instant then.
+    """
     arrays = []
-    for index, times in zip(range(-3, 0), (starts, ends, ends - 1), strict=True):
+    lasts = ends - 1 if zone is None else zone.instants(ends - 1)
+    for index, times in zip(range(-3, 0), (starts, ends, lasts), strict=True):
         type_ = schema.field(len(schema) + index).type
         arrays.append(pa.array(times * (1_000_000 if type_.unit == "ns" else 1_000)).view(type_))
     return arrays

@@ -234,4 +234,4 @@ def _windows(
 
 
 def _alike(a: WindowSpec, b: WindowSpec) -> bool:
-    return (a.kind, a.size, a.slide, a.offset) == (b.kind, b.size, b.slide, b.offset)
+    return (a.kind, a.size, a.slide, a.offset, a.local) == (b.kind, b.size, b.slide, b.offset, b.local)

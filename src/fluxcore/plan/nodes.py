@@ -209,7 +209,8 @@ class WindowSpec:
     """How rows fall into windows: all lengths in ms.
 
     ``time`` the position of the time attribute (-1: none, of a global window); ``size`` the window's length (the gap of a
-    session, the longest window of CUMULATE); ``slide`` the distance of two windows (equal to size for TUMBLE; the step of CUMULATE).
+    session, the longest window of CUMULATE); ``slide`` the distance of two windows (equal to size for TUMBLE; the step of CUMULATE);
+    ``local`` whether they lie in the session's local time, as those of a TIMESTAMP_LTZ do.
     """
 
     kind: WindowKind
@@ -218,6 +219,12 @@ class WindowSpec:
     slide: int
     offset: int = 0
     partition: tuple[int, ...] = ()
+    local: bool = False
+
+    @property
+    def time_type(self) -> TimestampType:
+        """Return the type of an aggregated window's time."""
+        return TimestampType(precision=3, local=self.local)
 
     def describe(self) -> str:
         """Return the window in one piece for EXPLAIN."""
@@ -296,7 +303,7 @@ class WindowAggregate(OneInput):
         source = self.input.schema
         keys = tuple(replace(source[index], time=None) for index in self.keys)
         results = tuple(Column(name, call.type) for name, call in zip(self.names, self.calls, strict=True))
-        return Schema.of(keys + results + window_columns(WINDOW_TYPE))
+        return Schema.of(keys + results + window_columns(self.spec.time_type))
 
     def describe(self) -> str:
         attached = ", attached" if isinstance(self.window, Attached) else ""

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema
-from fluxcore.plan.nodes import WINDOW_TYPE, OneInput, WindowKind, WindowSpec, show_call, window_columns
+from fluxcore.plan.nodes import OneInput, WindowKind, WindowSpec, show_call, window_columns
 
 if TYPE_CHECKING:
     from fluxcore.core.evictors import EvictorSpec
@@ -48,7 +48,7 @@ class TriggeredAggregate(OneInput):
         source = self.input.schema
         keys = tuple(replace(source[index], time=None) for index in self.keys)
         results = tuple(Column(name, call.type) for name, call in zip(self.names, self.calls, strict=True))
-        window = () if self.is_global else window_columns(WINDOW_TYPE)
+        window = () if self.is_global else window_columns(self.window.time_type)
         if self.updates:
             window = tuple(replace(column, time=None) for column in window)
         return Schema.of(keys + results + window)

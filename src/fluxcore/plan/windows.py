@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.types import TimestampType
 from fluxcore.expr.nodes import ColumnRef
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
@@ -20,7 +21,14 @@ from fluxcore.plan.nodes import (
 )
 
 if TYPE_CHECKING:
+    from fluxcore.core.schema import Schema
     from fluxcore.plan.nodes import Node, WindowSpec
+
+
+def is_local(schema: Schema, time: int) -> bool:
+    """Return whether windows over a column lie in the session's local time: those of a TIMESTAMP_LTZ do."""
+    type_ = schema[time].type
+    return isinstance(type_, TimestampType) and type_.local
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinO
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import Join, JoinKind, TemporalJoin
-from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested
+from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested, zone_of_windows
 from fluxcore.runtime.scans import is_bounded
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def join_recipe(node: Join, settings: Settings) -> Recipe:
     """Return the recipe of a regular join, or of one within windows."""
     residual = _residual(node, settings)
     if node.left_window is not None and node.right_window is not None:
-        return _window_join(node, residual)
+        return _window_join(node, residual, settings)
     apart = node.interval
     left = _join_input(node.left, node.left_keys, apart.left if apart else None)
     right = _join_input(node.right, node.right_keys, apart.right if apart else None)
@@ -124,7 +124,7 @@ def _join_input(node: Node, keys: tuple[int, ...], time: int | None = None) -> J
     return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only, time)
 
 
-def _window_join(node: Join, residual: Residual | None) -> Recipe:
+def _window_join(node: Join, residual: Residual | None, settings: Settings) -> Recipe:
     assert node.left_window is not None
     assert node.right_window is not None
     options = WindowJoinOptions(
@@ -134,6 +134,7 @@ def _window_join(node: Join, residual: Residual | None) -> Recipe:
         output=plain(node.schema),
         residual=residual.predicate if residual else None,
         residual_columns=residual.columns if residual else None,
+        zone=zone_of_windows(node.left_window.spec, settings),
     )
     same = all(
         isinstance(node.left.schema[a].type, StringType) == isinstance(node.right.schema[b].type, StringType)

@@ -53,9 +53,9 @@ from fluxcore.runtime.recipe import (
     Recipe,
     operator_name,
     plain,
-    refuse_local_windows,
     refuse_nested,
     refuse_nested_keys,
+    zone_of_windows,
 )
 from fluxcore.runtime.scans import is_bounded
 from fluxcore.state.backend import MemoryStateBackend
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.core.settings import Settings
-    from fluxcore.plan.nodes import Node, SortKey, WindowSpec
+    from fluxcore.plan.nodes import Node, SortKey
 
 
 def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
@@ -90,8 +90,7 @@ def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case TriggeredAggregate():
             return _triggered_aggregate(node, settings)
         case AssignWindow():
-            refuse_local_windows(node.input.schema[node.window.time].type, settings)
-            return _assign_session(node)
+            return _assign_session(node, settings)
         case Aggregate():
             return _aggregate(node, final_only=final_only)
         case Join():
@@ -99,7 +98,7 @@ def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case LookupJoin():
             return lookup_join_recipe(node, settings)
         case Rank():
-            return _rank(node, final_only=final_only)
+            return _rank(node, settings, final_only=final_only)
         case Over():
             return _over(node, settings)
         case Sort():
@@ -147,9 +146,8 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     spec, source = node.spec, node.input.schema
     attached = isinstance(node.window, Attached)
     time = node.window.end if isinstance(node.window, Attached) else node.window.time
-    refuse_local_windows(source[time].type, settings)
     if spec.kind is WindowKind.SESSION and not attached:
-        return _session_aggregate(node, spec)
+        return _session_aggregate(node, settings)
     ends_alone = spec.kind is not WindowKind.SESSION
     keys = node.keys if ends_alone or not isinstance(node.window, Attached) else (*node.keys, node.window.start)
     options = WindowAggregateOptions(
@@ -160,6 +158,7 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
         slicing=Slicing(spec.kind.value, spec.size, spec.slide, spec.offset, attached),
         output=plain(node.schema),
         time_name=source[time].name,
+        zone=zone_of_windows(spec, settings),
     )
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
     partials = WindowPartials(options, MemoryStateBackend) if WindowPartials.possible(options) else None
@@ -169,8 +168,6 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
 def _triggered_aggregate(node: TriggeredAggregate, settings: Settings) -> Recipe:
     spec, source = node.window, node.input.schema
     fixed = spec.kind not in (WindowKind.SESSION, WindowKind.GLOBAL)
-    if not node.is_global:
-        refuse_local_windows(source[spec.time].type, settings)
     options = TriggeredOptions(
         types=tuple(source.types),
         schema=plain(source),
@@ -184,13 +181,14 @@ def _triggered_aggregate(node: TriggeredAggregate, settings: Settings) -> Recipe
         evictor=node.evictor,
         lateness=node.lateness,
         updates=node.updates,
+        zone=zone_of_windows(spec, settings),
     )
     TriggeredAggregateOperator(options)
     return Recipe(operator_name(node), lambda: TriggeredAggregateOperator(options), (node.keys,))
 
 
-def _session_aggregate(node: WindowAggregate, spec: WindowSpec) -> Recipe:
-    source = node.input.schema
+def _session_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
+    source, spec = node.input.schema, node.spec
     options = SessionOptions(
         types=tuple(source.types),
         time=spec.time,
@@ -199,16 +197,17 @@ def _session_aggregate(node: WindowAggregate, spec: WindowSpec) -> Recipe:
         gap=spec.size,
         output=plain(node.schema),
         time_name=source[spec.time].name,
+        zone=zone_of_windows(spec, settings),
     )
     SessionAggregateOperator(options)
     return Recipe(operator_name(node), lambda: SessionAggregateOperator(options), (node.keys,))
 
 
-def _assign_session(node: AssignWindow) -> Recipe:
+def _assign_session(node: AssignWindow, settings: Settings) -> Recipe:
     source, spec = node.input.schema, node.window
-    options = SessionAssignOptions(
-        plain(source), tuple(source.types), spec.time, spec.partition, spec.size, plain(node.schema)
-    )
+    sessions = spec.time, spec.partition, spec.size
+    output, zone = plain(node.schema), zone_of_windows(spec, settings)
+    options = SessionAssignOptions(plain(source), tuple(source.types), *sessions, output, zone)
     return Recipe(operator_name(node), lambda: SessionAssignOperator(options), (spec.partition,))
 
 
@@ -230,7 +229,7 @@ def _order(keys: Sequence[SortKey]) -> tuple[OrderKey, ...]:
     return tuple(OrderKey(key.column, key.descending, key.nulls_first) for key in keys)
 
 
-def _rank(node: Rank, *, final_only: bool) -> Recipe:
+def _rank(node: Rank, settings: Settings, *, final_only: bool) -> Recipe:
     options = RankOptions(
         schema=plain(node.input.schema),
         output=plain(node.schema),
@@ -241,6 +240,7 @@ def _rank(node: Rank, *, final_only: bool) -> Recipe:
         later_first=node.later_first,
         window_end=node.window.end if node.window else -1,
         ttl_ms=node.ttl_ms,
+        zone=zone_of_windows(node.window.spec, settings) if node.window else None,
     )
     name, keys, types = operator_name(node), (node.partition,), tuple(node.input.schema.types)
     if node.window:

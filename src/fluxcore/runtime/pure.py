@@ -12,7 +12,7 @@ from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
-from fluxcore.runtime.recipe import refuse_local_windows
+from fluxcore.runtime.recipe import zone_of_windows
 from fluxcore.runtime.watermarks import generator_function
 
 if TYPE_CHECKING:
@@ -49,13 +49,8 @@ def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[B
 
 
 def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch], Batch]:
-    """Return the function that gives each row once per window; sessions are no function of a row alone.
-
-    Raises: ``ScriptError`` FX-SQL-0900 for windows in local time.
-    """
+    """Return the function that gives each row once per window; sessions are no function of a row alone."""
     window = node.window
-    refuse_local_windows(node.input.schema[window.time].type, settings)
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
-    return assign_windows(
-        AssignOptions(AssignKind(window.kind.value), window.time, window.size, window.slide, schema, window.offset)
-    )
+    kind, zone = AssignKind(window.kind.value), zone_of_windows(window, settings)
+    return assign_windows(AssignOptions(kind, window.time, window.size, window.slide, schema, window.offset, zone))

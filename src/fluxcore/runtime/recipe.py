@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import ArrayType, MapType, RowType, TimestampType
+from fluxcore.core.types import ArrayType, MapType, RowType
 from fluxcore.errors import not_supported
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Operator
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
-    from fluxcore.core.types import DataType
-    from fluxcore.plan.nodes import Node
+    from fluxcore.core.zones import Zone
+    from fluxcore.plan.nodes import Node, WindowSpec
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,10 @@ def plain(schema: Schema) -> pa.Schema:
     return pa.schema([pa.field(column.name, column.type.arrow()) for column in schema])
 
 
-def refuse_local_windows(time: DataType, settings: Settings) -> None:
-    """Refuse windows whose bounds would be those of a local time that isn't UTC.
-
-    Raises: ``ScriptError`` FX-SQL-0900.
-    """
-    if isinstance(time, TimestampType) and time.local and settings.text("table.local-time-zone") != "UTC":
-        hint = "SET 'table.local-time-zone' = 'UTC'"
-        raise not_supported("windows over TIMESTAMP_LTZ in another zone than UTC", hint=hint)
+def zone_of_windows(spec: WindowSpec, settings: Settings) -> Zone | None:
+    """Return the zone in whose local time windows lie; None where local times are the times themselves."""
+    zone = settings.zone if spec.local else None
+    return None if zone is None or zone.is_utc else zone
 
 
 def refuse_nested(node: Node, what: str) -> None:

@@ -12,6 +12,7 @@ from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import references, select
 from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
+from fluxcore.plan.windows import is_local
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.hints import name_of
@@ -20,7 +21,7 @@ from fluxcore.sql.scope import Scope
 from fluxcore.sql.window_arguments import length_of, time_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from fluxcore.errors import Span
 
@@ -84,15 +85,15 @@ class RelationBinder:
             name = unknown.pop()
             hint = nearest(name, _ARGUMENTS[call.name])
             raise ScriptError("FX-SQL-0402", f"{call.name} has no argument {name}", span=call.span, hint=hint)
+        local = is_local(node.schema, time)
         if call.name == "SESSION":
             binder = ExpressionBinder(scope, place="in PARTITION BY")
             partition = [binder.bind(tree) for tree in data.partition]
             if not all(isinstance(expr, ColumnRef) for expr in partition):
                 raise not_supported("PARTITION BY of an expression", span=data.span, hint="compute it in a view before")
             gap = self._length(args, "GAP", call)
-            return AssignWindow(
-                node, session_spec(time, gap, [each.index for each in partition if isinstance(each, ColumnRef)])
-            )
+            keys = tuple(dict.fromkeys(each.index for each in partition if isinstance(each, ColumnRef)))
+            return AssignWindow(node, WindowSpec(WindowKind.SESSION, time, gap, gap, 0, keys, local))
         size = self._length(args, "SIZE", call)
         slide = (
             size if call.name == "TUMBLE" else self._length(args, "STEP" if call.name == "CUMULATE" else "SLIDE", call)
@@ -100,7 +101,7 @@ class RelationBinder:
         offset = self._length(args, "OFFSET", call) if "OFFSET" in args else 0
         if call.name == "CUMULATE" and size % slide:
             raise ScriptError("FX-SQL-0404", "the size of CUMULATE must be a multiple of its step", span=call.span)
-        return AssignWindow(node, WindowSpec(WindowKind(call.name), time, size, slide, offset))
+        return AssignWindow(node, WindowSpec(WindowKind(call.name), time, size, slide, offset, (), local))
 
     def _length(self, args: dict[str, ast.Expression], name: str, call: ast.FunctionCall) -> int:
         tree = args.get(name)
@@ -178,11 +179,6 @@ def _without_as_of(tree: ast.Relation) -> tuple[ast.Expression | None, ast.Relat
         time, inner = _without_as_of(tree.relation)
         return time, tree if time is None else replace(tree, relation=inner)
     return None, tree
-
-
-def session_spec(time: int, gap: int, partition: Sequence[int]) -> WindowSpec:
-    """Return sessions of the rows that are equal in ``partition``, with a gap in ms."""
-    return WindowSpec(WindowKind.SESSION, time, gap, gap, partition=tuple(dict.fromkeys(partition)))
 
 
 _ARGUMENTS = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.plan.columns import references, with_columns
 from fluxcore.plan.nodes import AssignWindow, WindowKind, WindowSpec
+from fluxcore.plan.windows import is_local
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.window_arguments import length_of, time_column
@@ -55,7 +56,8 @@ def group_window(
         binder = ExpressionBinder(scope, place="in GROUP BY")
         keys = [binder.bind(tree) for tree in group if tree is not call]
         node, partition = with_columns(node, keys)
-    spec = WindowSpec(WindowKind(name), time, sizes[-1], sizes[0], offset, tuple(dict.fromkeys(partition)))
+    shape, keys_of_sessions = (sizes[-1], sizes[0], offset), tuple(dict.fromkeys(partition))
+    spec = WindowSpec(WindowKind(name), time, *shape, keys_of_sessions, is_local(node.schema, time))
     found = AssignWindow(node, spec)
     start, end, moment = references(found)[-3:]
     marks = {"START": start, "END": end, "ROWTIME": moment, "PROCTIME": moment}

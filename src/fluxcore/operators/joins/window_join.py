@@ -14,6 +14,7 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators.joins.window_join_pairs import Codes, Matcher, key_codes
+from fluxcore.operators.local_time import local_watermark, with_local_steps
 from fluxcore.operators.rows import RowBuffer, drop_late, watermark_state, window_dues
 from fluxcore.operators.sort_words import all_valid, equality_words, raw_values, stable_order
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
+    from fluxcore.core.zones import Zone
 
 
 class JoinRows(Enum):
@@ -50,7 +52,7 @@ class WindowJoinOptions:
 
     ``output`` is the schema of the rows: left columns, then right ones (left only for SEMI and ANTI). ``residual`` judges
     a batch of candidate pairs that holds the columns ``residual_columns`` of left and right together (None: all of
-    them, left's first); null counts as false.
+    them, left's first); null counts as false. With a ``zone`` the windows lie in its local time.
     """
 
     kind: JoinRows
@@ -59,6 +61,7 @@ class WindowJoinOptions:
     output: pa.Schema
     residual: Callable[[pa.RecordBatch], pa.BooleanArray] | None = None
     residual_columns: tuple[int, ...] | None = None
+    zone: Zone | None = None
 
 
 class WindowJoinOperator(Operator):
@@ -80,12 +83,14 @@ class WindowJoinOperator(Operator):
         assert batch.weights is None, "a window join takes rows that are never updated"
         side = self._sides[port]
         dues = window_dues(batch.column(side.window_end), side.schema.field(side.window_end).name)
+        batch = with_local_steps(batch, self._options.zone)
         batch, dues = drop_late(batch, dues, self._watermark, self.context)
         self._buffers[port].append(batch.data, dues)
         return ()
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire the windows whose last millisecond the watermark has reached."""
+        watermark = local_watermark(watermark, self._options.zone)
         self._watermark = max(self._watermark, watermark)
         if not any(buffer.due(watermark) for buffer in self._buffers):
             return ()

@@ -12,6 +12,7 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
+from fluxcore.operators.local_time import local_watermark, with_local_steps
 from fluxcore.operators.rows import RowBuffer, drop_late, watermark_state, window_dues
 from fluxcore.operators.sort_words import OrderKey, changes, equality_words, order_words, stable_order
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.batch import Int64s
+    from fluxcore.core.zones import Zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class RankOptions:
 
     ``schema`` of the input; ``output`` the same columns, and one more BIGINT when the row number is wanted; ranks
     ``first..last`` (from 1) per ``partition`` in ``order``. Of rows that tie the earlier arrival ranks first, or the later
-    when ``later_first`` (keep-last deduplication). ``window_end`` is the position of the window's end, for windows. Without
-    windows ``ttl_ms`` is how long by the clock a partition is kept in which nothing changes.
+    when ``later_first`` (keep-last deduplication). ``window_end`` is the position of the window's end, for windows, which with
+    a ``zone`` lie in its local time. Without windows ``ttl_ms`` is how long by the clock a partition is kept in which nothing changes.
     """
 
     schema: pa.Schema
@@ -40,6 +42,7 @@ class RankOptions:
     later_first: bool = False
     window_end: int = -1
     ttl_ms: int | None = None
+    zone: Zone | None = None
 
     @property
     def numbered(self) -> bool:
@@ -66,6 +69,7 @@ class WindowRankOperator(Operator):
         assert batch.weights is None, "a window ranking takes rows that are never updated"
         end = self._options.window_end
         dues = window_dues(batch.column(end), self._options.schema.field(end).name)
+        batch = with_local_steps(batch, self._options.zone)
         batch, dues = drop_late(batch, dues, self._watermark, self.context)
         self._buffer.append(batch.data, dues)
         if self._buffer.rows > self._prune_at:
@@ -74,6 +78,7 @@ class WindowRankOperator(Operator):
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire the windows whose last millisecond the watermark has reached."""
+        watermark = local_watermark(watermark, self._options.zone)
         self._watermark = max(self._watermark, watermark)
         if not self._buffer.due(watermark):
             return ()

@@ -12,7 +12,8 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.operators.aggregates.build import Aggregates
-from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
+from fluxcore.operators.local_time import local_times, local_watermark, with_local_steps
+from fluxcore.operators.rows import number_state, watermark_state, watermarks_before, window_arrays
 from fluxcore.operators.windows.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from fluxcore.core.batch import Bools
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
+    from fluxcore.core.zones import Zone
     from fluxcore.expr.nodes import AggCall
 
 
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 class SessionOptions:
     """What to aggregate: ``types`` of the input's columns, ``time`` the position of the event time, ``gap`` in ms.
 
-    ``output`` the keys, the results, window_start, window_end and window_time.
+    ``output`` the keys, the results, window_start, window_end and window_time. With a ``zone`` all times are its local ones.
     """
 
     types: tuple[DataType, ...]
@@ -38,6 +40,7 @@ class SessionOptions:
     gap: int
     output: pa.Schema
     time_name: str = "event time"
+    zone: Zone | None = None
 
 
 class SessionAggregateOperator(Operator):
@@ -66,7 +69,8 @@ class SessionAggregateOperator(Operator):
         if not batch.rows:
             return ()
         sessions, columns = self._sessions, self._sessions.columns
-        times = times_ms(batch.column(self._options.time), self._options.time_name)
+        times = local_times(batch.column(self._options.time), self._options.time_name, self._options.zone)
+        batch = with_local_steps(batch, self._options.zone)
         keys = [batch.column(index) for index in self._options.keys]
         placed = sessions.place(keys, times, watermarks_before(batch, self._watermark), self._options.gap)
         if len(placed.gone):
@@ -81,13 +85,13 @@ class SessionAggregateOperator(Operator):
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Give the sessions that the watermark has closed."""
-        self._watermark = max(self._watermark, watermark)
+        self._watermark = max(self._watermark, local_watermark(watermark, self._options.zone))
         slots = self._sessions.due(self._watermark)
         if not len(slots):
             return ()
         columns = self._sessions.columns
         results = self._aggregates.results(columns, slots)
-        window = window_arrays(columns["start"][slots], columns["end"][slots], self._options.output)
+        window = window_arrays(columns["start"][slots], columns["end"][slots], self._options.output, self._options.zone)
         rows = [*self._sessions.keys_of(slots), *results, *window]
         self._aggregates.forget(columns, slots)
         self._sessions.close(slots)

@@ -15,7 +15,8 @@ from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators import chain_kernels
 from fluxcore.operators.chains import entries_of
-from fluxcore.operators.rows import number_state, times_ms, watermark_state, watermarks_before, window_arrays
+from fluxcore.operators.local_time import local_times, local_watermark, with_local_steps
+from fluxcore.operators.rows import number_state, watermark_state, watermarks_before, window_arrays
 from fluxcore.operators.windows.session_aggregate import without_late
 from fluxcore.operators.windows.sessions import Sessions
 
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
+    from fluxcore.core.zones import Zone
 
 
 @dataclass(frozen=True)
 class SessionAssignOptions:
     """``schema`` and ``types`` of the input; ``keys`` tell whose sessions they are; ``time`` and ``gap`` (ms) make them.
 
-    ``output`` is the input's columns, then window_start, window_end and window_time.
+    ``output`` is the input's columns, then window_start, window_end and window_time. With a ``zone`` sessions lie in its local
+    time.
     """
 
     schema: pa.Schema
@@ -39,6 +42,7 @@ class SessionAssignOptions:
     keys: tuple[int, ...]
     gap: int
     output: pa.Schema
+    zone: Zone | None = None
 
 
 class SessionAssignOperator(Operator):
@@ -63,7 +67,8 @@ class SessionAssignOperator(Operator):
         if not batch.rows:
             return ()
         options, sessions = self._options, self._sessions
-        times = times_ms(batch.column(options.time), options.schema.field(options.time).name)
+        times = local_times(batch.column(options.time), options.schema.field(options.time).name, options.zone)
+        batch = with_local_steps(batch, options.zone)
         keys = [batch.column(index) for index in options.keys]
         placed = sessions.place(keys, times, watermarks_before(batch, self._watermark), options.gap)
         columns = self._rows.columns
@@ -82,7 +87,7 @@ class SessionAssignOperator(Operator):
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Give the rows of the sessions that the watermark has closed."""
-        self._watermark = max(self._watermark, watermark)
+        self._watermark = max(self._watermark, local_watermark(watermark, self._options.zone))
         closed = self._sessions.due(self._watermark)
         if not len(closed):
             return ()
@@ -93,7 +98,8 @@ class SessionAssignOperator(Operator):
         batches = []
         for first in range(0, len(slots), BATCH_ROWS):
             mine, owner = slots[first : first + BATCH_ROWS], owners[first : first + BATCH_ROWS]
-            window = window_arrays(columns["start"][owner], columns["end"][owner], self._options.output)
+            bounds = columns["start"][owner], columns["end"][owner]
+            window = window_arrays(*bounds, self._options.output, self._options.zone)
             batches.append(Batch.of_arrays([*self._rows.take(mine), *window], self._options.output))
         self._rows.remove(slots)
         self._sessions.close(closed)

@@ -21,7 +21,8 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MAX_TIME_MS, MIN_TIME_MS
 from fluxcore.core.triggers import WindowInfo, moment_or_none
-from fluxcore.operators.rows import times_ms, watermark_state, watermarks_before, window_arrays
+from fluxcore.operators.local_time import local_times, local_watermark, with_local_steps
+from fluxcore.operators.rows import watermark_state, watermarks_before, window_arrays
 from fluxcore.operators.windows.agenda import Agenda
 from fluxcore.operators.windows.contents import Accumulated, Contents, Purged
 from fluxcore.operators.windows.custom_trigger import CustomTrigger
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.triggers import TriggerSpec
     from fluxcore.core.types import DataType
+    from fluxcore.core.zones import Zone
     from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.windows.window_assign import Shape
 
@@ -61,7 +63,7 @@ class TriggeredOptions:
     ``types`` and ``schema`` of the input; ``time`` the position of the event time (-1: none, of a global window); ``shape``
     None for sessions, which are ``gap`` (ms) apart, and for a global window, without a gap. ``output`` the keys, the results
     and, but for a global window, window_start, window_end and window_time. ``updates``: a result may stand in the place of one
-    before it.
+    before it. With a ``zone`` all event times are its local ones, the watermark and what user code is told included.
     """
 
     types: tuple[DataType, ...]
@@ -76,6 +78,7 @@ class TriggeredOptions:
     evictor: EvictorSpec | None = None
     lateness: int = 0
     updates: bool = True
+    zone: Zone | None = None
 
     @property
     def is_global(self) -> bool:
@@ -110,10 +113,8 @@ class TriggeredAggregateOperator(Operator):
         columns |= {**Agenda.columns("event"), **Agenda.columns("clock")}
         keys = [options.types[index] for index in options.keys]
         self._windows: OpenWindows
-        if options.gap:
-            self._windows = SessionWindows(context.state, keys, columns, options.gap)
-        else:
-            self._windows = FixedWindows(context.state, keys, columns)
+        parts = context.state, keys, columns
+        self._windows = SessionWindows(*parts, options.gap) if options.gap else FixedWindows(*parts)
         self._events, self._clock = (Agenda(self._windows.columns, name) for name in ("event", "clock"))
         self._contents.open(context.state, self._windows.columns)
         given = GivenResults(context.state, options.output, self._windows.columns) if options.updates else None
@@ -123,7 +124,7 @@ class TriggeredAggregateOperator(Operator):
         if trigger.custom is not None:
             self._trigger = CustomTrigger(trigger, self._windows, options.lateness, self._info)
         else:
-            self._trigger = BuiltIn(trigger, self._windows)
+            self._trigger = BuiltIn(trigger, self._windows, options.zone)
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
         """Take rows, portion by portion."""
@@ -131,7 +132,7 @@ class TriggeredAggregateOperator(Operator):
         if not batch.rows:
             return ()
         rows, candidates = self._candidates(batch)
-        before = watermarks_before(batch, self._watermark)
+        before = watermarks_before(with_local_steps(batch, self._options.zone), self._watermark)
         if self._options.trigger.by_clock:
             self._tick(self.context.clock.now_ms(), -1)
         at = 0
@@ -145,7 +146,7 @@ class TriggeredAggregateOperator(Operator):
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire what is due, and forget windows that are over for good."""
-        self._pass(watermark, 0)
+        self._pass(local_watermark(watermark, self._options.zone), 0)
         return self._results.give(None)
 
     @property
@@ -204,7 +205,7 @@ class TriggeredAggregateOperator(Operator):
         if options.time < 0:
             times = np.zeros(batch.rows, np.int64)
         else:
-            times = times_ms(batch.column(options.time), options.schema.field(options.time).name)
+            times = local_times(batch.column(options.time), options.schema.field(options.time).name, options.zone)
         if options.shape is not None:
             rows, starts, ends = windows_of(options.shape, times)
             return rows, Candidates(times[rows], starts, ends - 1)
@@ -351,7 +352,7 @@ class TriggeredAggregateOperator(Operator):
 
     def _rows(self, slots: Int64s, results: list[pa.Array], starts: Int64s, lasts: Int64s) -> pa.RecordBatch:
         schema = self._options.output
-        window = () if self._options.is_global else window_arrays(starts, lasts + 1, schema)
+        window = () if self._options.is_global else window_arrays(starts, lasts + 1, schema, self._options.zone)
         return pa.RecordBatch.from_arrays([*self._windows.keys_of(slots), *results, *window], schema=schema)
 
     def _closed(self) -> int:

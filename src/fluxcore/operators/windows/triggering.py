@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.batch import Bools, Int64s
     from fluxcore.core.triggers import TriggerSpec
+    from fluxcore.core.zones import Zone
     from fluxcore.operators.windows.decisions import Placed
     from fluxcore.operators.windows.open_windows import Candidates, OpenWindows
 
@@ -88,11 +89,12 @@ class Triggering(ABC):
 class BuiltIn(Triggering):
     """The built-in triggers: a timer of event time and one of the clock for each window, in columns.
 
-    ``due`` and ``clock_due`` (ms) count where ``armed`` and ``clock_armed`` are set.
+    ``due`` and ``clock_due`` (ms) count where ``armed`` and ``clock_armed`` are set. With a ``zone`` event times are local ones.
     """
 
-    def __init__(self, spec: TriggerSpec, windows: OpenWindows) -> None:
+    def __init__(self, spec: TriggerSpec, windows: OpenWindows, zone: Zone | None = None) -> None:
         self._spec = spec
+        self._zone = zone
         self._fires = 3 if spec.purges else 1
         self.windows = windows
 
@@ -122,7 +124,7 @@ class BuiltIn(Triggering):
             case TriggerKind.EVENT_TIME:
                 self._on_rows_by_event_time(rows, kinds)
             case TriggerKind.PROCESSING_TIME:
-                columns["clock_due"][slots] = rows.lasts
+                columns["clock_due"][slots] = rows.lasts if self._zone is None else self._zone.passed(rows.lasts)
                 columns["clock_armed"][slots] = 1
             case TriggerKind.COUNT:
                 kernels.count_rows(slots, columns["count"], spec.count, kinds)

@@ -22,6 +22,7 @@ from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.aggregates.build import Aggregates
+from fluxcore.operators.local_time import local_times, local_watermark, with_local_steps
 from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
 from fluxcore.operators.sort_words import distinct, raw_values
 from fluxcore.operators.windows import slice_kernels as kernels
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from fluxcore.core.partial import Partial
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
+    from fluxcore.core.zones import Zone
     from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.windows.slicing import Slicing
 
@@ -49,7 +51,7 @@ class WindowAggregateOptions:
 
     ``types`` of the input's columns; ``time`` the position of the event time, or of the window's end when the slicing is
     attached; ``output`` the keys, the results, window_start, window_end and window_time. The start of an attached session
-    is the last of ``keys``, which is not a key of the output.
+    is the last of ``keys``, which is not a key of the output. With a ``zone`` the windows lie in its local time.
     """
 
     types: tuple[DataType, ...]
@@ -59,6 +61,7 @@ class WindowAggregateOptions:
     slicing: Slicing
     output: pa.Schema
     time_name: str = "event time"
+    zone: Zone | None = None
 
 
 class WindowAggregateOperator(Operator):
@@ -92,7 +95,9 @@ class WindowAggregateOperator(Operator):
         """Add rows to their slices."""
         assert batch.weights is None, "a window aggregate takes rows that are never updated"
         slicing = self._options.slicing
-        times = times_ms(batch.column(self._options.time), self._options.time_name)
+        zone = self._options.zone
+        times = local_times(batch.column(self._options.time), self._options.time_name, zone)
+        batch = with_local_steps(batch, zone)
         slices = slicing.slices(times)
         if not len(slices):
             return ()
@@ -126,6 +131,7 @@ class WindowAggregateOperator(Operator):
 
     def advance(self, watermark: int) -> Sequence[Batch]:
         """Fire the windows that end up to the watermark."""
+        watermark = local_watermark(watermark, self._options.zone)
         if watermark <= self._watermark:
             return ()
         before, self._watermark = self._watermark, watermark
@@ -326,7 +332,7 @@ class WindowAggregateOperator(Operator):
             starts = times_ms(start, "window_start")
         else:
             starts = slicing.starts_of(ends)
-        window = window_arrays(starts, ends, schema)
+        window = window_arrays(starts, ends, schema, self._options.zone)
         return Batch(pa.RecordBatch.from_arrays([*keys, *results, *window], schema=schema))
 
 

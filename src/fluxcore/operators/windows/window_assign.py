@@ -10,12 +10,14 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
-from fluxcore.operators.rows import times_ms, window_arrays
+from fluxcore.operators.local_time import local_times
+from fluxcore.operators.rows import window_arrays
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.core.batch import Int64s
+    from fluxcore.core.zones import Zone
 
 
 class AssignKind(Enum):
@@ -42,7 +44,7 @@ class AssignOptions:
 
     ``time`` is the position of the time attribute, ``schema`` the output: the input's columns, then window_start,
     window_end and window_time (timestamps). ``size`` is the window's length (the longest of CUMULATE), ``slide`` the
-    distance of two windows (the size for TUMBLE, the step of CUMULATE).
+    distance of two windows (the size for TUMBLE, the step of CUMULATE). With a ``zone`` they lie in its local time.
     """
 
     kind: AssignKind
@@ -51,6 +53,7 @@ class AssignOptions:
     slide: int
     schema: pa.Schema
     offset: int = 0
+    zone: Zone | None = None
 
 
 def assign_windows(options: AssignOptions) -> Callable[[Batch], Batch]:
@@ -64,11 +67,11 @@ def assign_windows(options: AssignOptions) -> Callable[[Batch], Batch]:
     shape = Shape(options.kind, options.size, options.slide, options.offset)
 
     def assign(batch: Batch) -> Batch:
-        times = times_ms(batch.column(options.time), name)
+        times = local_times(batch.column(options.time), name, options.zone)
         rows, starts, ends = windows_of(shape, times)
         kept = len(rows) == batch.rows and (batch.rows == 0 or bool((rows == np.arange(batch.rows)).all()))
         data = batch.data if kept else batch.data.take(pa.array(rows))
-        added = window_arrays(starts, ends, options.schema)
+        added = window_arrays(starts, ends, options.schema, options.zone)
         result = pa.RecordBatch.from_arrays([*data.columns, *added], schema=options.schema)
         if kept:
             return Batch(result, batch.weights, batch.steps)

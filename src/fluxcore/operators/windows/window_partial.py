@@ -15,6 +15,7 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.partial import Partial
 from fluxcore.core.types import BIGINT
 from fluxcore.operators.aggregates.build import Aggregates
+from fluxcore.operators.local_time import local_times, with_local_steps
 from fluxcore.operators.sort_words import raw_values
 from fluxcore.operators.windows import slice_kernels as kernels
 
@@ -81,12 +82,14 @@ class WindowPartials:
         return Partial(batch, states, apart)
 
     def _cut(self, batch: Batch) -> tuple[NDArray[np.int64], NDArray[np.uint8], int]:
-        time = batch.column(self._options.time)
+        time, zone = batch.column(self._options.time), self._options.zone
         slices, kinds = np.empty(batch.rows, np.int64), np.empty(batch.rows, np.uint8)
-        steps = batch.steps
+        steps = with_local_steps(batch, zone).steps
         rows, values = (_NO_STEPS, _NO_STEPS) if steps is None else (steps.rows, steps.values)
-        per_ms = _PER_MS[time.type.unit]
-        others = kernels.cut(raw_values(time, "i8"), per_ms, self._shape, rows, values, slices, kinds)
+        times, per_ms = raw_values(time, "i8"), _PER_MS[time.type.unit]
+        if zone is not None:
+            times, per_ms = local_times(time, self._options.time_name, zone), 1
+        others = kernels.cut(times, per_ms, self._shape, rows, values, slices, kinds)
         return slices, kinds, others
 
     def _table(self, *, nullable: bool) -> KeyedTable:
