@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from fluxcore.core.zones import Zone
 
 EPOCH = dt.datetime(1970, 1, 1)
 
@@ -29,6 +33,7 @@ class TriggerResult(Enum):
 class WindowInfo:
     """The window that a trigger or an evictor looks at; ``start`` and ``end`` are None for a global window.
 
+    Over a TIMESTAMP_LTZ they are what the clocks of the session's zone show.
     ``key`` holds the values of the columns that the rows are grouped by.
     """
 
@@ -107,6 +112,7 @@ class TriggerTask(Protocol):
     """What runs a user's trigger: its values by state and window slot, the current window, and its timers."""
 
     values: dict[str, list[Any]]
+    zone: Zone | None
     slot: int
     watermark: int
     now: int
@@ -125,6 +131,9 @@ class Trigger:
 
     State is declared in the class body, such as ``seen = fx.value(pa.int64(), default=0)``, and is the current window's. Each
     method returns a :class:`TriggerResult`; None is to continue. Each task works on a copy of the trigger.
+
+    Over a TIMESTAMP_LTZ in another session zone than UTC, event times without a zone are what its clocks show: the window's, the
+    watermark, and those of timers. A timer may be set with a zone too.
     """
 
     task: TriggerTask
@@ -156,11 +165,11 @@ class Trigger:
 
     def set_timer(self, at: dt.datetime) -> None:
         """Ask for :meth:`on_event_time` when the watermark next rises to an event time (whole ms) or above."""
-        self.task.set_timer(_milliseconds(at), clock=False)
+        self.task.set_timer(_event_time(at, self.task.zone), clock=False)
 
     def delete_timer(self, at: dt.datetime) -> None:
         """Take a timer of event time back; nothing happens where there is none."""
-        self.task.delete_timer(_milliseconds(at), clock=False)
+        self.task.delete_timer(_event_time(at, self.task.zone), clock=False)
 
     def set_clock_timer(self, at: dt.datetime) -> None:
         """Ask for :meth:`on_processing_time` when the clock reaches a time (UTC, whole ms)."""
@@ -182,6 +191,11 @@ def moment_or_none(milliseconds: int) -> dt.datetime | None:
 def describe_all(parts: Sequence[str | None]) -> str:
     """Return the parts that are there, each behind a comma, for EXPLAIN."""
     return "".join(f", {part}" for part in parts if part)
+
+
+def _event_time(at: dt.datetime, zone: Zone | None) -> int:
+    found = _milliseconds(at)
+    return found if zone is None or at.tzinfo is None else int(zone.local(np.array([found], np.int64))[0])
 
 
 def _milliseconds(at: dt.datetime) -> int:

@@ -217,6 +217,9 @@ class Told(Trigger):
 
     def on_row(self, row, window):
         self.set_timer(window.start + dt.timedelta(minutes=30))
+        self.set_timer(row["ts"] + dt.timedelta(minutes=40))  # an instant: 01:50 and again 01:45
+        self.delete_timer(row["ts"] + dt.timedelta(minutes=40))
+        self.set_timer(row["ts"] + dt.timedelta(minutes=40))
 
     def on_event_time(self, time, window):
         self.seen.append((time, window.start, window.end, self.watermark))
@@ -236,7 +239,8 @@ def test_a_trigger_of_a_user_is_told_local_times(kit):
     rows, late, _ = kit.drive(lambda: TriggeredAggregateOperator(options), stream)
     hour = [dt.datetime(2024, 11, 3, hour) for hour in (1, 2)]
     half = hour[0] + dt.timedelta(minutes=30)
-    assert Told.seen == [(half, *hour, half)]
+    quarters = [hour[0] + dt.timedelta(minutes=minutes) for minutes in (45, 50)]
+    assert Told.seen == [(half, *hour, half), *((quarter, *hour, None) for quarter in quarters)]
     assert rows == [("a", 2, 3, *hour, dt.datetime(2024, 11, 3, 5, 59, 59, 999000, dt.UTC), 1)]
     assert late == []
 

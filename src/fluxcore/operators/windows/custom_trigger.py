@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.batch import Int64s
     from fluxcore.core.triggers import TriggerSpec, WindowInfo
+    from fluxcore.core.zones import Zone
     from fluxcore.operators.windows.decisions import Placed
     from fluxcore.operators.windows.open_windows import Candidates, OpenWindows
 
@@ -71,12 +72,18 @@ class _Timers:
 
 
 class CustomTrigger(Triggering):
-    """Calls a copy of the user's trigger. Cost: a Python call a row and timer."""
+    """Calls a copy of the user's trigger. With a ``zone`` event times are local ones. Cost: a Python call a row and timer."""
 
     def __init__(
-        self, spec: TriggerSpec, windows: OpenWindows, lateness: int, info: Callable[[int], WindowInfo]
+        self,
+        spec: TriggerSpec,
+        windows: OpenWindows,
+        lateness: int,
+        info: Callable[[int], WindowInfo],
+        zone: Zone | None = None,
     ) -> None:
         assert spec.custom is not None
+        self.zone = zone
         self._purges = spec.purges
         self._trigger = copy.deepcopy(spec.custom)
         self._trigger.task = self

@@ -122,7 +122,7 @@ class TriggeredAggregateOperator(Operator):
         trigger = options.trigger
         self._trigger: Triggering
         if trigger.custom is not None:
-            self._trigger = CustomTrigger(trigger, self._windows, options.lateness, self._info)
+            self._trigger = CustomTrigger(trigger, self._windows, options.lateness, self._info, options.zone)
         else:
             self._trigger = BuiltIn(trigger, self._windows, options.zone)
 
