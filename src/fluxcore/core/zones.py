@@ -14,9 +14,11 @@ change any more today (São Paulo).
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -55,6 +57,13 @@ class Zone:
     def is_utc(self) -> bool:
         """Return whether local times are the instants themselves."""
         return not len(self._changes) and not self._offsets[0]
+
+    @property
+    def tzinfo(self) -> dt.tzinfo:
+        """Return the zone as Python's own times know it."""
+        if not _FIXED.fullmatch(self.name):
+            return ZoneInfo(self.name)
+        return dt.timezone(dt.timedelta(milliseconds=int(self._offsets[0])))
 
     def offsets(self, instants: Int64s) -> Int64s:
         """Return how far local time is ahead at each instant (ms)."""

@@ -151,6 +151,13 @@ def test_other_names_are_refused(name: str) -> None:
     assert caught.value.code == "FX-SET-0002"
 
 
+def test_python_knows_the_zones() -> None:
+    names = ("GMT-0930", "UTC", "Asia/Kathmandu")
+    assert [dt.datetime(2024, 1, 1, tzinfo=zone_of(name).tzinfo).utcoffset() for name in names] == [
+        dt.timedelta(hours=-9, minutes=-30), dt.timedelta(0), dt.timedelta(hours=5, minutes=45),
+    ]  # fmt: skip
+
+
 def test_utc_is_told_apart() -> None:
     assert [zone_of(name).is_utc for name in ("UTC", "Etc/UTC", "Africa/Abidjan", "GMT+01:00")] == [
         True,

@@ -103,7 +103,7 @@ def test_golden_queries_read_again_give_the_same_rows(path, golden_data):
     script, unportable = printed(select.plan, select.settings)
     name = str(path.relative_to(GOLDEN).with_suffix(""))
     assert bool(unportable) == (name in BATCH_OR_LACKING), unportable
-    again = answer(new_session(), script)
+    again = answer(fx.Session({**new_session().settings.values, **select.settings.values}), script)
     assert again, "an answer without rows proves nothing"
     assert again == answer(new_session(), text), script
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
-    from fluxcore.expr.nodes import Expr, Literal
+    from fluxcore.expr.nodes import Expr
 
 _PLACE_MAX = 100
 _FEW_ROWS = 3
@@ -42,7 +42,7 @@ class Printer:
     def __init__(self, settings: Settings, shared: set[nodes.Node]) -> None:
         self.settings = settings
         self.report = Report()
-        self.zone = settings.zone
+        self.zone = settings.zone.tzinfo
         self.streaming = settings.text("execution.runtime-mode").lower() != "batch"
         self.names = Names()
         self.tables = Tables(self.names, self.report, self.zone)
@@ -142,7 +142,7 @@ def _values(node: nodes.Values, printer: Printer) -> Block:
     return Block(f"(VALUES\n{rows}\n) AS {quoted('rows')}({listed})", columns(names), names, whole=True)
 
 
-def _constant(constant: Literal, printer: Printer, node: nodes.Node) -> str:
+def _constant(constant: Expr, printer: Printer, node: nodes.Node) -> str:
     shown = printer.expressions((), node).text(constant)
     return "CAST(NULL AS STRING)" if shown == "NULL" else shown
 
