@@ -311,12 +311,17 @@ def test_decimals_are_exact_and_overflow_is_null(session, query, wanted):
     assert rows(found) == wanted
 
 
-def test_windows_over_instants_are_refused_in_another_zone():
+def test_windows_over_instants_begin_at_midnight_of_the_zone():
     session = fx.Session({"table.local-time-zone": "Europe/Rome"})
-    table = pa.table({"ts": pa.array([START], pa.timestamp("ms", "UTC")), "n": [1]})
+    noon = dt.datetime(2024, 7, 1, 12, tzinfo=dt.UTC)
+    table = pa.table({"ts": pa.array([noon], pa.timestamp("ms", "UTC")), "n": [1]})
     stream = session.from_arrow(table, name="t", watermark=("ts", "1 s"))
-    for window in (fx.tumble("ts", "1 hour"), fx.session("ts", gap="1 hour")):
-        with pytest.raises(fx.ScriptError, match="another zone"):
-            stream.window(window).to_arrow()
-        with pytest.raises(fx.ScriptError, match="another zone"):
-            stream.window(window).group_by("n").agg(c=fx.count()).to_arrow()
+    day = [dt.datetime(2024, 7, 1), dt.datetime(2024, 7, 2), dt.datetime(2024, 7, 1, 21, 59, 59, 999000, dt.UTC)]
+    hour = [dt.datetime(2024, 7, 1, hour) for hour in (14, 15)] + [dt.datetime(2024, 7, 1, 12, 59, 59, 999000, dt.UTC)]
+    for window, wanted in ((fx.tumble("ts", "1 day"), day), (fx.session("ts", gap="1 hour"), hour)):
+        rows_with_windows = stream.window(window)
+        assert [tuple(row.values()) for row in rows_with_windows.to_arrow().to_pylist()] == [(noon, 1, *wanted)]
+        counted = rows_with_windows.group_by("n").agg(c=fx.count())
+        assert [tuple(row.values()) for row in counted.to_arrow().to_pylist()] == [(1, 1, *wanted)]
+        shown = [str(column.type) for column in list(counted.schema)[-3:]]
+        assert shown == ["TIMESTAMP(3) NOT NULL", "TIMESTAMP(3) NOT NULL", "TIMESTAMP_LTZ(3) NOT NULL"]

@@ -92,16 +92,6 @@ def test_what_is_over_goes_while_no_rows_come():
     assert kept == [3, 0, 0]
 
 
-def test_windows_in_another_zone_are_refused():
-    found = Session({"table.local-time-zone": "Europe/Berlin"})
-    data = pa.table({"ts": pa.array([1, 2], pa.timestamp("ms", "UTC"))})
-    found.from_arrow(data, name="t", watermark=("ts", "1 s"))
-    for window in ("TUMBLE", "SESSION"):
-        with pytest.raises(fx.ScriptError, match="another zone") as error:
-            found.sql(f"SELECT * FROM TABLE({window}(TABLE t, DESCRIPTOR(ts), INTERVAL '1' DAY))").to_arrow()
-        assert error.value.code == "FX-SQL-0900"
-
-
 def test_the_final_table_holds_what_was_said_of_both_lives():
     found = session(**{"table.exec.state.ttl": "1 d"})
     assert sorted(row["n"] for row in found.sql(COUNTED).to_arrow().to_pylist()) == [1, 3]
