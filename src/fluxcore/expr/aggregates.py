@@ -27,6 +27,7 @@ from fluxcore.expr.nodes import Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.errors import Span
     from fluxcore.expr.nodes import Expr
 
@@ -78,17 +79,20 @@ def constants_from(function: str, count: int) -> int:
 
 
 def call_parameters(
-    function: str, args: Sequence[Expr], type_: DataType, span: Span | None = None
+    function: str,
+    args: Sequence[Expr],
+    type_: DataType,
+    span: Span | None = None,
+    settings: Settings | None = None,
 ) -> tuple[object, ...]:
-    """Return the parameters of a function of result type ``type_`` as Python values.
+    """Return the parameters of a function of result type ``type_`` as Python values; ``settings`` tell the session's zone.
 
     Raises: ``ScriptError`` FX-SQL-0900 for what is no constant, FX-SQL-0315 for one out of range.
     """
     found = []
     for place, arg in enumerate(args):
-        value = fold(
-            build.coerce(arg, type_, f"the default of {function}") if place and function in ("LAG", "LEAD") else arg
-        )
+        default = place and function in ("LAG", "LEAD")
+        value = fold(build.coerce(arg, type_, f"the default of {function}") if default else arg, settings)
         if not isinstance(value, Literal):
             raise not_supported(f"{function} with a parameter that is not a constant", span=arg.span)
         found.append(float(value.value) if function in _SHARES and value.value is not None else value.value)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from fluxcore.core.aggregate import UserAggregate
+    from fluxcore.core.settings import Settings
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
     from fluxcore.sql.scope import Scope
@@ -58,6 +59,7 @@ class ExpressionBinder:
         self.asked: list[Asked] = []
         self.windows: dict[str, ast.OverClause] = {}
         self.functions: Mapping[str, UserAggregate] = {}
+        self.settings: Settings | None = None
         self.window_calls: dict[ast.FunctionCall, Expr] = {}
         self._aggregates = aggregates
         self._place = place
@@ -127,7 +129,9 @@ class ExpressionBinder:
             type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
         first = len(args) if user is not None else constants_from(name, len(args))
         columns = args[:first]
-        parameters = call_parameters(name, args[first:], type_, tree.span) if first < len(args) else ()
+        parameters: tuple[object, ...] = ()
+        if first < len(args):
+            parameters = call_parameters(name, args[first:], type_, tree.span, self.settings)
         where = None if tree.where is None else inner.condition(tree.where, "FILTER")
         over = tree.over
         if over is not None and over.window is not None:

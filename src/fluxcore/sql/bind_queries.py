@@ -41,6 +41,7 @@ from fluxcore.sql.sub_queries import bind_sub_query, split_where
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.errors import Span
     from fluxcore.sql.catalog import Catalog
 
@@ -57,10 +58,11 @@ class _Output:
 
 
 class QueryBinder:
-    """Binds queries over a catalog, and the tables of an enclosing WITH."""
+    """Binds queries over a catalog, and the tables of an enclosing WITH; ``settings`` are the session's."""
 
-    def __init__(self, catalog: Catalog, tables: Mapping[str, Node] | None = None) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, tables: Mapping[str, Node] | None = None) -> None:
         self._catalog = catalog
+        self._settings = settings
         self._tables = dict(tables or {})
         self._relations = RelationBinder(self._table, self._sub_query)
 
@@ -78,7 +80,7 @@ class QueryBinder:
 
     def _query(self, query: ast.Query) -> Node:
         if query.tables:
-            inner = QueryBinder(self._catalog, self._tables)
+            inner = QueryBinder(self._catalog, self._settings, self._tables)
             for name, columns, table in query.tables:
                 node = inner._query(table)
                 if columns:
@@ -102,7 +104,7 @@ class QueryBinder:
         if query.where is not None:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
-        binder.functions = self._catalog.aggregates
+        binder.functions, binder.settings = self._catalog.aggregates, self._settings
         binder.windows = dict(query.windows)
         node, binder.window_calls = group_window(node, scope, query.group or ())
         exprs, names = self._items(query, scope, binder)

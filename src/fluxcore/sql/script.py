@@ -144,7 +144,7 @@ class _ScriptBinder:
         raise not_supported("this statement", span=tree.span)
 
     def _query(self, query: ast.Query) -> Node:
-        return QueryBinder(self._catalog).bind(query)
+        return QueryBinder(self._catalog, self.settings).bind(query)
 
     def _emitted(self, query: ast.Query) -> Node:
         """Return the plan of a query whose windows give results when the settings say so."""

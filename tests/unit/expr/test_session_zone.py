@@ -128,3 +128,14 @@ def test_the_date_of_today_is_that_of_the_zone():
         assert abs(found[zone]["l"] - found[zone]["c"]) < dt.timedelta(minutes=1)
         assert found[zone]["d"] in {found[zone]["l"].date(), found[zone]["c"].date()}
     assert found["Pacific/Kiritimati"]["d"] > found["Pacific/Niue"]["d"]
+
+
+@pytest.mark.parametrize(
+    "default",
+    ["TIMESTAMP '2024-03-10 02:30:00'", "CAST('2024-03-10 02:30:00' AS TIMESTAMP_LTZ(3))", "TO_TIMESTAMP_LTZ(1710055800000, 3)"],
+)  # fmt: skip
+def test_the_default_of_lag_is_an_instant_of_the_zone(default):
+    made = session()
+    made.from_arrow(pa.table({"at": pa.array([FIRST], pa.timestamp("ms", "UTC"))}), name="e", watermark=("at", "1 s"))
+    found = made.sql(f"SELECT LAG(at, 1, {default}) OVER (ORDER BY at) AS x FROM e").to_arrow()
+    assert found["x"].to_pylist() == [utc("2024-03-10 07:30")]
