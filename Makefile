@@ -7,7 +7,7 @@ BIN := .venv/bin
 WORK ?= work/demo
 ARGS ?=
 
-.PHONY: help setup demo test test-long check fix bench docs lock picture serve clean
+.PHONY: help setup demo test test-long oracle check fix bench docs lock picture serve clean
 
 help:  ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ test: setup  ## Run all tests
 
 test-long: setup  ## Run all tests with many more random cases
 	@FLUXCORE_TEST_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+oracle: setup  ## Compare every golden query with a real Flink (needs a JDK 17 or newer)
+	@FLUXCORE_ORACLE=all CI=true $(BIN)/python -m pytest -n 2 --dist worksteal tests/services/test_golden_on_flink.py $(ARGS)
 
 check: setup  ## Format, lint, types, import ladder, docs
 	@$(BIN)/python scripts/check.py

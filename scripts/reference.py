@@ -1,4 +1,4 @@
-"""Writes the reference pages that come from the code: functions, connectors, settings, error codes, licences.
+"""Writes the reference pages that come from the code: functions, connectors, settings, error codes, what Flink shares, licences.
 
 With ``--check`` it writes nothing and says which pages are out of date.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fluxcore.core import registry
 from fluxcore.core.settings import SETTINGS
+from fluxcore.targets.flink.sql.options import FLINK_CONNECTORS, TWINLESS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "reference"
@@ -116,7 +117,8 @@ def shape(message: ast.expr | None) -> str:
 
 def errors_page() -> str:
     areas = {"SQL": "the script", "API": "Python calls", "CON": "connectors and their options", "DAT": "rows that can't be read",
-             "RUN": "a running job", "SET": "settings", "JOB": "Python jobs", "CLI": "the command line"}  # fmt: skip
+             "RUN": "a running job", "SET": "settings", "JOB": "Python jobs", "CLI": "the command line", "FLK": "Flink clusters",
+             "BEN": "benchmarks"}  # fmt: skip
     lines = [
         "# Error codes",
         "",
@@ -164,7 +166,41 @@ def licences_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def flink_page() -> str:
+    """Return what the golden queries showed on a real Flink, and which connectors have a twin there."""
+    verdicts = tomllib.loads((ROOT / "tests" / "golden" / "verdicts.toml").read_text("utf-8"))
+    words = [told.partition(":")[0] for told in verdicts.values()]
+    equal = sum(word.startswith("equal") for word in words)
+    lines = [
+        "# The same on Flink",
+        "",
+        f"Of {len(words)} golden queries a real Flink 2.3 can run {equal + words.count('differs')}, and gives equal tables for "
+        f"{equal} of them, at parallelism 1 and 2. `make oracle` runs them all on both; the ordinary tests run every fifth.",
+        "",
+        "| group | queries | equal | not equal, or not on Flink |",
+        "|---|---|---|---|",
+    ]
+    for group in sorted({name.partition("/")[0] for name in verdicts}):
+        inside = {name.partition("/")[2]: told for name, told in verdicts.items() if name.startswith(f"{group}/")}
+        others = [f"`{name}`: {told}" for name, told in inside.items() if not told.startswith("equal")]
+        lines.append(f"| {group} | {len(inside)} | {len(inside) - len(others)} | {'<br>'.join(others)} |")
+    batch = [f"`{name}`" for name, told in verdicts.items() if told == "equal in batch"]
+    lines += [
+        "",
+        f"Equal with `execution.runtime-mode` batch only, since Flink gives such answers at the end of input: {', '.join(batch)}.",
+        "",
+        "## Connectors",
+        "",
+        "| connector | on Flink |",
+        "|---|---|",
+    ]
+    for name in registry.names(registry.CONNECTORS):
+        lines.append(f"| `{name}` | {TWINLESS.get(name, 'the same') if name not in FLINK_CONNECTORS else 'the same'} |")
+    return "\n".join(lines) + "\n"
+
+
 CHECKED = {
+    "flink.md": flink_page,
     "settings.md": settings_page,
     "connectors.md": connectors_page,
     "functions.md": functions_page,

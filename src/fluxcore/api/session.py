@@ -58,16 +58,17 @@ class Session:
     """Tables and settings that belong together.
 
     In: ``settings`` Flink's configuration keys, such as ``{"parallelism.default": "2"}``; they win over the configuration
-    file ``fluxcore.toml`` and the environment. ``target`` where plans run.
+    file ``fluxcore.toml`` and the environment. ``target`` where plans run: ``embedded``, or ``flink://HOST:PORT``, the SQL
+    gateway of a Flink cluster; left out, what ``fluxcore run --target`` says, else embedded.
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, target: str = "embedded") -> None:
+    def __init__(self, settings: Mapping[str, str] | None = None, *, target: str | None = None) -> None:
         loaded = Settings.load()
         for key, value in {**_from_command_line(), **(settings or {})}.items():
             loaded = loaded.with_value(key, str(value))
         self.settings = loaded
         self.catalog = Catalog()
-        self.target: Target = find_target(target)
+        self.target: Target = find_target(target or os.environ.get("FLUXCORE_JOB_TARGET") or "embedded")
         self._memory: list[object] = []
 
     def sql(self, query: str) -> Stream:
@@ -177,14 +178,17 @@ class Session:
             stream.table_of([batch.data for batch in sink.batches]) for stream, sink in zip(streams, sinks, strict=True)
         )
 
-    def start(self, outputs: Mapping[str, Stream]) -> RunningJob:
-        """Start one job that writes several streams into tables of the session, by the tables' names; return the job."""
-        inserts = [(nodes.Insert(stream.node, self.catalog.table(table)), None) for table, stream in outputs.items()]
-        return self.target.start(inserts, self.settings)
+    def start(self, outputs: Mapping[str, Stream], *, target: str | None = None) -> RunningJob:
+        """Start one job that writes several streams into tables of the session, by the tables' names; return the job.
 
-    def run(self, outputs: Mapping[str, Stream]) -> None:
-        """Run one job that writes several streams into tables of the session, by the tables' names, to its end."""
-        self.start(outputs).result()
+        ``target`` where it runs, when not where the session's other jobs do.
+        """
+        inserts = [(nodes.Insert(stream.node, self.catalog.table(table)), None) for table, stream in outputs.items()]
+        return (find_target(target) if target else self.target).start(inserts, self.settings)
+
+    def run(self, outputs: Mapping[str, Stream], *, target: str | None = None) -> None:
+        """Run one job that writes several streams into tables of the session to its end; ``target`` as in :meth:`start`."""
+        self.start(outputs, target=target).result()
 
     def is_bounded(self, node: nodes.Node, settings: Settings | None = None) -> bool:
         """Return whether a plan ends by itself."""

@@ -47,8 +47,11 @@ def collect(*streams: Stream) -> tuple[pa.Table, ...]:
     return streams[0].session.collect(*streams) if streams else ()
 
 
-def run(outputs: Mapping[str, Stream]) -> None:
-    """Run one job that writes several streams of one session into its tables, by their names, to its end."""
+def run(outputs: Mapping[str, Stream], *, target: str | None = None) -> None:
+    """Run one job that writes several streams of one session into its tables, by their names, to its end.
+
+    ``target`` where it runs, such as ``flink://HOST:PORT``, when not where the session's other jobs do.
+    """
     session = next((stream.session for stream in outputs.values()), None)
     if session is not None:
-        session.run(outputs)
+        session.run(outputs, target=target)

@@ -13,10 +13,11 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
@@ -29,11 +30,14 @@ from fluxcore.connectors.nexmark.files import FileOptions, write_files
 from fluxcore.errors import JobError, ScriptError, nearest
 from fluxcore.limits import BATCH_ROWS
 
+if TYPE_CHECKING:
+    from fluxcore.bench.flink_rival import FlinkRival
+
 __all__ = ["QUERIES", "NexmarkOptions", "run"]
 
 SEED = 1
 WARM_EVENTS = 2_000
-RIVALS = ("duckdb", "none")
+RIVALS = ("duckdb", "flink", "none")
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,11 @@ class NexmarkOptions:
         """Return the engines, ours first."""
         return ("fluxcore",) if self.versus == "none" else ("fluxcore", self.versus)
 
+    @property
+    def files(self) -> int:
+        """Return how many files a table has: one, but for Flink, which reads a text file with one task only."""
+        return self.threads if self.versus == "flink" else 1
+
     def rows(self, query: str) -> int:
         """Return how many rows of the generator's tables a query reads."""
         tables = [table for table in query_of(query).tables if table != SIDE_INPUT]
@@ -79,17 +88,19 @@ def run(options: NexmarkOptions) -> int:
         console.print(f"data: {options.events:,} events, seed {SEED}, in {folder}")
         tables = tuple({table for query in options.queries for table in query_of(query).tables} - {SIDE_INPUT})
         config = NexmarkConfig(seed=SEED)
-        wanted = FileOptions(options.events, options.source, tables, config=config, threads=options.threads)
+        wanted = FileOptions(options.events, options.source, tables, options.files, config, options.threads)
         side = {SIDE_INPUT: write_side_input(folder)}
         paths = write_files(folder, wanted) | side
         warm_paths = write_files(folder, replace(wanted, events=WARM_EVENTS)) | side
         task = replace(task, paths=_texts(paths), warm_paths=_texts(warm_paths))
     results = []
-    for query in options.queries:
-        runs = _measure(replace(task, query=query), options, console)
-        results += [_result(query, engine, options, runs[engine]) for engine in options.engines]
+    with closing(_Runners(options, console)) as runners:
+        for query in options.queries:
+            runs = _measure(replace(task, query=query), options, runners, console)
+            results += [_result(query, engine, options, runs[engine]) for engine in runs]
+        versions = _versions(runners.flink)
     size = sum(file.stat().st_size for path in task.paths.values() for file in Path(path).iterdir()) or None
-    about = {"bytes": size, "seed": SEED, "threads": options.threads, "batch_rows": BATCH_ROWS, **_versions()}
+    about = {"bytes": size, "seed": SEED, "threads": options.threads, "batch_rows": BATCH_ROWS, **versions}
     _print(results, about, options)
     if options.json:
         Path(options.json).write_text(json.dumps({"results": results, "about": about}, indent=1) + "\n", "utf-8")
@@ -108,18 +119,52 @@ def _check(options: NexmarkOptions) -> None:
             raise ScriptError("FX-BEN-0001", f"there is no {what} '{name}'", hint=hint)
 
 
-def _measure(task: Task, options: NexmarkOptions, console: Console) -> dict[str, list[dict[str, Any]]]:
-    """Compare the answers to one query, then return the timed runs of each engine."""
+class _Runners:
+    """Runs a task on its engine: in a fresh process, or on the one Flink cluster of this run."""
+
+    def __init__(self, options: NexmarkOptions, console: Console) -> None:
+        self.flink: FlinkRival | None = None
+        if options.versus == "flink":
+            from fluxcore.bench.flink_rival import FlinkRival  # needs the extra
+
+            if options.source not in FILE_SOURCES:
+                raise ScriptError("FX-BEN-0001", f"Flink reads no data from the source '{options.source}'")
+            self.flink = FlinkRival(options.threads, console.print)
+
+    def run(self, task: Task) -> dict[str, Any]:
+        """Run a task once; return its measurements."""
+        return self.flink.run(task) if task.engine == "flink" and self.flink else _run(task)
+
+    def close(self) -> None:
+        """End the cluster."""
+        if self.flink:
+            self.flink.close()
+
+
+def _measure(
+    task: Task, options: NexmarkOptions, runners: _Runners, console: Console
+) -> dict[str, list[dict[str, Any]]]:
+    """Compare the answers to one query, then return the timed runs of each engine that can run it."""
+    engines, checked = options.engines, options.engines
+    if runners.flink is not None:
+        checked = ("fluxcore",)  # `fluxcore flink compare` and the golden queries compare with Flink
+        why = runners.flink.refuses(task.query)
+        if why:
+            console.print(f"{task.query}: not on Flink: {why}")
+            engines = ("fluxcore",)
+        else:
+            console.print(f"{task.query}: flink is faster {runners.flink.warm(task)}")
     console.print(f"{task.query}: answers")
-    answers = {engine: _run(replace(task, engine=engine, check=True)) for engine in options.engines}
+    answers = {engine: _run(replace(task, engine=engine, check=True)) for engine in checked}
     found = {engine: (answer["result_rows"], answer["checksum"]) for engine, answer in answers.items()}
     if len(set(found.values())) > 1:
         raise JobError("FX-BEN-0003", f"the answers to {task.query} differ (rows, checksum): {found}")
-    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in options.engines}
+    runs: dict[str, list[dict[str, Any]]] = {engine: [] for engine in engines}
     for number in range(options.runs):
-        for engine in options.engines:
+        for engine in engines:
             console.print(f"{task.query}: {engine} {number + 1}/{options.runs}")
-            runs[engine].append(_run(replace(task, engine=engine)) | {"checksum": found[engine][1]})
+            measured = runners.run(replace(task, engine=engine))
+            runs[engine].append(measured | {"checksum": found[engine][1] if engine in found else None})
     return runs
 
 
@@ -154,9 +199,10 @@ def _result(query: str, engine: str, options: NexmarkOptions, runs: list[dict[st
     }
 
 
-def _versions() -> dict[str, str]:
+def _versions(flink: FlinkRival | None) -> dict[str, str]:
     names = ("fluxcore", "duckdb", "pyarrow", "numba")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+    found = {"python": platform.python_version(), **{name: version(name) for name in names}}
+    return found | ({"flink": flink.version} if flink else {})
 
 
 def _print(results: list[dict[str, Any]], about: dict[str, Any], options: NexmarkOptions) -> None:
@@ -164,7 +210,10 @@ def _print(results: list[dict[str, Any]], about: dict[str, Any], options: Nexmar
     size = f", {about['bytes'] / 1e6:,.0f} MB" if about["bytes"] else ""
     console.print(
         f"Nexmark from {options.source}: {options.events:,} events{size}, seed {SEED}; {options.runs} runs in turns, each in a "
-        "fresh process, medians; answers equal by checksum; no checkpoints, rows judged late one by one",
+        "fresh process, medians; answers equal by checksum; no checkpoints, rows judged late one by one"
+        if options.versus != "flink"
+        else f"Nexmark from {options.source}: {options.events:,} events{size} in {options.files} files a table, seed {SEED}; "
+        f"{options.runs} runs in turns, medians; FluxCore in a fresh process each, Flink on a warm cluster; no checkpoints",
         soft_wrap=True,
     )
     for engine in options.engines:
@@ -182,6 +231,14 @@ def _print(results: list[dict[str, Any]], about: dict[str, Any], options: Nexmar
         cells = (each["query"], each["engine"], f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}")
         table.add_row(*cells, f"{each['startup_seconds']:.2f}", f"{each['peak_rss_mb']:.0f}", ratio)
     console.print(table)
+    ours_by = [
+        each["rows_per_s"] / rates[each["query"], options.versus]
+        for each in results
+        if each["engine"] == "fluxcore" and (each["query"], options.versus) in rates
+    ]
+    if ours_by:
+        mean = statistics.geometric_mean(ours_by)
+        console.print(f"{len(ours_by)} queries, geometric mean of the ratios {mean:.2f}, lowest {min(ours_by):.2f}")
 
 
 def _configuration(results: list[dict[str, Any]], engine: str) -> dict[str, Any]:

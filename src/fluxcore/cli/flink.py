@@ -1,4 +1,4 @@
-"""``fluxcore flink``: a local Flink cluster."""
+"""``fluxcore flink``: a local Flink cluster, and the jobs of any."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from fluxcore.targets.flink.cluster.cluster import Status
 
-flink_app = typer.Typer(help="Start, ask and end a local Flink cluster.", no_args_is_help=True)
+flink_app = typer.Typer(help="Start and end a local Flink cluster, and manage the jobs of any.", no_args_is_help=True)
 
 Work = Annotated[
     Path | None,
@@ -25,11 +25,19 @@ Work = Annotated[
         metavar="DIR", help="The cluster's folder, if there are to be several; default: below the user's cache folder."
     ),
 ]
+Target = Annotated[
+    str,
+    typer.Option(
+        metavar="TARGET", help="The cluster: flink://HOST:PORT of its SQL gateway, or flink for the local one."
+    ),
+]
+Job = Annotated[str, typer.Argument(help="The job's id, as `fluxcore flink jobs` tells it.")]
+Format = Annotated[str, typer.Option(help="table or json.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 
 
 @flink_app.command()
-def up(  # noqa: PLR0913, PLR0917  (options of a command line)
+def up(
     profile: Annotated[str, typer.Option(help="throughput, latency or small.")] = "throughput",
     version: Annotated[str, typer.Option(help="The version of Flink, 2.0 to 2.3.")] = "2.3.0",
     jars: Annotated[
@@ -92,6 +100,132 @@ def status(
         found = command.status(work)
         typer.echo(json.dumps(_told(found)) if format == "json" else "\n".join(_lines(found)))
         leave(0 if found.state == "running" else 1)
+
+
+@flink_app.command()
+def jobs(target: Target = "flink", format: Format = "table", debug: Debug = False) -> None:
+    """List the jobs of a cluster, the latest first."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        command.jobs(target, format)
+        leave(0)
+
+
+@flink_app.command()
+def describe(job: Job, target: Target = "flink", format: Format = "table", debug: Debug = False) -> None:
+    """Show a job's state, its operators with their rows and their time, and why it failed."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        command.describe(target, job, format)
+        leave(0)
+
+
+@flink_app.command()
+def cancel(job: Job, target: Target = "flink", debug: Debug = False) -> None:
+    """Cancel a job where it is."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        command.cancel(target, job)
+        leave(0)
+
+
+@flink_app.command()
+def savepoint(
+    job: Job,
+    to: Annotated[str | None, typer.Option(metavar="FOLDER", help="Where to write; default: as configured.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="End the job behind its savepoint.")] = False,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="With --stop: let all windows give their results first.")
+    ] = False,
+    target: Target = "flink",
+    debug: Debug = False,
+) -> None:
+    """Take a savepoint of a running job, and print its path."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        if drain and not stop:
+            raise ScriptError("FX-CLI-0008", "--drain ends the windows of a job that stops: say --stop too")
+        command.savepoint(target, job, to, stop=stop, drain=drain)
+        leave(0)
+
+
+@flink_app.command()
+def restore(
+    path: Annotated[str, typer.Argument(help="A savepoint or a checkpoint.")],
+    script: Annotated[str, typer.Argument(help="The SQL script whose inserts go on from there.")],
+    parallelism: Annotated[int | None, typer.Option(min=1, help="With another parallelism.")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may stand several times.")
+    ] = None,
+    target: Target = "flink",
+    debug: Debug = False,
+) -> None:
+    """Start the inserts of a script from a savepoint, print the ids of their jobs and leave them."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import run as command
+
+        from_there = ("execution.state-recovery.path=" + path, *(set or ()))
+        command.run(command.RunOptions(script, "table", parallelism, from_there, target, debug, detach=True))
+        leave(0)
+
+
+@flink_app.command()
+def rescale(
+    job: Job,
+    parallelism: Annotated[int, typer.Argument(min=1, help="The parallelism to come.")],
+    target: Target = "flink",
+    debug: Debug = False,
+) -> None:
+    """Change the parallelism of a running job; its state moves with it."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        command.rescale(target, job, parallelism)
+        leave(0)
+
+
+@flink_app.command()
+def compare(
+    script: Annotated[str, typer.Argument(help="A SQL script of queries, or - for standard input.")],
+    parallelism: Annotated[int | None, typer.Option(min=1, help="Of both sides.")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may stand several times.")
+    ] = None,
+    target: Target = "flink",
+    debug: Debug = False,
+) -> None:
+    """Run the queries of a script here and on a cluster, and compare their final tables; exit code 1 when they differ."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+        from fluxcore.cli.run import RunOptions
+
+        leave(command.compare(RunOptions(script, "table", parallelism, tuple(set or ()), target)))
+
+
+@flink_app.command()
+def logs(
+    all: Annotated[bool, typer.Option("--all", help="The whole logs, not their last lines.")] = False,
+    target: Target = "flink",
+    debug: Debug = False,
+) -> None:
+    """Print the logs of a cluster's JobManager and TaskManagers."""
+    with told(debug=debug):
+        _need_extra()
+        from fluxcore.cli import flink_jobs as command
+
+        command.logs(target, whole=all)
+        leave(0)
 
 
 def _need_extra() -> None:

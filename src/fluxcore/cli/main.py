@@ -31,7 +31,13 @@ Set = Annotated[
 Parallelism = Annotated[
     int | None, typer.Option(min=1, max=256, help="Worker threads per stage; default: the processors.")
 ]
-Target = Annotated[str, typer.Option(help="Where the job runs: embedded.")]
+Target = Annotated[
+    str,
+    typer.Option(
+        metavar="TARGET",
+        help="Where it runs: embedded, flink://HOST:PORT (a SQL gateway), or flink (the cluster of `fluxcore flink up`).",
+    ),
+]
 
 
 def _version(value: bool) -> None:
@@ -64,6 +70,9 @@ def run(
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Show at each job's end what its operators did, on standard error.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="On Flink: start the inserts, print the ids of their jobs and leave them.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Run a SQL script or a Python job.
@@ -76,7 +85,7 @@ def run(
     with told(debug=debug):
         from fluxcore.cli import run as command
 
-        options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug, metrics)
+        options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug, metrics, detach)
         command.run(options)
         leave(0)
 
@@ -107,17 +116,22 @@ def sql(
 
 @app.command()
 def explain(
-    script: Annotated[str, typer.Argument(help="A SQL script, or - for standard input.")],
+    script: Annotated[str, typer.Argument(help="A SQL script, a Python job (.py), or - for standard input.")],
     parallelism: Parallelism = None,
     set: Set = None,
+    target: Target = "embedded",
     debug: Debug = False,
 ) -> None:
-    """Show how the queries and inserts of a script would run, without running them."""
+    """Show how the queries and inserts of a script or job would run, without running them.
+
+    With --target flink it shows the statements that would be sent, and what doesn't port and why: exit code 2 if anything
+    doesn't. A Python job is run with sessions that show their plans; its queries give no rows.
+    """
     with told(debug=debug):
         from fluxcore.cli import explain as command
         from fluxcore.cli.run import RunOptions
 
-        command.explain(RunOptions(script, parallelism=parallelism, set=tuple(set or ())))
+        command.explain(RunOptions(script, parallelism=parallelism, set=tuple(set or ()), target=target))
         leave(0)
 
 
@@ -162,7 +176,9 @@ def bench_nexmark(
     queries: Annotated[str, typer.Option(help="Queries with commas between them, or all: q0 to q22.")] = "q0,q1,q2,q5",
     events: Annotated[int, typer.Option(min=1000, help="Events of the generator; 46 of 50 are bids.")] = 10_000_000,
     source: Annotated[str, typer.Option(help="csv, json, parquet or memory.")] = "csv",
-    versus: Annotated[str, typer.Option(help="The rival: duckdb or none.")] = "duckdb",
+    versus: Annotated[
+        str, typer.Option(help="The rival: duckdb, flink (a local cluster at its best) or none.")
+    ] = "duckdb",
     data: Annotated[
         str | None, typer.Option(help="The folder for the files; default: the user's cache folder.")
     ] = None,

@@ -34,6 +34,12 @@ class RunOptions:
     target: str = "embedded"
     debug: bool = False
     metrics: bool = False
+    detach: bool = False
+
+    @property
+    def on_flink(self) -> bool:
+        """Return whether the script runs on a Flink cluster."""
+        return self.target.partition("://")[0] == "flink"
 
     def settings(self) -> dict[str, str]:
         """Return the settings given. Raises ``ScriptError`` FX-CLI-0001 for one without ``=``."""
@@ -55,12 +61,19 @@ def run(options: RunOptions) -> None:
     if options.format not in FORMATS:
         hint = nearest(options.format, FORMATS) or f"one of {', '.join(FORMATS)}"
         raise ScriptError("FX-CLI-0002", f"there is no format '{options.format}'", hint=hint)
-    use_cache_folder()
+    if options.detach and not options.on_flink:
+        raise ScriptError("FX-CLI-0007", "--detach leaves jobs on a cluster: it needs --target flink://HOST:PORT")
     settings = options.settings()
+    if options.on_flink and not options.script.endswith(".py"):
+        from fluxcore.cli import run_on_flink  # needs the extra that provides it
+
+        run_on_flink.run(options)
+        return
+    use_cache_folder()
     for key, value in settings.items():
         Settings().with_value(key, value)
     if options.script.endswith(".py"):
-        _run_job(Path(options.script), settings)
+        run_job(Path(options.script), settings, options.target)
         return
     text, name = read_script(options.script)
     session = new_session(settings, options.target)
@@ -155,8 +168,8 @@ def show_reply(message: str | None, columns: tuple[str, ...], rows: tuple[tuple[
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
 
 
-def _run_job(path: Path, settings: dict[str, str]) -> None:
-    """Run a Python file as a program; the sessions that it makes get the command line's settings.
+def run_job(path: Path, settings: dict[str, str], target: str) -> None:
+    """Run a Python file as a program; the sessions that it makes get the command line's settings and target.
 
     Raises: ``ScriptError`` FX-JOB-0001 for text that is no Python, ``JobError`` FX-JOB-0002 for an exception of the job.
     """
@@ -165,6 +178,7 @@ def _run_job(path: Path, settings: dict[str, str]) -> None:
     for key, value in settings.items():
         checked = checked.with_value(key, value)
     show_log(checked)
+    os.environ["FLUXCORE_JOB_TARGET"] = target
     os.environ["FLUXCORE_JOB_SETTINGS"] = "\n".join(f"{key}={value}" for key, value in settings.items())
     sys.argv = [str(path)]
     sys.path.insert(0, str(path.resolve().parent))

@@ -1,18 +1,29 @@
-"""What ORDER BY means where the input never ends: the first rows as they change, or rows in the order of event time."""
+"""Which plans end, and what ORDER BY means in those that never do: the first rows as they change, or rows by event time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core import registry
+from fluxcore.core.ports import ScanRequest
 from fluxcore.core.schema import TimeKind
 from fluxcore.errors import ScriptError
 from fluxcore.plan.graph import rewrite
-from fluxcore.plan.nodes import Rank, Sort, TimeSort
+from fluxcore.plan.nodes import Rank, Scan, Sort, TimeSort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
+
+
+def is_bounded(node: Node, settings: Settings) -> bool:
+    """Return whether every source below a node ends by itself."""
+    if isinstance(node, Scan):
+        connector = registry.connector(node.table.options["connector"])
+        return connector.source(ScanRequest(node.table, node.columns, None, settings.values)).bounded
+    return all(is_bounded(each, settings) for each in node.inputs)
 
 
 def order_endless(roots: Sequence[Node], is_bounded: Callable[[Node], bool]) -> list[Node]:

@@ -12,13 +12,12 @@ from fluxcore.core.time import SystemClock
 from fluxcore.errors import Cancelled, ScriptError, not_supported
 from fluxcore.operators.change_kinds import operations
 from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
-from fluxcore.plan.endless import order_endless
+from fluxcore.plan.endless import is_bounded, order_endless
 from fluxcore.plan.lifetimes import with_lifetimes
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
 from fluxcore.plan.state import state_of
 from fluxcore.runtime.build import Options, build, tasks_of
-from fluxcore.runtime.scans import is_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -78,6 +77,10 @@ class EmbeddedTarget:
     def is_bounded(self, node: Node, settings: Settings) -> bool:
         """Return whether all sources of the plan end."""
         return is_bounded(node, settings)
+
+    def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:  # noqa: ARG002
+        """Return nothing: what can be planned can run here."""
+        return ()
 
     def explain(self, roots: Sequence[Node], settings: Settings) -> str:
         """Return the optimised plans and the rules that changed something.

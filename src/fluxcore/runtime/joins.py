@@ -19,10 +19,10 @@ from fluxcore.operators.joins.semi_join import SemiJoinOperator
 from fluxcore.operators.joins.temporal_join import TemporalJoinOperator, TemporalJoinOptions, TemporalSide
 from fluxcore.operators.joins.window_join import JoinRows, JoinSide, WindowJoinOperator, WindowJoinOptions
 from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import Join, JoinKind, TemporalJoin
 from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested, zone_of_windows
-from fluxcore.runtime.scans import is_bounded
 
 if TYPE_CHECKING:
     from fluxcore.core.settings import Settings

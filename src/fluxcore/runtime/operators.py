@@ -31,6 +31,7 @@ from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator,
 from fluxcore.operators.windows.window_assign import AssignKind, Shape
 from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     Aggregate,
@@ -57,7 +58,6 @@ from fluxcore.runtime.recipe import (
     refuse_nested_keys,
     zone_of_windows,
 )
-from fluxcore.runtime.scans import is_bounded
 from fluxcore.state.backend import MemoryStateBackend
 
 if TYPE_CHECKING:

@@ -49,13 +49,6 @@ def alignment_of(scan: Scan, groups: dict[str, AlignmentGroup]) -> Alignment | N
     return Alignment(groups.setdefault(name, AlignmentGroup()), drift)
 
 
-def is_bounded(node: Node, settings: Settings) -> bool:
-    """Return whether every source below a node ends by itself."""
-    if isinstance(node, Scan):
-        return source_of(Scan(node.table, node.columns), settings).bounded
-    return all(is_bounded(each, settings) for each in node.inputs)
-
-
 def tables_written(roots: Sequence[Node]) -> list[Insert]:
     """Return the inserts among the roots of a job."""
     return [root for root in roots if isinstance(root, Insert)]

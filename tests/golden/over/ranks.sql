@@ -1,5 +1,5 @@
 /* duckdb
-WITH events AS (SELECT * FROM read_csv('{data}/events.csv', columns={'id':'BIGINT','k':'VARCHAR','n':'INTEGER','v':'DOUBLE','ts':'TIMESTAMP','note':'VARCHAR'}, header=true, nullstr=''))
+WITH events AS (SELECT * FROM read_csv('{data}/events.csv', columns={'id':'BIGINT','k':'VARCHAR','n':'INTEGER','v':'DOUBLE','ts':'TIMESTAMP','note':'VARCHAR'}, header=false, nullstr=''))
 SELECT id, row_number() OVER w, rank() OVER r, dense_rank() OVER r, percent_rank() OVER r, cume_dist() OVER r, (ntile(3) OVER w)::INTEGER, lead(v) OVER w, lead(n, 2, -1) OVER w, lag(n, 2, -1) OVER w FROM events WINDOW w AS (PARTITION BY k ORDER BY n DESC NULLS LAST, id), r AS (PARTITION BY k ORDER BY n NULLS FIRST) */
-CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.header' = 'true', 'csv.null-literal' = '');
+CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.null-literal' = '');
 SELECT id, ROW_NUMBER() OVER w, RANK() OVER r, DENSE_RANK() OVER r, PERCENT_RANK() OVER r, CUME_DIST() OVER r, NTILE(3) OVER w, LEAD(v) OVER w, LEAD(n, 2, -1) OVER w, LAG(n, 2, -1) OVER w FROM events WINDOW w AS (PARTITION BY k ORDER BY n DESC, id), r AS (PARTITION BY k ORDER BY n);

@@ -1,4 +1,4 @@
 /* duckdb
-WITH e AS (SELECT * FROM read_csv('{data}/events.csv', columns={'id':'BIGINT','k':'VARCHAR','n':'INTEGER','v':'DOUBLE','ts':'TIMESTAMP','note':'VARCHAR'}, header=true, nullstr='')) SELECT id, k FROM e WHERE n = 1 UNION ALL SELECT id, note FROM e WHERE n < 3 */
-CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.header' = 'true', 'csv.null-literal' = '');
+WITH e AS (SELECT * FROM read_csv('{data}/events.csv', columns={'id':'BIGINT','k':'VARCHAR','n':'INTEGER','v':'DOUBLE','ts':'TIMESTAMP','note':'VARCHAR'}, header=false, nullstr='')) SELECT id, k FROM e WHERE n = 1 UNION ALL SELECT id, note FROM e WHERE n < 3 */
+CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.null-literal' = '');
 SELECT id, k FROM events WHERE n = 1 UNION ALL SELECT id, note FROM events WHERE n < 3;

@@ -20,7 +20,7 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z. Rows are
 ["b", "2024-11-03T00:00:00.000", "2024-11-03T02:30:00.000", "2024-11-03T07:29:59.999", 10, 165]
 ["b", "2024-11-03T00:00:00.000", "2024-11-03T03:00:00.000", "2024-11-03T07:59:59.999", 12, 234] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT k, window_start, window_end, window_time, COUNT(*) AS n, SUM(v) AS s
 FROM TABLE(CUMULATE(TABLE t, DESCRIPTOR(ts), INTERVAL '30' MINUTE, INTERVAL '3' HOUR))
 GROUP BY k, window_start, window_end, window_time;

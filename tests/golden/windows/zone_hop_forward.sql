@@ -23,7 +23,7 @@ Clocks in New York go from 02:00 to 03:00 on 2024-03-10 at 07:00Z. Rows are out 
 ["b", "2024-03-10T04:00:00.000", "2024-03-10T05:00:00.000", "2024-03-10T08:59:59.999", 3, 99]
 ["b", "2024-03-10T04:30:00.000", "2024-03-10T05:30:00.000", "2024-03-10T09:29:59.999", 1, 33] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv');
 SELECT k, window_start, window_end, window_time, COUNT(*) AS n, SUM(v) AS s
 FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '30' MINUTE, INTERVAL '1' HOUR))
 GROUP BY k, window_start, window_end, window_time;

@@ -17,6 +17,6 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z. Rows are
 ["b", "2024-11-03T02:00:00.000", "2024-11-03T03:00:00.000", "2024-11-03T07:59:59.999", 3, 99]
 ["b", "2024-11-03T02:30:00.000", "2024-11-03T03:30:00.000", "2024-11-03T08:29:59.999", 1, 33] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT k, HOP_START(ts, INTERVAL '30' MINUTE, INTERVAL '1' HOUR), HOP_END(ts, INTERVAL '30' MINUTE, INTERVAL '1' HOUR), HOP_ROWTIME(ts, INTERVAL '30' MINUTE, INTERVAL '1' HOUR), COUNT(*), SUM(v)
 FROM t GROUP BY k, HOP(ts, INTERVAL '30' MINUTE, INTERVAL '1' HOUR);

@@ -107,7 +107,7 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z.
 [8, 6, "2024-11-03T00:00:00.000", "2024-11-03T01:00:00.000"]
 [8, 9, "2024-11-03T00:00:00.000", "2024-11-03T01:00:00.000"] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '2' HOUR) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '2' HOUR) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT a.v, b.v, a.window_start, b.window_end
 FROM (SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) WHERE k = 'a') a
 JOIN (SELECT * FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR)) WHERE k = 'b') b

@@ -78,5 +78,5 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z. Rows are
 [9, "2024-11-02T23:30:00.000", "2024-11-03T00:30:00.000", "2024-11-03T04:29:59.999"]
 [9, "2024-11-03T00:00:00.000", "2024-11-03T01:00:00.000", "2024-11-03T04:59:59.999"] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT v, window_start, window_end, window_time FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '30' MINUTE, INTERVAL '1' HOUR));

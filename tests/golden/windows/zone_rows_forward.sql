@@ -78,5 +78,5 @@ Clocks in New York go from 02:00 to 03:00 on 2024-03-10 at 07:00Z. Rows are out 
 [9, "2024-03-09T23:30:00.000", "2024-03-10T00:30:00.000", "2024-03-10T05:29:59.999"]
 [9, "2024-03-10T00:00:00.000", "2024-03-10T01:00:00.000", "2024-03-10T05:59:59.999"] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv');
 SELECT v, window_start, window_end, window_time FROM TABLE(HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '30' MINUTE, INTERVAL '1' HOUR));

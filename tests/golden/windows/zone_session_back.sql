@@ -8,7 +8,7 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z. Rows are
 ["b", "2024-11-03T02:24:00.000", "2024-11-03T02:44:00.000", "2024-11-03T07:43:59.999", 1, 30]
 ["b", "2024-11-03T02:49:00.000", "2024-11-03T03:09:00.000", "2024-11-03T08:08:59.999", 1, 33] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT k, window_start, window_end, window_time, COUNT(*) AS n, SUM(v) AS s
 FROM TABLE(SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), INTERVAL '20' MINUTE))
 GROUP BY k, window_start, window_end, window_time;

@@ -9,7 +9,7 @@ Clocks in New York go from 02:00 back to 01:00 on 2024-11-03 at 06:00Z. Rows are
 ["b", "2024-11-03T01:00:00.000", "2024-11-03T02:00:00.000", "2024-11-03T05:59:59.999", 6, 117]
 ["b", "2024-11-03T02:00:00.000", "2024-11-03T03:00:00.000", "2024-11-03T07:59:59.999", 3, 99] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_back.csv', 'format' = 'csv');
 SELECT k, window_start, window_end, window_time, COUNT(*) AS n, SUM(v) AS s
 FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' HOUR))
 GROUP BY k, window_start, window_end, window_time;

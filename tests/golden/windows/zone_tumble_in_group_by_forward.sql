@@ -8,6 +8,6 @@ Clocks in New York go from 02:00 to 03:00 on 2024-03-10 at 07:00Z. Rows are out 
 ["b", "2024-03-10T02:00:00.000", "2024-03-10T04:00:00.000", "2024-03-10T07:59:59.999", 3, 72]
 ["b", "2024-03-10T04:00:00.000", "2024-03-10T06:00:00.000", "2024-03-10T09:59:59.999", 3, 99] */
 SET 'table.local-time-zone' = 'America/New_York';
-CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv', 'csv.header' = 'true');
+CREATE TABLE t (ms BIGINT, k STRING, v INT, ts AS TO_TIMESTAMP_LTZ(ms, 3), WATERMARK FOR ts AS ts - INTERVAL '5' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/clock_forward.csv', 'format' = 'csv');
 SELECT k, TUMBLE_START(ts, INTERVAL '2' HOUR), TUMBLE_END(ts, INTERVAL '2' HOUR), TUMBLE_ROWTIME(ts, INTERVAL '2' HOUR), COUNT(*), SUM(v)
 FROM t GROUP BY k, TUMBLE(ts, INTERVAL '2' HOUR);

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from fluxcore.errors import JobError
 from fluxcore.limits import FLINK_POLL_MAX_S, FLINK_POLL_MIN_S
+from fluxcore.targets.flink import versions
 from fluxcore.targets.flink.rest import Rest, RestError
 from fluxcore.targets.flink.types import schema_of
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from fluxcore.core.schema import Schema
-
-SUPPORTED = ((2, 0), (2, 3))
-"""The oldest and the newest version of Flink that was tried."""
 
 _RETRACTIONS = ("UPDATE_BEFORE", "DELETE")
 
@@ -48,20 +45,14 @@ class Gateway:
         self.rest = Rest(f"http://{address}", "SQL gateway")
 
     def version(self) -> str:
-        """Return Flink's version. Raises ``JobError`` FX-FLK-0101 or 0103, and FX-FLK-0104 for one that was never tried."""
+        """Return Flink's version. Raises ``JobError`` FX-FLK-0101 or 0103, and FX-FLK-0104 for one not supported."""
         try:
             found = self.rest.get("/v1/info")
         except RestError as error:
             raise self._no_gateway() from error
         if not isinstance(found, dict) or "version" not in found:
             raise self._no_gateway()
-        version = str(found["version"])
-        numbers = re.match(r"(\d+)\.(\d+)", version)
-        low, high = SUPPORTED
-        if numbers is None or not low <= (int(numbers[1]), int(numbers[2])) <= high:
-            message = f"the cluster runs Flink {version}; known to work are {low[0]}.{low[1]} to {high[0]}.{high[1]}"
-            raise JobError("FX-FLK-0104", message, hint="`fluxcore flink up` starts a cluster of a known version")
-        return version
+        return versions.check_cluster(str(found["version"]), self.address)
 
     def _no_gateway(self) -> JobError:
         message = f"what answers at {self.address} is no SQL gateway of Flink"

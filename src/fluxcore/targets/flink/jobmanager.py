@@ -114,9 +114,11 @@ class JobManager:
     def rescale(self, id_: str, parallelism: int) -> None:
         """Change the parallelism of all operators of a running job. Returns when the cluster has taken the wish.
 
-        Raises: ``JobError`` FX-FLK-0122 when its scheduler can't do that.
+        Raises: ``JobError`` FX-FLK-0122 when the job has ended, or its scheduler can't do that.
         """
-        self.job(id_)
+        state = self.state(id_)
+        if state in ENDED:
+            raise JobError("FX-FLK-0122", f"job {id_} can't be rescaled: it is {state.lower()}")
         path = f"/jobs/{id_}/resource-requirements"
         try:
             wanted: Mapping[str, Any] = self.rest.get(path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from fluxcore.core import types
 from fluxcore.core.schema import Column, Schema
@@ -80,25 +82,48 @@ def _nested_type(told: Mapping[str, Any]) -> DataType:
             raise JobError("FX-FLK-0110", f"a column of Flink's type {name} can't be read", hint=hint)
 
 
-def rows_of(data: Sequence[Sequence[Any]], schema: Schema) -> pa.RecordBatch:
-    """Return rows as the gateway's JSON gives them as a record batch."""
+def rows_of(data: Sequence[Sequence[Any]], schema: Schema, zone: str = "UTC") -> pa.RecordBatch:
+    """Return rows as the gateway's JSON gives them as a record batch.
+
+    In: ``zone`` of the session: the JSON tells instants by its clock, with a ``Z`` that means nothing. What the clock shows
+    twice is taken for the earlier instant.
+    """
     columns = list(zip(*data, strict=True)) if data else [()] * len(schema)
-    arrays = [column_of(values, column.type) for values, column in zip(columns, schema, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow())
+    arrays = [column_of(values, column.type, zone) for values, column in zip(columns, schema, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema.names)
 
 
-def column_of(values: Sequence[Any], type_: DataType) -> pa.Array:
-    """Return JSON values of one type as an Arrow array; None is NULL."""
+def has_instants(type_: DataType) -> bool:
+    """Return whether values of a type hold instants."""
+    match type_:
+        case types.TimestampType(local=local):
+            return local
+        case types.ArrayType(element=element):
+            return has_instants(element)
+        case types.MapType(key=key, value=value):
+            return has_instants(key) or has_instants(value)
+        case types.RowType(fields=fields):
+            return any(has_instants(field) for _, field in fields)
+        case _:
+            return False
+
+
+def column_of(values: Sequence[Any], type_: DataType, zone: str = "UTC") -> pa.Array:
+    """Return JSON values of one type as an Arrow array; None is NULL; ``zone`` as in :func:`rows_of`."""
     match type_:
         case types.ArrayType() | types.MapType() | types.RowType():
-            return _nested_column(values, type_)
+            return _nested_column(values, type_, zone)
         case types.BytesType():
             return pa.array([None if each is None else base64.b64decode(each) for each in values], type_.arrow())
         case types.FloatType():
             return pa.array([None if each is None else float(each) for each in values], type_.arrow())
         case types.DecimalType(scale=scale):
-            texts = [None if each is None else f"{each:.{scale}f}" for each in values]
+            texts = [None if each is None else f"{Decimal(each):.{scale}f}" for each in values]
             return pa.array(texts, pa.string()).cast(type_.arrow())
+        case types.TimestampType(local=True):
+            local = pa.array([None if each is None else each.removesuffix("Z") for each in values], pa.string())
+            clock = local.cast(pa.timestamp(type_.arrow().unit))
+            return pc.assume_timezone(clock, zone, ambiguous="earliest", nonexistent="latest").cast(type_.arrow())
         case types.TimestampType() | types.DateType():
             return pa.array(values, pa.string()).cast(type_.arrow())
         case types.TimeType():
@@ -109,11 +134,12 @@ def column_of(values: Sequence[Any], type_: DataType) -> pa.Array:
             return pa.array(values, type_.arrow())
 
 
-def _nested_column(values: Sequence[Any], type_: DataType) -> pa.Array:
+def _nested_column(values: Sequence[Any], type_: DataType, zone: str) -> pa.Array:
     present = np.array([each is not None for each in values], np.bool_)
     if isinstance(type_, types.RowType):
         fields = [
-            column_of([None if each is None else each[name] for each in values], field) for name, field in type_.fields
+            column_of([None if each is None else each[name] for each in values], field, zone)
+            for name, field in type_.fields
         ]
         arrow = type_.arrow()
         return pa.StructArray.from_arrays(fields, fields=list(arrow), mask=pa.array(~present))
@@ -121,13 +147,13 @@ def _nested_column(values: Sequence[Any], type_: DataType) -> pa.Array:
     np.cumsum([len(each) if each is not None else 0 for each in values], out=offsets[1:])
     ends = pa.array(offsets, mask=np.append(~present, False)) if len(values) else pa.array(offsets)
     if isinstance(type_, types.ArrayType):
-        items = column_of([item for each in values if each is not None for item in each], type_.element)
+        items = column_of([item for each in values if each is not None for item in each], type_.element, zone)
         return pa.ListArray.from_arrays(ends, items, type=type_.arrow())
     assert isinstance(type_, types.MapType)
     pairs = [pair for each in values if each is not None for pair in each.items()]
-    keys = column_of([key for key, _ in pairs], type_.key)
+    keys = column_of([key for key, _ in pairs], type_.key, zone)
     return pa.MapArray.from_arrays(
-        ends, keys, column_of([value for _, value in pairs], type_.value), type=type_.arrow()
+        ends, keys, column_of([value for _, value in pairs], type_.value, zone), type=type_.arrow()
     )
 
 

@@ -32,17 +32,25 @@ _FAMILIES = (aggregates, joins, over, ranking, windows)
 
 
 @dataclass(frozen=True)
-class FlinkJob:
-    """A job in Flink SQL: tables and views first, then what runs; and all that Flink can't do of it.
+class PrintedJob:
+    """A job in Flink SQL, and all that Flink can't do of it.
 
-    Several INSERTs are one statement set; each query that is no INSERT is a SELECT of its own.
+    ``definitions`` make tables and views; ``insert`` is one INSERT, or a statement set of several; ``queries`` has a SELECT for
+    each query that is no INSERT, in order.
     """
 
-    statements: tuple[str, ...]
+    definitions: tuple[str, ...]
+    insert: str | None
+    queries: tuple[str, ...]
     unportable: tuple[Unportable, ...]
 
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """Return all statements in the order in which they are sent."""
+        return (*self.definitions, *((self.insert,) if self.insert is not None else ()), *self.queries)
 
-def print_job(roots: Sequence[Node], settings: Settings) -> FlinkJob:
+
+def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
     """Return plans, as the API or the binder made them, as Flink SQL.
 
     Rows that several nodes take are a view. What Flink SQL has nothing like is named in ``unportable``, all of it, and stands
@@ -59,7 +67,7 @@ def print_job(roots: Sequence[Node], settings: Settings) -> FlinkJob:
             queries.append(printer.block(root).text(distinct_names(root.schema.names)))
     printer.report.extend(flink_settings(settings)[1])
     declared = (*printer.tables.statements, *printer.views)
-    return FlinkJob((*declared, *_together(inserts), *queries), printer.report.found)
+    return PrintedJob(declared, _together(inserts), tuple(queries), printer.report.found)
 
 
 def _check_changes(insert: Insert, printer: Printer) -> None:
@@ -86,8 +94,8 @@ def _one_time(block: Block, schema: Schema) -> Block:
     return replace(block, items=tuple(items), whole=False)
 
 
-def _together(inserts: Sequence[str]) -> list[str]:
+def _together(inserts: Sequence[str]) -> str | None:
     if len(inserts) < 2:
-        return list(inserts)
+        return inserts[0] if inserts else None
     body = "".join(f"{indented(each)};\n" for each in inserts)
-    return [f"EXECUTE STATEMENT SET\nBEGIN\n{body}END"]
+    return f"EXECUTE STATEMENT SET\nBEGIN\n{body}END"

@@ -1,0 +1,125 @@
+"""Apache Flink as the rival: a local cluster at its best, on the same files and with the same query text.
+
+The cluster is started once, with the profile for throughput: G1 and the full JIT, as much heap as the machine gives, object
+reuse, state on the heap. Before the timed runs each query runs twice and is dropped: once with mini-batches and once without;
+the faster way is taken. The rows go into Flink's blackhole. What is timed is the job on the cluster, from its first task's
+start to its last one's end; planning and deployment are reported as start-up.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fluxcore.bench.engines import result_schema
+from fluxcore.bench.queries import flink_tables, query_of
+from fluxcore.errors import JobError
+from fluxcore.targets.flink.address import cluster_at
+from fluxcore.targets.flink.cluster.configuration import ClusterOptions
+from fluxcore.targets.flink.cluster.shared import running_cluster
+from fluxcore.targets.flink.rest import RestError
+from fluxcore.targets.flink.statements import statements_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fluxcore.bench.worker import Task
+    from fluxcore.targets.flink.cluster.record import Cluster as LocalCluster
+
+_MINI_BATCH = "table.exec.mini-batch.enabled"
+_CANT = {
+    "q6": "OVER takes no updated rows in Flink",
+    "q13": "Flink's filesystem connector can't be looked up",
+}
+"""Queries that Flink does not execute, and why."""
+
+
+class FlinkRival:
+    """A cluster of its own, ended with :meth:`close`."""
+
+    def __init__(self, threads: int, tell: Callable[[str], None]) -> None:
+        self._stack = ExitStack()
+        self._mini_batch: dict[str, str] = {}
+        options = ClusterOptions("throughput", jars=("parquet",), settings={"parallelism.default": str(threads)})
+        self._local: LocalCluster = self._stack.enter_context(running_cluster(options, tell))
+        self._cluster = cluster_at(f"{self._local.address}?jobmanager={self._local.host}:{self._local.rest_port}")
+
+    @property
+    def version(self) -> str:
+        """Return Flink's version."""
+        return self._local.version
+
+    def refuses(self, query: str) -> str | None:
+        """Return why Flink does not execute a query, or None."""
+        return _CANT.get(query)
+
+    def warm(self, task: Task) -> str:
+        """Run a query with mini-batches and without; return the faster way, which the timed runs take."""
+        seconds = {way: self._run(task, way)["seconds"] for way in ("true", "false")}
+        self._mini_batch[task.query] = min(seconds, key=lambda way: seconds[way])
+        return "with mini-batches" if self._mini_batch[task.query] == "true" else "without mini-batches"
+
+    def run(self, task: Task) -> dict[str, Any]:
+        """Run a query once; return its measurements."""
+        return self._run(task, self._mini_batch[task.query])
+
+    def close(self) -> None:
+        """End the cluster."""
+        self._stack.close()
+
+    def _run(self, task: Task, mini_batch: str) -> dict[str, Any]:
+        query = query_of(task.query)
+        columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in enumerate(result_schema(query)))
+        script = flink_tables(query, task.source, {table: Path(path) for table, path in task.paths.items()})
+        script += f"CREATE TABLE nexmark_result ({columns}) WITH ('connector' = 'blackhole');\n"
+        configuration = self._configuration(task, mini_batch)
+        try:
+            with self._cluster.gateway.session(configuration) as session:
+                for statement in statements_of(script):
+                    session.run(statement.text)
+                id_ = session.run(f"INSERT INTO nexmark_result\n{query.flink}").job
+                assert id_ is not None
+                state = self._cluster.jobmanager.wait(id_)
+        except RestError as error:
+            raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {error.message}") from error
+        if state != "FINISHED":
+            cause = self._cluster.jobmanager.failure(id_)
+            raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {cause}")
+        return _measured(self._cluster.jobmanager.job(id_)) | {
+            "peak_rss_mb": round(self._peak_rss_mb(), 1),
+            "result_rows": None,
+            "checksum": None,
+            "configuration": configuration | self._memory(),
+        }
+
+    def _configuration(self, task: Task, mini_batch: str) -> dict[str, str]:
+        return {
+            "parallelism.default": str(task.parallelism),
+            "pipeline.object-reuse": "true",
+            _MINI_BATCH: mini_batch,
+            "table.exec.mini-batch.allow-latency": "1 s",
+            "table.exec.mini-batch.size": "5000",
+        }
+
+    def _memory(self) -> dict[str, str]:
+        kept = ("state.backend.type", "taskmanager.memory.task.heap.size")
+        settings: Mapping[str, str] = self._local.settings
+        return {key: settings[key] for key in kept if key in settings}
+
+    def _peak_rss_mb(self) -> float:
+        """Return the most memory that the TaskManagers have held, in millions of bytes."""
+        peak = 0.0
+        for process in self._local.processes:
+            status = Path(f"/proc/{process.pid}/status")
+            if process.role.startswith("taskmanager") and status.is_file():
+                lines = status.read_text().splitlines()
+                peak += sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
+        return peak
+
+
+def _measured(job: Mapping[str, Any]) -> dict[str, float]:
+    """Return the seconds of a job from its first task's start to its last one's end, and those before."""
+    first = min(each["start-time"] for each in job["vertices"])
+    last = max(each["end-time"] for each in job["vertices"])
+    return {"seconds": (last - first) / 1000, "startup_seconds": (first - job["start-time"]) / 1000}
