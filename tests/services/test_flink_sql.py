@@ -17,7 +17,8 @@ import fluxcore as fx
 from fluxcore.plan.nodes import Insert
 from fluxcore.sql.script import SelectStatement
 from fluxcore.targets.flink.gateway import Gateway
-from fluxcore.targets.flink.sql import flink_settings, print_job
+from fluxcore.targets.flink.settings import flink_settings
+from fluxcore.targets.flink.sql import print_job
 from fluxcore.targets.flink.types import rows_of
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def test_early_results_of_a_session(gateway: Gateway, inputs: Path) -> None:
     query = "FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end, customer"
     job = print_job([session.sql(f"SELECT window_start, customer, COUNT(*) AS n {query}").node], session.settings)
     assert job.unportable == ()
-    with gateway.session(flink_settings(session.settings)[0]) as remote:
+    with gateway.session(flink_settings(session.settings.values)[0]) as remote:
         for statement in job.statements[:-1]:
             remote.run(statement)
         plan = remote.run(f"EXPLAIN {job.statements[-1]}").rows[0][0]

@@ -123,6 +123,12 @@ def test_what_flink_has_no_twin_of_is_refused_at_its_line(folder: Path, flink: C
     assert ":2:1" in done.stderr
 
 
+def test_a_query_that_is_updated_for_ever_and_one_behind_an_endless_insert_are_refused(flink: Cluster) -> None:
+    query = "SELECT who, COUNT(*) FROM clicks GROUP BY who;"
+    assert "FX-RUN-0111" in run(flink, ENDLESS.rpartition("INSERT")[0] + query, code=2).stderr
+    assert "FX-SQL-0901" in run(flink, ENDLESS + "SELECT 1;", code=2).stderr
+
+
 def test_a_select_can_t_be_left_alone(folder: Path, flink: Cluster) -> None:
     assert "FX-FLK-0203" in run(flink, TABLE + "SELECT * FROM rides;", "--detach", code=2).stderr
 

@@ -14,13 +14,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from fluxcore.errors import ScriptError
+from fluxcore.errors import FluxError, ScriptError
 from fluxcore.limits import FLINK_HEARTBEAT_S
 from fluxcore.targets.flink.job import all_inserts, job_failed
 from fluxcore.targets.flink.refusals import refusal
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.results import Results
-from fluxcore.targets.flink.statements import Statement, What, statements_of
+from fluxcore.targets.flink.statements import Statement, What, never_ends, statements_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from fluxcore.errors import Span
     from fluxcore.targets.flink.address import Cluster
     from fluxcore.targets.flink.gateway import GatewaySession, Page
-    from fluxcore.targets.flink.sql.portability import Unportable
+    from fluxcore.targets.flink.portability import Unportable
 
 _REACHES_OUT = re.compile(
     r"^\s*(CREATE\s+(OR\s+REPLACE\s+)?(CATALOG|MATERIALIZED)|USE\b|CALL\b|ALTER\b|LOAD\b|UNLOAD\b|TRUNCATE\b|ADD\b|REMOVE\b"
     r"|(CREATE|REPLACE)\b(?s:.)*\bAS\s+(SELECT|WITH)\b)",
     re.IGNORECASE,
 )
+_SCANNED = re.compile(r"table=\[\[[^,\]]+, [^,\]]+, ([^,\]]+)")
 _VIEW = re.compile(r"^\s*CREATE\s+(TEMPORARY\s+)?VIEW\b", re.IGNORECASE)
 
 
@@ -111,30 +112,45 @@ class ScriptRun:
     def _refuse_unportable(self) -> None:
         for statement in self.statements:
             for found in statement.unportable:
-                message = f"{found.what} can't run on Flink: {found.why}"
-                raise ScriptError("FX-FLK-0202", message, span=statement.span).located(self._text, self._file)
+                raise self._wrong("FX-FLK-0202", f"{found.what} can't run on Flink: {found.why}", statement)
         if self._options.detach:
             for statement in self.statements:
                 if statement.what is What.QUERY:
                     message = "a SELECT gives its rows to who waits for them, and can't be left alone"
                     hint = "run it without --detach, or INSERT the rows into a table"
-                    raise ScriptError("FX-FLK-0203", message, span=statement.span, hint=hint).located(
-                        self._text, self._file
-                    )
+                    raise self._wrong("FX-FLK-0203", message, statement, hint)
 
     def _check(self, cluster: Cluster, properties: Mapping[str, str]) -> None:
         if any(_REACHES_OUT.match(each.text) and not _VIEW.match(each.text) for each in self.statements):
             return
+        inserts_for_ever = False
         with cluster.gateway.session(properties) as trial:
             for statement in self.statements:
                 if statement.what in (What.SETTING, What.DEFINITION):
                     self._ask(trial, statement)
                 elif statement.what is What.INSERT:
-                    self._ask(trial, statement, "EXPLAIN")
+                    plan = self._ask(trial, statement, "EXPLAIN").rows[0][0]
+                    inserts_for_ever = inserts_for_ever or self._never_ends(plan)
                 elif statement.what is What.QUERY:
+                    if inserts_for_ever:
+                        message = "a SELECT can't follow an INSERT that never ends"
+                        raise self._wrong("FX-SQL-0901", message, statement, "put them into two scripts")
                     plan = self._ask(trial, statement, "EXPLAIN CHANGELOG_MODE").rows[0][0]
                     mode = re.search(r"== Optimized Physical Plan ==\n.*?changelogMode=\[([A-Z,]*)\]", plan)
-                    self._appends[statement.span] = mode is not None and mode[1] == "I"
+                    appends = mode is not None and mode[1] == "I"
+                    if not appends and not self._options.changes and self._never_ends(plan):
+                        message = "the rows of this query are updated for ever, because its input never ends"
+                        raise self._wrong("FX-RUN-0111", message, statement, "ask for the changes: --format changelog")
+                    self._appends[statement.span] = appends
+
+    def _never_ends(self, plan: str) -> bool:
+        """Return whether a plan, as EXPLAIN shows it, reads a table of the script that has no end."""
+        endless = {each.table.name for each in self.statements if each.table is not None and never_ends(each.table)}
+        return bool(endless & set(_SCANNED.findall(plan)))
+
+    def _wrong(self, code: str, message: str, statement: Statement, hint: str | None = None) -> FluxError:
+        """Return the error of a statement, with its place."""
+        return ScriptError(code, message, span=statement.span, hint=hint).located(self._text, self._file)
 
     def _ask(self, session: GatewaySession, statement: Statement, lead: str = "") -> Page:
         try:

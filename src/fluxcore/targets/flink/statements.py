@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from fluxcore.core.ports import TableDescription
+from fluxcore.core import registry
+from fluxcore.core.ports import ScanRequest, TableDescription
 from fluxcore.core.schema import Schema
 from fluxcore.errors import ScriptError, Span
 from fluxcore.sql.ast import CreateTable
 from fluxcore.sql.bind_tables import bind_table
 from fluxcore.sql.lexer import Kind, tokens
 from fluxcore.sql.parser import Parser
+from fluxcore.targets.flink.portability import Unportable
 from fluxcore.targets.flink.sql.options import flink_options
-from fluxcore.targets.flink.sql.portability import Unportable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,18 @@ def statements_of(text: str) -> list[Statement]:
     for words in _cut(tokens(text)):
         found += _statements(text, words)
     return found
+
+
+def never_ends(table: TableDescription) -> bool:
+    """Return whether a table is known to have no last row; of a connector that FluxCore doesn't have nothing is known."""
+    name = table.options.get("connector", "")
+    if name == "kafka":
+        return "scan.bounded.mode" not in table.options
+    if name not in registry.names(registry.CONNECTORS) or not len(table.schema):
+        return False
+    connector = registry.connector(name)
+    columns = tuple(range(len(table.schema)))
+    return connector.readable() and not connector.source(ScanRequest(table, columns)).bounded
 
 
 def _cut(words: Sequence[Token]) -> list[list[Token]]:

@@ -28,4 +28,4 @@ def test_nobody_there_is_told_with_what_to_do():
 
 def test_own_settings_stay_here():
     settings = {"parallelism.default": "2", "fluxcore.log.level": "info", "taskmanager.memory.process.size": "1 gb"}
-    assert flink_properties(settings) == {"parallelism.default": "2"}
+    assert flink_properties(settings) == {"parallelism.default": "2", "table.local-time-zone": "UTC"}

@@ -13,7 +13,8 @@ import fluxcore as fx
 from fluxcore.core import types as t
 from fluxcore.core.settings import Settings
 from fluxcore.plan.nodes import Insert
-from fluxcore.targets.flink.sql import Unportable, flink_settings, print_job
+from fluxcore.targets.flink.settings import flink_settings
+from fluxcore.targets.flink.sql import Unportable, print_job
 
 OUT = {"id": pa.int64()}
 
@@ -366,10 +367,10 @@ def test_settings_are_flinks_own_but_for_some():
         "parallelism.default": "3", "table.local-time-zone": "Asia/Tokyo", "table.exec.state.ttl": "1 h",
         "fluxcore.log.level": "debug", "taskmanager.memory.process.size": "1 gb",
     }  # fmt: skip
-    done, found = flink_settings(Settings(given))
+    done, found = flink_settings(given)
     assert done == {"parallelism.default": "3", "table.local-time-zone": "Asia/Tokyo", "table.exec.state.ttl": "1 h"}
     assert [each.what for each in found] == ["the setting 'taskmanager.memory.process.size' = '1 gb'"]
-    assert flink_settings(Settings({"parallelism.default": "0"})) == ({}, ())
+    assert flink_settings({"parallelism.default": "0"}) == ({}, ())
 
 
 def test_it_is_a_value():

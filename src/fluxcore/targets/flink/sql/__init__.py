@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from fluxcore.targets.flink.portability import Unportable
 from fluxcore.targets.flink.sql.job import PrintedJob, print_job
 from fluxcore.targets.flink.sql.options import flink_options, fluxcore_options
-from fluxcore.targets.flink.sql.portability import Unportable
-from fluxcore.targets.flink.sql.settings import flink_settings
 
-__all__ = ["PrintedJob", "Unportable", "flink_options", "flink_settings", "fluxcore_options", "print_job"]
+__all__ = ["PrintedJob", "Unportable", "flink_options", "fluxcore_options", "print_job"]

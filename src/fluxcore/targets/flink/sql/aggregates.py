@@ -10,10 +10,10 @@ from fluxcore.expr import build
 from fluxcore.expr.nodes import Literal
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names
+from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, Item
 from fluxcore.targets.flink.sql.identifiers import text
 from fluxcore.targets.flink.sql.literals import literal
-from fluxcore.targets.flink.sql.portability import source_line
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.expr.nodes import Expr
-    from fluxcore.targets.flink.sql.portability import Report
+    from fluxcore.targets.flink.portability import Report
 
     Piece = tuple[str, int]
 

@@ -10,12 +10,12 @@ from fluxcore.core.types import TimestampType
 from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.graph import shared_nodes
 from fluxcore.plan.nodes import Insert
+from fluxcore.targets.flink.settings import flink_settings
 from fluxcore.targets.flink.sql import aggregates, joins, over, ranking, windows
 from fluxcore.targets.flink.sql.blocks import Item
 from fluxcore.targets.flink.sql.changes import takes_appends_only, takes_back
 from fluxcore.targets.flink.sql.identifiers import indented, quoted
 from fluxcore.targets.flink.sql.queries import Printer
-from fluxcore.targets.flink.sql.settings import flink_settings
 from fluxcore.targets.flink.sql.type_names import type_name
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from fluxcore.core.schema import Schema
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
+    from fluxcore.targets.flink.portability import Unportable
     from fluxcore.targets.flink.sql.blocks import Block
-    from fluxcore.targets.flink.sql.portability import Unportable
 
 _FAMILIES = (aggregates, joins, over, ranking, windows)
 """The modules whose import lets the printer know their nodes."""
@@ -65,7 +65,7 @@ def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
             inserts.append(f"INSERT INTO {quoted(printer.tables.name(root.table))}\n{rows}")
         else:
             queries.append(printer.block(root).text(distinct_names(root.schema.names)))
-    printer.report.extend(flink_settings(settings)[1])
+    printer.report.extend(flink_settings(settings.values)[1])
     declared = (*printer.tables.statements, *printer.views)
     return PrintedJob(declared, _together(inserts), tuple(queries), printer.report.found)
 

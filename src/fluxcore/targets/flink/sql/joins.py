@@ -14,11 +14,11 @@ from fluxcore.plan.columns import distinct_names, references
 from fluxcore.plan.intervals import interval_of
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import Attached, JoinKind
+from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.aggregates import ttl_hint
 from fluxcore.targets.flink.sql.blocks import Block, Item, columns
 from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import milliseconds
-from fluxcore.targets.flink.sql.portability import source_line
 from fluxcore.targets.flink.sql.queries import Printer, place_of, placeholder, print_node, projected
 from fluxcore.targets.flink.sql.ranking import last_versions
 from fluxcore.targets.flink.sql.sub_queries import brackets, distinct_input, in_condition, not_in, print_not_in

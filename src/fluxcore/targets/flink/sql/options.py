@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlparse
 
 from fluxcore.core import registry
 from fluxcore.errors import ScriptError
-from fluxcore.targets.flink.sql.portability import Unportable
+from fluxcore.targets.flink.portability import Unportable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import TimestampType
 from fluxcore.expr.nodes import Call, Cast, ColumnRef
 from fluxcore.plan.nodes import AssignWatermark, Project, Scan, StampTime
+from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, columns
 from fluxcore.targets.flink.sql.expressions import Expressions
 from fluxcore.targets.flink.sql.identifiers import quoted, text
 from fluxcore.targets.flink.sql.options import flink_options
-from fluxcore.targets.flink.sql.portability import source_line
 from fluxcore.targets.flink.sql.type_names import declared
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from fluxcore.core.schema import Column
     from fluxcore.expr.nodes import Expr
     from fluxcore.plan.nodes import Node
+    from fluxcore.targets.flink.portability import Report
     from fluxcore.targets.flink.sql.identifiers import Names
-    from fluxcore.targets.flink.sql.portability import Report
 
 _ROWTIME_PRECISION = 3
 """Flink's event times are whole milliseconds; a finer column of one is declared so."""
