@@ -93,7 +93,7 @@ def _type_of(value: Any) -> DataType:
     if isinstance(value, Decimal):
         _, digits, exponent = value.as_tuple()
         scale = max(0, -int(exponent))
-        return t.DecimalType(precision=min(38, max(len(digits) + max(0, int(exponent)), scale, 1)), scale=scale)
+        return t.DecimalType(precision=min(38, max(len(digits) + max(0, int(exponent)), scale + 1)), scale=scale)
     if isinstance(value, dt.datetime):
         return t.TimestampType(precision=6, local=value.tzinfo is not None)
     if isinstance(value, dt.date):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from fluxcore.core.types import (
 )
 from fluxcore.errors import DataError
 from fluxcore.expr.local_times import to_instants, to_local
-from fluxcore.expr.texts import double_text, time_text, timestamp_text
+from fluxcore.expr.texts import double_text, milliseconds_text, months_text, time_text, timestamp_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,27 @@ def _number(array: pa.Array, source: DataType, target: DataType) -> pa.Array:
             array = pc.trunc(array).cast(pa.decimal128(38, source.scale)).cast(pa.decimal128(38, 0), safe=False)
             return array.cast(pa.int64(), safe=False).cast(wanted, safe=False)
         return array.cast(wanted, safe=False)
+    if isinstance(source, DecimalType) and isinstance(target, FloatType):
+        return _decimal_to_float(array, source.scale).cast(wanted, safe=False)
     return array.cast(wanted, safe=False)
+
+
+_EXACT_DOUBLE = 2**53
+_EXACT_POWER = 22
+"""Whole numbers and powers of ten up to these are DOUBLEs, so that one division of the two is rounded once."""
+
+
+def _decimal_to_float(array: pa.Array, scale: int) -> pa.Array:
+    """Return the DOUBLE nearest to each decimal, which Arrow's own cast misses by a digit now and then."""
+    words = np.frombuffer(array.buffers()[1], np.int64)[2 * array.offset : 2 * (array.offset + len(array))].reshape(
+        -1, 2
+    )
+    low, high = words[:, 0], words[:, 1]
+    small = (high == low >> 63) & (np.abs(low) <= _EXACT_DOUBLE)
+    nulls = _nulls(array)
+    if scale <= _EXACT_POWER and (small.all() if nulls is None else small[~nulls].all()):
+        return pa.array(low / 10.0**scale, mask=nulls)
+    return _row_by_row(array, pa.float64(), float)
 
 
 def _float_to_integer(array: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -136,7 +157,8 @@ def _time(array: pa.Array, source: DataType, target: DataType, settings: Setting
             array = _shift_zone(array, source, settings)
         if isinstance(target, DateType):
             return array.cast(pa.date32(), safe=False)
-        return array.cast(pa.timestamp("ms"), safe=False).cast(pa.time32("ms"))
+        assert isinstance(target, TimeType), target
+        return _truncate(array, min(target.precision, 3)).cast(pa.timestamp("ms"), safe=False).cast(pa.time32("ms"))
     if isinstance(source, DateType) and isinstance(target, TimestampType):
         moved = array.cast(pa.timestamp("us"))
         return (
@@ -191,8 +213,10 @@ def _to_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
         return array
     if isinstance(source, BooleanType):
         return pc.if_else(array, "TRUE", "FALSE")
-    if isinstance(source, IntegerType | IntervalType | DateType):
+    if isinstance(source, IntegerType | DateType):
         return array.cast(pa.string())
+    if isinstance(source, IntervalType):
+        return _row_by_row(array, pa.string(), months_text if source.months else milliseconds_text)
     if isinstance(source, DecimalType):
         return _row_by_row(array, pa.string(), lambda value: format(value, "f"))
     if isinstance(source, FloatType):
@@ -206,7 +230,34 @@ def _to_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
         return time_text(array, source.precision)
     if isinstance(source, BytesType):
         return array.cast(pa.string())
-    return _row_by_row(array, pa.string(), str)
+    return _nested_text(array, source, settings)
+
+
+def _nested_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
+    """Return ``[a, b]`` for an array, ``{a=1}`` for a map and ``(a, 1)`` for a row; what is NULL inside is told so."""
+
+    def texts(values: pa.Array, type_: DataType) -> list[str]:
+        return _to_text(values, type_, settings).fill_null("NULL").to_pylist()
+
+    if isinstance(source, RowType):
+        fields = [texts(pc.struct_field(array, index), type_) for index, (_, type_) in enumerate(source.fields)]
+        whole = [f"({', '.join(row)})" for row in zip(*fields, strict=True)]
+        return pa.array(whole, pa.string(), mask=np.asarray(array.is_null()))
+    if isinstance(source, ArrayType):
+        parts, (start, end) = texts(array.flatten(), source.element), "[]"
+    elif isinstance(source, MapType):
+        items = array.cast(
+            pa.list_(pa.struct([("key", source.key.arrow()), ("value", source.value.arrow())]))
+        ).flatten()
+        pairs = zip(texts(items.field(0), source.key), texts(items.field(1), source.value), strict=True)
+        parts, (start, end) = [f"{key}={value}" for key, value in pairs], "{}"
+    else:
+        return _row_by_row(array, pa.string(), str)
+    lengths = pc.list_value_length(array).fill_null(0) if isinstance(source, ArrayType) else pa.array(
+        [len(each) if each is not None else 0 for each in array.to_pylist()])  # fmt: skip
+    ends = np.concatenate(([0], np.cumsum(np.asarray(lengths)))).tolist()
+    whole = [start + ", ".join(parts[a:b]) + end for a, b in pairwise(ends)]
+    return pa.array(whole, pa.string(), mask=np.asarray(array.is_null()))
 
 
 _TRUE = {"true", "t", "yes", "y", "1"}
@@ -256,7 +307,7 @@ def _parser(target: DataType) -> Callable[[str], Any]:
     if isinstance(target, TimeType):
         return _clock
     assert isinstance(target, TimestampType), target
-    return _datetime
+    return lambda text: _timestamp(text, target.precision)
 
 
 def _integer(text: str, low: int, high: int) -> int:
@@ -289,6 +340,15 @@ def _datetime(text: str) -> dt.datetime:
     year, month, day, hour, minute, second, fraction = found.groups()
     micros = int((fraction or "0").ljust(9, "0")[:6])
     return dt.datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros)
+
+
+def _timestamp(text: str, precision: int) -> dt.datetime:
+    """Return text as a time of day and date, a blank between them, cut to ``precision`` digits of a second."""
+    if "T" in text:
+        raise ValueError(text)
+    found = _datetime(text)
+    step = 10 ** max(0, 6 - precision)
+    return found.replace(microsecond=found.microsecond // step * step)
 
 
 def _clock(text: str) -> dt.time:

@@ -44,3 +44,18 @@ def time_text(array: pa.Array, precision: int) -> pa.Array:
     """Return times of day as ``HH:mm:ss`` with at most 3 digits of a fraction."""
     text = array.cast(pa.string())
     return pc.utf8_slice_codeunits(text, 0, 8 if precision == 0 else 9 + min(precision, 3))
+
+
+def milliseconds_text(value: int) -> str:
+    """Return a day-time interval as ``+1 02:03:04.567``."""
+    seconds, milliseconds = divmod(abs(value), 1000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{'-' if value < 0 else '+'}{day} {hour:02}:{minute:02}:{second:02}.{milliseconds:03}"
+
+
+def months_text(value: int) -> str:
+    """Return a year-month interval as ``+1-02``."""
+    years, months = divmod(abs(value), 12)
+    return f"{'-' if value < 0 else '+'}{years}-{months:02}"

@@ -25,7 +25,8 @@ from fluxcore.core.types import (
 )
 from fluxcore.errors import DataError
 from fluxcore.expr.coercion import as_decimal, common_type, decimal_result
-from fluxcore.expr.registry import Function, Inputs, register
+from fluxcore.expr.nodes import Literal
+from fluxcore.expr.registry import Function, Inputs, register, spread
 from fluxcore.expr.rules import any_null, takes, to
 
 if TYPE_CHECKING:
@@ -183,13 +184,14 @@ def _move_time(inputs: Inputs, sign: int) -> Any:
     milliseconds = pc.multiply(interval, pa.scalar(sign, pa.int64()))
     if isinstance(type_, DateType):
         days = np.asarray(inputs.array(0).cast(pa.int32()).fill_null(0)).astype(np.int64)
-        by_ms = np.asarray(milliseconds) if isinstance(milliseconds, pa.Array) else milliseconds.as_py()
-        moved_days = pa.array((days + by_ms // 86_400_000).astype(np.int32), mask=np.asarray(inputs.array(0).is_null()))
-        return moved_days.cast(pa.date32())
+        by_ms = np.asarray(spread(milliseconds, inputs.rows).fill_null(0))
+        nulls = np.asarray(pc.or_(inputs.array(0).is_null(), inputs.array(1).is_null()))
+        return pa.array((days + by_ms // 86_400_000).astype(np.int32), mask=nulls).cast(pa.date32())
     clock = pc.add(value.cast(pa.int32()).cast(pa.int64()), milliseconds)
-    array = np.asarray(clock.fill_null(0)) if isinstance(clock, pa.Array) else np.array([clock.as_py()])
-    wrapped = pa.array((array % 86_400_000).astype(np.int32)).cast(pa.time32("ms"))
-    return wrapped if isinstance(clock, pa.Array) else wrapped[0]
+    array = clock if isinstance(clock, pa.Array) else pa.array([clock.as_py()], pa.int64())
+    wrapped = (np.asarray(array.fill_null(0)) % 86_400_000).astype(np.int32)
+    moved = pa.array(wrapped, mask=np.asarray(array.is_null())).cast(pa.time32("ms"))
+    return moved if isinstance(clock, pa.Array) else moved[0]
 
 
 def add_months(array: pa.Array, months: pa.Array, sign: int) -> pa.Array:
@@ -223,8 +225,11 @@ def _round_rule(args: Sequence[Expr]) -> Resolved:
     if not 1 <= len(args) <= 2 or not all(is_numeric(arg.type) for arg in args):
         return "a number and, if wanted, how many digits"
     type_ = args[0].type
-    if isinstance(type_, DecimalType) and len(args) == 1:
-        type_ = DecimalType(precision=min(38, type_.precision - type_.scale + 1), scale=0)
+    digits = args[1].value if len(args) == 2 and isinstance(args[1], Literal) else None if len(args) == 2 else 0
+    if isinstance(type_, DecimalType) and digits is not None and digits < type_.scale:
+        whole = type_.precision - type_.scale + 1
+        kept = max(0, digits)
+        type_ = DecimalType(precision=min(38, whole + kept), scale=kept)
     return [args[0], *(to(arg, INT) for arg in args[1:])], type_.with_nullable(any_null(args))
 
 
@@ -236,6 +241,14 @@ def _round(mode: str) -> Callable[[Inputs], pa.Array]:
         return done.cast(inputs.result.arrow(), safe=False)
 
     return kernel
+
+
+def _sign(inputs: Inputs) -> pa.Array:
+    found, wanted = pc.sign(inputs.array(0)), inputs.result.arrow()
+    if not isinstance(inputs.result, DecimalType):
+        return found.cast(wanted)
+    signs = [None if each is None else Decimal(int(each)) for each in found.to_pylist()]
+    return pa.array(signs, wanted) if inputs.result.precision > inputs.result.scale else pa.nulls(len(signs), wanted)
 
 
 def _whole(compute: Callable[[pa.Array], pa.Array]) -> Callable[[Inputs], pa.Array]:
@@ -269,8 +282,7 @@ register(
         "ABS", "Mathematics", _number, lambda i: pc.abs(i.array(0)), "The number without its sign.", ("ABS(-3)", "3")
     )
 )
-register(Function("SIGN", "Mathematics", _number, lambda i: pc.sign(i.array(0)).cast(i.result.arrow()),
-                  "-1, 0 or 1.", ("SIGN(-3)", "-1")))  # fmt: skip
+register(Function("SIGN", "Mathematics", _number, _sign, "-1, 0 or 1.", ("SIGN(-3)", "-1")))  # fmt: skip
 register(Function("ROUND", "Mathematics", _round_rule, _round("half_towards_infinity"), "The nearest number of so many digits.",
                   ("ROUND(2.345, 2)", "2.35")))  # fmt: skip
 register(Function("TRUNCATE", "Mathematics", _round_rule, _round("towards_zero"), "The number cut to so many digits.",

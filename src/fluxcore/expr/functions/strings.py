@@ -185,8 +185,15 @@ def _concat(inputs: Inputs) -> pa.Array:
 def _concat_ws(inputs: Inputs) -> pa.Array:
     separator = inputs.array(0)
     rest = [inputs.array(index) for index in range(1, len(inputs.values))]
-    return pc.binary_join_element_wise(*rest, separator, null_handling="skip") if not separator.null_count else each(
-        inputs, lambda s, *parts: s.join(parts), pa.string())  # fmt: skip
+    if not rest:
+        return pc.if_else(separator.is_valid(), "", separator)
+    nothing = rest[0].is_null()
+    for array in rest[1:]:
+        nothing = pc.and_(nothing, array.is_null())
+    rest[0] = pc.if_else(nothing, "", rest[0])  # Arrow's join leaves out rows in which all is NULL
+    plain = separator.fill_null("") if separator.null_count else separator
+    joined = pc.binary_join_element_wise(*rest, plain, null_handling="skip")
+    return pc.if_else(separator.is_valid(), joined, pa.scalar(None, pa.string())) if separator.null_count else joined
 
 
 def _trim(side: str) -> Callable[[Inputs], pa.Array]:
@@ -203,10 +210,24 @@ def _trim(side: str) -> Callable[[Inputs], pa.Array]:
 
 
 def _pad(text: str, length: int, pad: str, *, left: bool) -> str | None:
-    if length < 0 or (not pad and length > len(text)):
+    if length < 0 or not pad:
         return None
     fill = (pad * length)[: max(0, length - len(text))]
     return (fill + text if left else text + fill) if length >= len(text) else text[:length]
+
+
+def _replace(inputs: Inputs) -> pa.Array:
+    part, new = _constant(inputs, 1), _constant(inputs, 2)
+    if part and new is not None:
+        return pc.replace_substring(inputs.array(0), part, new)
+    return each(inputs, str.replace, pa.string())  # an empty part stands around each character, as in Java
+
+
+_ASCII_WORD = re.compile("[0-9A-Za-z]+")
+
+
+def _initcap(text: str) -> str:
+    return _ASCII_WORD.sub(lambda word: word[0][0].upper() + word[0][1:].lower(), text)
 
 
 def _bytes_or_text(args: Sequence[Expr]) -> Resolved:
@@ -282,7 +303,7 @@ _add("POSITION", [_S, _S], _I, lambda i: each(i, lambda part, text: text.find(pa
      "Where a text stands in another, 0 if nowhere.", ("POSITION('b' IN 'abc')", "2"), "LOCATE")  # fmt: skip
 _add("INSTR", [_S, _S], _I, lambda i: each(i, lambda text, part: text.find(part) + 1, pa.int32()),
      "Where the second text stands in the first, 0 if nowhere.", ("INSTR('abc', 'b')", "2"))  # fmt: skip
-_add("REPLACE", [_S, _S, _S], _S, lambda i: each(i, lambda t, a, b: t.replace(a, b) if a else t, pa.string()),
+_add("REPLACE", [_S, _S, _S], _S, _replace,
      "Text with each occurrence of a part replaced.", ("REPLACE('aab', 'a', 'x')", "xxb"))  # fmt: skip
 _add("REPEAT", [_S, _I], _S, lambda i: each(i, lambda t, n: t * max(n, 0), pa.string()), "Text several times.",
      ("REPEAT('ab', 2)", "abab"))  # fmt: skip
@@ -295,8 +316,8 @@ _add(
     "INITCAP",
     [_S],
     _S,
-    lambda i: pc.utf8_title(i.array(0)),
-    "Each word with a capital.",
+    lambda i: each(i, _initcap, pa.string()),
+    "Each word of ASCII letters and digits with a capital, its other letters small.",
     ("INITCAP('new york')", "New York"),
 )
 _add("REGEXP", [_S, _S], BOOLEAN, _regexp, "Whether a regular expression is found in text.", ("REGEXP('abc', 'b.')", "TRUE"),
@@ -304,8 +325,8 @@ _add("REGEXP", [_S, _S], BOOLEAN, _regexp, "Whether a regular expression is foun
 _add("REGEXP_EXTRACT", [_S, _S, _I], _S, _extract, "A group of the first match, or NULL.",
      ("REGEXP_EXTRACT('a=12', '([a-z])=([0-9]+)', 2)", "12"), optional=1, total=False)  # fmt: skip
 _add("REGEXP_REPLACE", [_S, _S, _S], _S,
-     lambda i: each(i, lambda t, p, r: _compiled(p).sub(re.sub(r"\$(\d)", r"\\\1", r), t), pa.string()),
-     "Text with each match replaced; $1 is a group.", ("REGEXP_REPLACE('abc', '[ab]', 'x')", "xxc"), total=False)  # fmt: skip
+     lambda i: each(i, lambda t, p, r: _compiled(p).sub(lambda _: r, t), pa.string()),
+     "Text with each match replaced by a text, in which no sign is special.", ("REGEXP_REPLACE('abc', '[ab]', 'x')", "xxc"), total=False)  # fmt: skip
 _add("SPLIT_INDEX", [_S, _S, _I], _S, _split, "The part at a place (from 0) of text cut at a separator.",
      ("SPLIT_INDEX('a/b/c', '/', 1)", "b"))  # fmt: skip
 _add("ASCII", [_S], _I, lambda i: each(i, lambda t: ord(t[0]) if t else 0, pa.int32()), "The code of the first character.",

@@ -17,6 +17,7 @@ from fluxcore.core.types import (
     STRING,
     DataType,
     DateType,
+    DecimalType,
     IntegerType,
     IntervalType,
     NullType,
@@ -53,7 +54,11 @@ _PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "MINUTE": pc.minute,
     "SECOND": pc.second,
     "EPOCH": lambda array: array.cast(pa.timestamp("s"), safe=False).cast(pa.int64()),
-    "MILLISECOND": lambda array: pc.add(pc.multiply(pc.second(array), 1000), pc.millisecond(array)),
+    "MILLISECOND": pc.millisecond,
+    "MICROSECOND": lambda array: pc.add(pc.multiply(pc.millisecond(array), 1000), pc.microsecond(array)),
+    "DECADE": lambda array: pc.divide(pc.year(array), 10),
+    "CENTURY": lambda array: pc.divide(pc.add(pc.year(array), 99), 100),
+    "MILLENNIUM": lambda array: pc.divide(pc.add(pc.year(array), 999), 1000),
     "ISOYEAR": pc.iso_year,
     "ISODOW": lambda array: pc.day_of_week(array, count_from_zero=False, week_start=1),
 }
@@ -105,7 +110,7 @@ def _add_rule(args: Sequence[Expr]) -> Resolved:
         return f"one of {', '.join(units)}, a number and a time"
     type_ = args[2].type
     if isinstance(type_, DateType) and _unit(args[0]) in ("SECOND", "MINUTE", "HOUR"):
-        type_ = TimestampType(precision=3)
+        type_ = TimestampType(precision=6)
     return [args[0], to(args[1], BIGINT), to(args[2], type_)], type_.with_nullable(any_null(args))
 
 
@@ -159,7 +164,8 @@ def _round_rule(args: Sequence[Expr]) -> Resolved:
     if len(args) == 2 and isinstance(args[0].type, (*_TIMES, TimeType)) and _unit(args[1]) in units:
         return args, args[0].type
     if len(args) == 1 and not isinstance(args[0].type, (StringType, *_TIMES, TimeType)):
-        return args, args[0].type
+        type_ = args[0].type
+        return args, replace(type_, scale=0) if isinstance(type_, DecimalType) else type_
     return "a number, or a time TO a unit"
 
 
@@ -171,7 +177,11 @@ def _rounded(compute: Callable[..., pa.Array], plain: Callable[[pa.Array], pa.Ar
             return array if whole else plain(array).cast(inputs.result.arrow(), safe=False)
         unit = inputs.values[1].as_py().lower()
         extra = {"week_starts_monday": False} if unit == "week" else {}
-        done = compute(wall_clock(inputs, 0), unit=unit, **extra)
+        times = wall_clock(inputs, 0)
+        done = compute(times, unit=unit, **extra)
+        if compute is pc.ceil_temporal:  # Arrow's goes to the next year from the first moment of one
+            whole = pc.floor_temporal(times, unit=unit, **extra)
+            done = pc.if_else(pc.equal(whole, times), times, done)
         zone, type_ = inputs.settings.zone, inputs.types[0]
         if isinstance(type_, TimestampType) and type_.local and not zone.is_utc:  # with the offset of the time itself
             done = moved_back(done, offsets_at(inputs.array(0), zone))
@@ -185,9 +195,9 @@ _JAVA = [("yyyy", "%Y"), ("yy", "%y"), ("MMMM", "%B"), ("MMM", "%b"), ("MM", "%m
 
 
 def java_pattern(pattern: str) -> tuple[str, int]:
-    """Return strftime's form of a Java date pattern, and how many digits of a fraction stand at its end."""
+    """Return strftime's form of a Java date pattern, and how many digits of a fraction stand behind it."""
     digits = len(pattern) - len(pattern.rstrip("S"))
-    rest, done = pattern[: len(pattern) - digits].removesuffix("." if digits else "\0"), ""
+    rest, done = pattern[: len(pattern) - digits], ""
     while rest:
         for java, posix in _JAVA:
             if rest.startswith(java):
@@ -225,7 +235,7 @@ def _format(inputs: Inputs) -> pa.Array:
     text = _formatted(times, form)
     if not digits:
         return text
-    fraction = pc.utf8_slice_codeunits(timestamp_text(times, 6), 19, 20 + digits)
+    fraction = pc.utf8_slice_codeunits(timestamp_text(times, 6), 20, 20 + digits)
     return pc.binary_join_element_wise(text, fraction, "")
 
 
@@ -238,6 +248,7 @@ def _formatted(times: pa.Array, form: str) -> pa.Array:
     """Return times as text; what the form does not tell apart is formatted once."""
     unit = next(seconds for mark, seconds in _FINEST_S if mark in form)
     steps = np.asarray(times.fill_null(0).view(pa.int64())) // (unit * 1_000_000)
+    mask = times.is_null().to_numpy(zero_copy_only=False) if times.null_count else None
     first = np.ones(len(steps), np.bool_)
     np.not_equal(steps[1:], steps[:-1], out=first[1:])
     runs = np.cumsum(first) - 1
@@ -246,9 +257,8 @@ def _formatted(times: pa.Array, form: str) -> pa.Array:
         starts, places = np.unique(steps, return_inverse=True)
         runs = places.reshape(-1)
         if len(starts) * 2 > len(steps):
-            return pc.strftime(times.cast(pa.timestamp("s"), safe=False), form)
+            return pc.strftime(pa.array(steps * unit, mask=mask).cast(pa.timestamp("s")), form)
     texts = pc.strftime(pa.array(starts * unit).cast(pa.timestamp("s")), form)
-    mask = times.is_null().to_numpy(zero_copy_only=False) if times.null_count else None
     return texts.take(pa.array(runs, mask=mask))
 
 
@@ -261,14 +271,21 @@ def _parse_rule(result: DataType) -> Callable[[Sequence[Expr]], Resolved]:
     return rule
 
 
+_DAY_LETTERS = len("2024-01-02")
+
+
 def _parse(inputs: Inputs) -> pa.Array:
     """Return text as times; text that does not fit gives NULL."""
     default = "yyyy-MM-dd" if isinstance(inputs.result, DateType) else "yyyy-MM-dd HH:mm:ss"
 
     def read(text: str, pattern: str = default) -> Any:
         form, digits = java_pattern(pattern)
-        if digits or (pattern == default and "." in text):
+        if digits:
+            form += "%f"
+        elif pattern == default and "." in text:
             form += ".%f"
+        elif pattern == default and len(text) == _DAY_LETTERS:
+            form = "%Y-%m-%d"
         try:
             found = dt.datetime.strptime(text, form)
         except ValueError:

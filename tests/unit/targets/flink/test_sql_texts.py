@@ -56,7 +56,7 @@ def test_a_text_of_several_lines_is_not_moved():
         (10**20, None, "CAST('100000000000000000000' AS DECIMAL(21, 0))"),
         (1.5, None, "1.5E0"), (-1e-7, None, "-1E-7"), (1e300, None, "1E300"), (1.5, t.FLOAT, "CAST(1.5E0 AS FLOAT)"),
         (-0.0, None, "CAST('-0.0' AS DOUBLE)"), (float("inf"), None, "CAST('Infinity' AS DOUBLE)"),
-        (Decimal("1.10"), None, "1.10"), (Decimal("0.05"), None, ".05"), (Decimal("-7.5"), None, "-7.5"),
+        (Decimal("1.10"), None, "1.10"), (Decimal("0.05"), None, "0.05"), (Decimal("-7.5"), None, "-7.5"),
         (Decimal("0.05"), t.DecimalType(precision=3, scale=2), "0.05"),
         (Decimal("1.1"), t.DecimalType(precision=10, scale=2), "CAST(1.1 AS DECIMAL(10, 2))"),
         (Decimal("12345678901234567890.123"), None, "CAST('12345678901234567890.123' AS DECIMAL(23, 3))"),
