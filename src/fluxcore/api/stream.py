@@ -36,7 +36,7 @@ from fluxcore.expr.aggregates import looks_ahead
 from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
-from fluxcore.plan.columns import attached_window, select
+from fluxcore.plan.columns import attached_window, named_as, select
 from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.rules.slice_windows import slice_windows
@@ -202,13 +202,13 @@ class Stream:
         return self._with(side_output(self.node, name))
 
     def union(self, *others: Stream) -> Stream:
-        """Return the rows of this stream and of others with the same columns, duplicates kept."""
+        """Return the rows of this stream and of others with columns of the same types, named as here; duplicates are kept."""
         for other in others:
             if len(other.schema) != len(self.schema) or not all(
                 same(a, b) for a, b in zip(self.schema.types, other.schema.types, strict=True)
             ):
                 raise ScriptError("FX-API-0004", "a union needs the same column types in all its streams")
-        branches = (self.node, *(other.node for other in others))
+        branches = (self.node, *(named_as(other.node, self.schema.names) for other in others))
         columns = (
             Column(
                 column.name,

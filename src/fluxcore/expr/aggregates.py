@@ -12,7 +12,6 @@ from fluxcore.core.types import (
     ArrayType,
     DataType,
     DecimalType,
-    FloatType,
     IntegerType,
     MapType,
     RowType,
@@ -48,8 +47,6 @@ _NO_ARGUMENTS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "
 _FIRST_CONSTANT = {
     "PERCENTILE": 1, "APPROX_PERCENTILE": 1, "LAG": 1, "LEAD": 1, "LISTAGG": 1, "NTH_VALUE": 1, "NTILE": 0
 }  # fmt: skip
-
-_SPREAD = {"STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE"}
 
 
 def is_aggregate(name: str) -> bool:
@@ -172,8 +169,6 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
 
 
 def _number_type(name: str, first: DataType) -> DataType:
-    if name in _SPREAD:
-        return DOUBLE if isinstance(first, FloatType) or not isinstance(first, DecimalType) else first
     if isinstance(first, DecimalType):
         return DecimalType(precision=38, scale=first.scale if name == "SUM" else max(first.scale, 6))
     return first

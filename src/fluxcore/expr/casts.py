@@ -159,8 +159,13 @@ def _time(array: pa.Array, source: DataType, target: DataType, settings: Setting
             return array.cast(pa.date32(), safe=False)
         assert isinstance(target, TimeType), target
         return _truncate(array, min(target.precision, 3)).cast(pa.timestamp("ms"), safe=False).cast(pa.time32("ms"))
-    if isinstance(source, DateType) and isinstance(target, TimestampType):
-        moved = array.cast(pa.timestamp("us"))
+    if isinstance(target, TimestampType):  # a time of the day is one of 1970-01-01
+        days = isinstance(source, DateType)
+        moved = (
+            array.cast(pa.timestamp("us"))
+            if days
+            else array.cast(pa.int32()).cast(pa.int64()).cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
+        )
         return (
             _shift_zone(moved, TimestampType(precision=6), settings).cast(wanted)
             if target.local
@@ -229,7 +234,7 @@ def _to_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
     if isinstance(source, TimeType):
         return time_text(array, source.precision)
     if isinstance(source, BytesType):
-        return array.cast(pa.string())
+        return _decoded(array)
     return _nested_text(array, source, settings)
 
 
@@ -258,6 +263,18 @@ def _nested_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Ar
     ends = np.concatenate(([0], np.cumsum(np.asarray(lengths)))).tolist()
     whole = [start + ", ".join(parts[a:b]) + end for a, b in pairwise(ends)]
     return pa.array(whole, pa.string(), mask=np.asarray(array.is_null()))
+
+
+_SURROGATE = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    """Return bytes as UTF-8 text; what is none becomes U+FFFD, an encoded surrogate one of them, as in Java."""
+    try:
+        return array.cast(pa.string())
+    except pa.ArrowInvalid:
+        mark = "\ufffd".encode()
+        return _row_by_row(array, pa.string(), lambda value: _SURROGATE.sub(mark, value).decode(errors="replace"))
 
 
 _TRUE = {"true", "t", "yes", "y", "1"}

@@ -112,6 +112,14 @@ def decimal_result(operator: str, left: DecimalType, right: DecimalType) -> Deci
     return adjusted(min(p1 - s1, p2 - s2) + scale, scale)
 
 
+def rounded_decimal(type_: DecimalType, digits: int) -> DecimalType:
+    """Return the type of a decimal rounded to so many digits behind the point; rounding up may need one more before it."""
+    if digits >= type_.scale:
+        return type_
+    whole = 1 + type_.precision - type_.scale
+    return DecimalType(precision=min(_MAX, whole + max(digits, 0)), scale=max(digits, 0))
+
+
 def adjusted(precision: int, scale: int) -> DecimalType:
     """Return the decimal of at most 38 digits: the fraction gives way, but for 6 digits of it."""
     if precision <= _MAX:
@@ -136,7 +144,7 @@ def can_cast(source: DataType, target: DataType) -> bool:
         )
     if isinstance(source, BooleanType):
         return isinstance(target, numbers)
-    if isinstance(source, DateType):
+    if isinstance(source, DateType | TimeType):
         return isinstance(target, TimestampType)
     if isinstance(source, TimestampType):
         return isinstance(target, times)

@@ -42,6 +42,11 @@ def select(node: Node, columns: Sequence[int]) -> Project:
     return Project(node, references(node, columns), tuple(node.schema[index].name for index in columns))
 
 
+def named_as(node: Node, names: Sequence[str]) -> Node:
+    """Return the node with these names for its columns."""
+    return node if node.schema.names == list(names) else Project(node, references(node), tuple(names))
+
+
 def attached_window(node: Node) -> Attached | None:
     """Return where the rows of a node carry start and end of their window, or None."""
     found = window_of(node)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from fluxcore.core import types as t
+from fluxcore.core.types import DecimalType
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
 from fluxcore.sql.cursor import RESERVED, Cursor
@@ -171,10 +172,11 @@ class ExpressionParser(Cursor):
             case Kind.NUMBER:
                 self.advance()
                 value = _number(token.text)
+                type_ = _decimal_type(token.text) if isinstance(value, Decimal) else None
                 if not isinstance(value, float) and len(Decimal(value).as_tuple().digits) > _DIGITS_MAX:
                     message = f"a number of more than {_DIGITS_MAX} digits fits no type"
                     raise ScriptError("FX-SQL-0303", message, span=token.span, hint="write it as a DOUBLE: 1.5E40")
-                return ast.Constant(value=value, span=token.span)
+                return ast.Constant(value=value, type=type_, span=token.span)
             case Kind.STRING:
                 self.advance()
                 return ast.Constant(value=token.text, span=token.span)
@@ -527,4 +529,11 @@ def interval_value(text: str, unit: str, last: str) -> int | None:
 def _number(text: str) -> int | float | Decimal:
     if "e" in text.lower():
         return float(text)
-    return Decimal(text) if "." in text else int(text)
+    return Decimal(text) if "." in text.rstrip(".") else int(text.rstrip("."))
+
+
+def _decimal_type(text: str) -> DecimalType:
+    """Return the type of a number with a point: as many digits as are written, zeros in front too."""
+    before, after = text.split(".")
+    precision = min(len(before) + len(after), _DIGITS_MAX)
+    return DecimalType(precision=precision, scale=min(len(after), precision))

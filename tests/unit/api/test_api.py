@@ -39,6 +39,12 @@ def asked(query):
     return sorted(duckdb.sql(query).to_arrow_table().to_pylist(), key=repr)
 
 
+def test_a_union_takes_the_names_of_its_first_stream(session):
+    rides = session.table("rides")
+    both = rides.filter(fx.col("id") < 2).select("id").union(rides.filter(fx.col("id") < 1).select(n=fx.col("id") + 5))
+    assert rows(both) == [{"id": 0}, {"id": 1}, {"id": 5}]
+
+
 def test_filter_select_and_computed_columns(session):
     rides = session.table("rides")
     found = rides.filter(fx.col("fare") > 10, fx.col("city").is_not_null()).select("id", double=fx.col("fare") * 2)

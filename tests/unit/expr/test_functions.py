@@ -64,6 +64,15 @@ CASES = {
     "ROUND(2.345, 2)": D("2.35"),
     "TRUNCATE(2.349, 2)": D("2.34"),
     "CAST(99999999999999999999999999999999999999 AS DECIMAL(38, 0)) + CAST(1 AS DECIMAL(38, 0))": None,
+    "ROUND(155.5, -1)": D("160"),
+    "ROUND(99.96, 1)": D("100.0"),
+    "TRUNCATE(155.5, -1)": D("150"),
+    "FLOOR(-2.345)": D("-3"),
+    "CEIL(99.5)": D("100"),
+    "SIGN(-2.5)": D("-1.0"),
+    # NULL of no type
+    "NULL > NULL": None,
+    "NULL = NULL": None,
     # text
     "UPPER('straße ä')": "STRASSE Ä",
     "LOWER('ÄÖ')": "äö",
@@ -141,11 +150,18 @@ CASES = {
     "CAST(TIMESTAMP '2024-01-02 03:04:05' AS STRING)": "2024-01-02 03:04:05",
     "CAST('2024-01-02 03:04:05.6' AS TIMESTAMP(3))": dt.datetime(2024, 1, 2, 3, 4, 5, 600_000),
     "CAST('abcdef' AS VARCHAR(3))": "abc",
+    "CAST(X'0aff' AS STRING)": "\n\ufffd",
+    "CAST(X'41c3' AS STRING)": "A\ufffd",
+    "CAST(X'eda080f0808041' AS STRING)": "\ufffd\ufffd\ufffd\ufffdA",
+    "CAST(TIME '10:11:12' AS TIMESTAMP)": dt.datetime(1970, 1, 1, 10, 11, 12),
+    "TIMESTAMPADD(HOUR, 25, DATE '2024-01-01')": dt.datetime(2024, 1, 2, 1),
     # collections
     "ARRAY[1, 2, 3][2]": 2,
     "CARDINALITY(ARRAY[1, 2, 3])": 3,
     "ARRAY[1, 2][5]": None,
 }
+
+SPREAD = ["STDDEV_POP", "STDDEV_SAMP", "VAR_POP", "VAR_SAMP"]
 
 ERRORS = {
     "1 / 0": "FX-RUN-0101",
@@ -160,6 +176,24 @@ def value_of(expression, session=None):
     """Evaluate over a column, so that nothing is computed while planning."""
     session = session or Session({"parallelism.default": "1"})
     return session.sql(f"SELECT {expression} AS x FROM (VALUES (1), (2)) AS t(a)").to_arrow()["x"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([1, 2, 4, 9, 100], [38, 43, 1482, 1852]),
+        ([1, 2, 2, 1, 2, 3, 1], [0, 0, 0, 0]),
+        ([-1, 2], [1, 2, 2, 4]),
+        ([5], [0, None, 0, None]),
+        ([0, 4, 0, 4], [2, 2, 4, 5]),
+    ],
+)
+def test_the_spread_of_integers_is_an_integer(values, wanted):
+    calls = ", ".join(f"{name}(x) AS c{place}" for place, name in enumerate(SPREAD))
+    rows = ", ".join(f"({value})" for value in values)
+    found = Session({"parallelism.default": "1"}).sql(f"SELECT {calls} FROM (VALUES {rows}) AS t(x)").to_arrow()
+    assert [column.to_pylist()[-1] for column in found.columns] == wanted
+    assert {str(type_) for type_ in found.schema.types} == {"int32"}
 
 
 def alike(found, wanted):

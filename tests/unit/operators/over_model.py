@@ -55,7 +55,8 @@ def number(values, function):
     if function == "STDDEV_SAMP":
         return statistics.stdev(values) if len(values) > 1 else None
     if function == "VAR_POP":
-        return statistics.pvariance(values)
+        found = statistics.pvariance(values)
+        return int(found) if isinstance(values[0], int) else found
     if function == "FIRST_VALUE":
         return values[0]
     if function == "LAST_VALUE":

@@ -59,7 +59,7 @@ def cut(values):
 def spread(values, *, sample):
     if len(values) < 1 + sample:
         return None
-    return (statistics.stdev if sample else statistics.pstdev)(values)
+    return int((statistics.stdev if sample else statistics.pstdev)(values))  # of integers it is one, cut, as in Flink
 
 
 CASES = {

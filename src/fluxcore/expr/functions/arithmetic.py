@@ -24,7 +24,7 @@ from fluxcore.core.types import (
     is_numeric,
 )
 from fluxcore.errors import DataError
-from fluxcore.expr.coercion import as_decimal, common_type, decimal_result
+from fluxcore.expr.coercion import as_decimal, common_type, decimal_result, rounded_decimal
 from fluxcore.expr.nodes import Literal
 from fluxcore.expr.registry import Function, Inputs, register, spread
 from fluxcore.expr.rules import any_null, takes, to
@@ -225,30 +225,65 @@ def _round_rule(args: Sequence[Expr]) -> Resolved:
     if not 1 <= len(args) <= 2 or not all(is_numeric(arg.type) for arg in args):
         return "a number and, if wanted, how many digits"
     type_ = args[0].type
-    digits = args[1].value if len(args) == 2 and isinstance(args[1], Literal) else None if len(args) == 2 else 0
-    if isinstance(type_, DecimalType) and digits is not None and digits < type_.scale:
-        whole = type_.precision - type_.scale + 1
-        kept = max(0, digits)
-        type_ = DecimalType(precision=min(38, whole + kept), scale=kept)
+    if isinstance(type_, DecimalType) and (len(args) == 1 or isinstance(args[1], Literal)):
+        digits = args[1].value if len(args) == 2 and isinstance(args[1], Literal) else 0
+        type_ = type_ if digits is None else rounded_decimal(type_, int(digits))
     return [args[0], *(to(arg, INT) for arg in args[1:])], type_.with_nullable(any_null(args))
 
 
 def _round(mode: str) -> Callable[[Inputs], pa.Array]:
     def kernel(inputs: Inputs) -> pa.Array:
-        digits = inputs.values[1].as_py() if len(inputs.values) == 2 and isinstance(inputs.values[1], pa.Scalar) else 0
-        value = inputs.array(0)
-        done = pc.round(value, ndigits=digits or 0, round_mode=mode)
-        return done.cast(inputs.result.arrow(), safe=False)
+        value, type_ = inputs.array(0), inputs.types[0]
+        if isinstance(type_, DecimalType):
+            value = with_room(value, type_)
+        digits = inputs.values[1] if len(inputs.values) == 2 else pa.scalar(0, pa.int32())
+        if isinstance(digits, pa.Scalar):
+            done = _rounded_to(value, digits.as_py(), type_, mode)
+        else:
+            done = pa.nulls(len(value), value.type)
+            for each in pc.unique(digits).to_pylist():
+                chosen = pc.fill_null(pc.equal(digits, pa.scalar(each, digits.type)), False)
+                done = pc.if_else(chosen, _rounded_to(value, each, type_, mode), done)
+        return (
+            _narrowed(done, inputs.result)
+            if isinstance(inputs.result, DecimalType)
+            else done.cast(inputs.result.arrow(), safe=False)
+        )
 
     return kernel
 
 
+def with_room(array: pa.Array, type_: DecimalType) -> pa.Array:
+    """Return decimals with one more digit, which rounding up may need."""
+    return array.cast(pa.decimal128(min(38, type_.precision + 1), type_.scale))
+
+
+def _rounded_to(value: pa.Array, digits: int | None, type_: DataType, mode: str) -> pa.Array:
+    if digits is None:
+        return pa.nulls(len(value), value.type)
+    if isinstance(type_, DecimalType):
+        if digits < type_.scale - type_.precision:
+            return pc.if_else(value.is_valid(), pa.scalar(Decimal(0)).cast(value.type), value)
+        digits = min(digits, type_.scale)
+    return pc.round(value, ndigits=digits, round_mode=mode)
+
+
+def _narrowed(value: pa.Array, result: DecimalType) -> pa.Array:
+    """Return rounded decimals as the result's type, NULL where they have too many digits."""
+    try:
+        return value.cast(result.arrow())
+    except pa.ArrowInvalid:
+        limit = Decimal(10) ** (result.precision - result.scale)
+        return pa.array(
+            [each if each is None or abs(each) < limit else None for each in value.to_pylist()], result.arrow()
+        )
+
+
 def _sign(inputs: Inputs) -> pa.Array:
-    found, wanted = pc.sign(inputs.array(0)), inputs.result.arrow()
-    if not isinstance(inputs.result, DecimalType):
-        return found.cast(wanted)
-    signs = [None if each is None else Decimal(int(each)) for each in found.to_pylist()]
-    return pa.array(signs, wanted) if inputs.result.precision > inputs.result.scale else pa.nulls(len(signs), wanted)
+    signs, result = pc.sign(inputs.array(0)), inputs.result
+    if not isinstance(result, DecimalType):
+        return signs.cast(result.arrow())
+    return _narrowed(signs.cast(pa.int64()).cast(pa.decimal128(19, 0)), result)
 
 
 def _whole(compute: Callable[[pa.Array], pa.Array]) -> Callable[[Inputs], pa.Array]:
@@ -282,7 +317,8 @@ register(
         "ABS", "Mathematics", _number, lambda i: pc.abs(i.array(0)), "The number without its sign.", ("ABS(-3)", "3")
     )
 )
-register(Function("SIGN", "Mathematics", _number, _sign, "-1, 0 or 1.", ("SIGN(-3)", "-1")))  # fmt: skip
+register(Function("SIGN", "Mathematics", _number, _sign,
+                  "-1, 0 or 1.", ("SIGN(-3)", "-1")))  # fmt: skip
 register(Function("ROUND", "Mathematics", _round_rule, _round("half_towards_infinity"), "The nearest number of so many digits.",
                   ("ROUND(2.345, 2)", "2.35")))  # fmt: skip
 register(Function("TRUNCATE", "Mathematics", _round_rule, _round("towards_zero"), "The number cut to so many digits.",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BOOLEAN, TimestampType
+from fluxcore.core.types import BOOLEAN, INT, NullType, TimestampType
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rules import boolean_of, comparable_type, same_types, to
 
@@ -27,6 +27,8 @@ def _compare(compute: Callable[..., pa.Array]) -> Callable[[Inputs], pa.Array]:
 def _two(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
     if len(args) != 2:
         return "two values of types that go together"
+    if all(isinstance(arg.type, NullType) for arg in args):
+        args = [to(arg, INT) for arg in args]
     return same_types(2, lambda type_: BOOLEAN.with_nullable(type_.nullable))(args)
 
 
@@ -52,6 +54,8 @@ def _distinct(inputs: Inputs) -> pa.Array:
 
 
 def _in_rule(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
+    if all(isinstance(arg.type, NullType) for arg in args):
+        args = [to(arg, INT) for arg in args]
     found = comparable_type(args)
     if len(args) < 2 or found is None:
         return "a value and a list of values of types that go together"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BOOLEAN, BooleanType, NullType
+from fluxcore.core.types import BOOLEAN, INT, BooleanType, NullType, TimestampType
 from fluxcore.expr.coercion import common_type
 from fluxcore.expr.registry import Function, Inputs, register, spread
 from fluxcore.expr.rules import comparable_type, same_types, to
@@ -21,13 +22,22 @@ if TYPE_CHECKING:
     Resolved = tuple[Sequence[Expr], DataType] | str
 
 
+def _result_type(types: Sequence[DataType]) -> DataType | None:
+    """Return the type that values of several branches become: instants where any is one, unlike what comparisons do."""
+    found = common_type(types)
+    if isinstance(found, TimestampType):
+        local = any(isinstance(type_, TimestampType) and type_.local for type_ in types)
+        return replace(found, local=local)
+    return found
+
+
 def _case_rule(args: Sequence[Expr]) -> Resolved:
     conditions, values = args[0:-1:2], [*args[1::2], args[-1]]
     if len(args) < 3 or len(args) % 2 == 0:
         return "pairs of condition and value, and a last value"
     if not all(isinstance(each.type, BooleanType | NullType) for each in conditions):
         return "BOOLEAN conditions"
-    found = common_type([each.type for each in values])
+    found = _result_type([each.type for each in values])
     if found is None:
         return "values of types that go together"
     cast = [to(arg, BOOLEAN if index % 2 == 0 and index < len(args) - 1 else found) for index, arg in enumerate(args)]
@@ -51,7 +61,7 @@ def _if_rule(args: Sequence[Expr]) -> Resolved:
 
 
 def _coalesce_rule(args: Sequence[Expr]) -> Resolved:
-    found = common_type([arg.type for arg in args])
+    found = _result_type([arg.type for arg in args])
     if found is None:
         return "values of types that go together"
     nullable = all(arg.type.nullable for arg in args)
@@ -67,6 +77,7 @@ def _nullif_rule(args: Sequence[Expr]) -> Resolved:
         return "two values of types that go together"
     found = comparable_type(args)
     assert found is not None
+    found = INT if isinstance(found, NullType) else found
     return [to(arg, found) for arg in args], found.with_nullable(True)
 
 

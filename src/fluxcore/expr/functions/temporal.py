@@ -26,7 +26,7 @@ from fluxcore.core.types import (
     TimeType,
 )
 from fluxcore.errors import DataError
-from fluxcore.expr.functions.arithmetic import add_months
+from fluxcore.expr.functions.arithmetic import add_months, with_room
 from fluxcore.expr.functions.strings import each
 from fluxcore.expr.local_times import moved_back, offsets_at, to_local
 from fluxcore.expr.nodes import Literal
@@ -165,14 +165,18 @@ def _round_rule(args: Sequence[Expr]) -> Resolved:
         return args, args[0].type
     if len(args) == 1 and not isinstance(args[0].type, (StringType, *_TIMES, TimeType)):
         type_ = args[0].type
-        return args, replace(type_, scale=0) if isinstance(type_, DecimalType) else type_
+        if isinstance(type_, DecimalType):
+            type_ = DecimalType(precision=type_.precision, scale=0, nullable=type_.nullable)
+        return args, type_
     return "a number, or a time TO a unit"
 
 
 def _rounded(compute: Callable[..., pa.Array], plain: Callable[[pa.Array], pa.Array]) -> Callable[[Inputs], pa.Array]:
     def kernel(inputs: Inputs) -> pa.Array:
         if len(inputs.values) == 1:
-            array = inputs.array(0)
+            array, type_ = inputs.array(0), inputs.types[0]
+            if isinstance(type_, DecimalType):
+                return plain(with_room(array, type_)).cast(inputs.result.arrow())
             whole = isinstance(inputs.types[0], IntegerType | IntervalType)
             return array if whole else plain(array).cast(inputs.result.arrow(), safe=False)
         unit = inputs.values[1].as_py().lower()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fluxcore.core.types import DecimalType, FloatType
+from fluxcore.core.types import DecimalType, FloatType, IntegerType
 from fluxcore.operators.aggregates import aggregate_kernels as kernels
 from fluxcore.operators.aggregates import wide_kernels
 from fluxcore.operators.aggregates.base import (
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.aggregates.base import Columns, Int64s
 
+_TINY = 1e-12
 _WORDS = ("low", "high", "top")
 _SPECIALS: dict[str, Callable[[Any], Any]] = {"nan": np.isnan, "up": np.isposinf, "down": np.isneginf}
 
@@ -195,12 +196,20 @@ class Spread(Accumulator):
 
 
 def spread_results(call: AggCall, squares: Any, counts: Int64s) -> pa.Array:
-    """Return variances or deviations of sums of squared distances; a sample needs two values."""
+    """Return variances or deviations of sums of squared distances; a sample needs two values. Of integers they are cut."""
     sample = call.function not in ("VAR_POP", "STDDEV_POP")
     nulls = counts < (2 if sample else 1)
     found = squares / np.where(nulls, 1, counts - sample)
     if call.function.startswith("STDDEV"):
         found = np.sqrt(found)
+    if isinstance(call.type, IntegerType):
+        nearest, limits = np.rint(found), np.iinfo(f"i{call.type.bits // 8}")
+        exact = np.abs(found - nearest) <= _TINY * np.maximum(nearest, 1)  # a whole number, but for how doubles round
+        found = np.clip(
+            np.where(exact, nearest, np.trunc(found)),
+            0,
+            np.nextafter(float(limits.max), 0.0) if call.type.bits == 64 else limits.max,
+        )
     return from_numbers(found, call.type.arrow(), nulls)
 
 
