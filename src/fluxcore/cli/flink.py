@@ -171,10 +171,11 @@ def restore(
     """Start the inserts of a script from a savepoint, print the ids of their jobs and leave them."""
     with told(debug=debug):
         _need_extra()
-        from fluxcore.cli import run as command
+        from fluxcore.cli import run_on_flink as command
+        from fluxcore.cli.run import RunOptions
 
         from_there = ("execution.state-recovery.path=" + path, *(set or ()))
-        command.run(command.RunOptions(script, "table", parallelism, from_there, target, debug, detach=True))
+        command.run(RunOptions(script, "table", parallelism, from_there, target, debug, detach=True))
         leave(0)
 
 

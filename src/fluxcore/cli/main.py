@@ -86,7 +86,12 @@ def run(
         from fluxcore.cli import run as command
 
         options = command.RunOptions(script, format, parallelism, tuple(set or ()), target, debug, metrics, detach)
-        command.run(options)
+        if options.sent:
+            from fluxcore.cli import run_on_flink  # needs the extra that provides it
+
+            run_on_flink.run(options)
+        else:
+            command.run(options)
         leave(0)
 
 

@@ -38,8 +38,13 @@ class RunOptions:
 
     @property
     def on_flink(self) -> bool:
-        """Return whether the script runs on a Flink cluster."""
+        """Return whether a Flink cluster runs it."""
         return self.target.partition("://")[0] == "flink"
+
+    @property
+    def sent(self) -> bool:
+        """Return whether it is a SQL script that is sent to a Flink cluster in its own words."""
+        return self.on_flink and not self.script.endswith(".py")
 
     def settings(self) -> dict[str, str]:
         """Return the settings given. Raises ``ScriptError`` FX-CLI-0001 for one without ``=``."""
@@ -57,18 +62,14 @@ class RunOptions:
 
 
 def run(options: RunOptions) -> None:
-    """Run a script or job to its end. Raises what went wrong."""
-    if options.format not in FORMATS:
-        hint = nearest(options.format, FORMATS) or f"one of {', '.join(FORMATS)}"
-        raise ScriptError("FX-CLI-0002", f"there is no format '{options.format}'", hint=hint)
-    if options.detach and not options.on_flink:
-        raise ScriptError("FX-CLI-0007", "--detach leaves jobs on a cluster: it needs --target flink://HOST:PORT")
+    """Run a script here, or a job wherever it says, to its end. Raises what went wrong."""
+    check_format(options.format)
+    if options.detach:
+        raise ScriptError(
+            "FX-CLI-0007",
+            "--detach leaves the inserts of a SQL script on a cluster: it needs --target flink://HOST:PORT",
+        )
     settings = options.settings()
-    if options.on_flink and not options.script.endswith(".py"):
-        from fluxcore.cli import run_on_flink  # needs the extra that provides it
-
-        run_on_flink.run(options)
-        return
     use_cache_folder()
     for key, value in settings.items():
         Settings().with_value(key, value)
@@ -78,6 +79,13 @@ def run(options: RunOptions) -> None:
     text, name = read_script(options.script)
     session = new_session(settings, options.target)
     run_script(session, text, name, options.format)
+
+
+def check_format(format_: str) -> None:
+    """Check the name of a form of output. Raises ``ScriptError`` FX-CLI-0002."""
+    if format_ not in FORMATS:
+        hint = nearest(format_, FORMATS) or f"one of {', '.join(FORMATS)}"
+        raise ScriptError("FX-CLI-0002", f"there is no format '{format_}'", hint=hint)
 
 
 def new_session(settings: dict[str, str], target: str) -> Session:

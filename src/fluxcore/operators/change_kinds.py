@@ -32,3 +32,9 @@ def operations(batch: Batch, key: Sequence[int] | None) -> pa.Array:
     names[pairs] = "-U"
     names[1:][pairs[:-1]] = "+U"
     return pa.array(names.tolist(), pa.string())
+
+
+def with_operations(batch: Batch, key: Sequence[int] | None) -> pa.RecordBatch:
+    """Return the rows with what :func:`operations` says as a first column ``op``."""
+    data = batch.data
+    return pa.RecordBatch.from_arrays([operations(batch, key), *data.columns], ["op", *data.schema.names])

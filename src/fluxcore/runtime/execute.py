@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.connectors.collect import QueueSink
+from fluxcore.api.iteration import iterate
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.time import SystemClock
-from fluxcore.errors import Cancelled, ScriptError, not_supported
-from fluxcore.operators.change_kinds import operations
-from fluxcore.plan.changelog import changelog_mode, is_append_only, unique_key
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.plan.changelog import changelog_mode, is_append_only
 from fluxcore.plan.endless import is_bounded, order_endless
 from fluxcore.plan.lifetimes import with_lifetimes
 from fluxcore.plan.nodes import Insert
@@ -22,7 +21,6 @@ from fluxcore.runtime.build import Options, build, tasks_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fluxcore.core.batch import Batch
     from fluxcore.core.ports import Sink
     from fluxcore.core.settings import Settings
     from fluxcore.core.time import Clock
@@ -62,17 +60,7 @@ class EmbeddedTarget:
 
         With ``changelog`` a first column ``op`` says +I, -U, +U or -D.
         """
-        queue, key = QueueSink(), unique_key(node)
-        job = self.start([(node, queue)], settings, changelog=changelog)
-        try:
-            for batch in queue:
-                yield _with_operations(batch, key) if changelog else batch.data
-            job.result()
-        except BaseException as error:
-            job.stop()
-            if isinstance(error, Cancelled):
-                job.result()
-            raise
+        yield from iterate(self, node, settings, changelog=changelog)
 
     def is_bounded(self, node: Node, settings: Settings) -> bool:
         """Return whether all sources of the plan end."""
@@ -96,11 +84,6 @@ class EmbeddedTarget:
 
 def _state_ttl_ms(settings: Settings) -> int:
     return duration_ms(settings.text("table.exec.state.ttl"))
-
-
-def _with_operations(batch: Batch, key: Sequence[int] | None) -> pa.RecordBatch:
-    data = batch.data
-    return pa.RecordBatch.from_arrays([operations(batch, key), *data.columns], ["op", *data.schema.names])
 
 
 def _tree(node: Node, settings: Settings, depth: int = 0) -> str:

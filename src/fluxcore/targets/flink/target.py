@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.connectors.collect import QueueSink
-from fluxcore.errors import Cancelled, ScriptError
-from fluxcore.operators.change_kinds import operations
-from fluxcore.plan.changelog import unique_key
+from fluxcore.api.iteration import iterate
+from fluxcore.errors import ScriptError
 from fluxcore.plan.endless import is_bounded
 from fluxcore.targets.flink.address import SCHEME, cluster_at
 from fluxcore.targets.flink.job import FlinkJob
@@ -73,21 +71,7 @@ class FlinkTarget:
 
         With ``changelog`` a first column ``op`` says +I, -U, +U or -D.
         """
-        queue, key = QueueSink(), unique_key(node)
-        job = self.start([(node, queue)], settings, changelog=changelog)
-        try:
-            for batch in queue:
-                data = batch.data
-                if changelog:
-                    columns = [operations(batch, key), *data.columns]
-                    data = pa.RecordBatch.from_arrays(columns, ["op", *data.schema.names])
-                yield data
-            job.result()
-        except BaseException as error:
-            job.stop()
-            if isinstance(error, Cancelled):
-                job.result()
-            raise
+        yield from iterate(self, node, settings, changelog=changelog)
 
     def is_bounded(self, node: Node, settings: Settings) -> bool:
         """Return whether all sources of the plan end."""
