@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -214,6 +215,39 @@ def test_an_endless_job_is_stopped(flink: Cluster, remote: Remote) -> None:
     with pytest.raises(fx.FluxError):
         job.result()
     assert [remote.jobmanager.state(id_) for id_ in job.ids] == ["CANCELED"]
+
+
+def test_a_reader_that_leaves_ends_the_job_and_the_session(flink: Cluster, remote: Remote) -> None:
+    session = fx.Session(target=flink.address)
+    session.execute(ENDLESS.rpartition("INSERT")[0])
+    before = {job.id for job in remote.jobmanager.jobs()}
+    rows = session.sql("SELECT who FROM clicks").batches()
+    assert next(rows).num_rows > 0
+    rows.close()
+    (job,) = (job.id for job in remote.jobmanager.jobs() if job.id not in before)
+    assert remote.jobmanager.wait(job) == "CANCELED"
+    assert not [thread for thread in threading.enumerate() if thread.name == "fluxcore flink results"]
+
+
+def test_a_sink_is_aborted_when_the_job_fails(folder: Path, flink: Cluster) -> None:
+    class Kept(fx.Sink):
+        def __init__(self) -> None:
+            self.ended: list[str] = []
+
+        def write(self, batch: object) -> None:
+            """Take rows."""
+
+        def commit(self) -> None:
+            self.ended.append("committed")
+
+        def abort(self) -> None:
+            self.ended.append("aborted")
+
+    session, sink = fx.Session(target=flink.address), Kept()
+    session.execute(TABLE)
+    with pytest.raises(JobError, match="by zero"):
+        session.sql("SELECT 1 / (id - id) AS x FROM rides").write(sink)
+    assert sink.ended == ["aborted"]
 
 
 def test_all_that_does_not_port_is_named_at_once(folder: Path, flink: Cluster) -> None:

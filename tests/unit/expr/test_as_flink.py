@@ -45,6 +45,8 @@ VALUES = [
     ("DATE_FORMAT(ts, 'yyyy-MM-dd HH:mm:ss')", ["2024-02-29 13:14:15", "1969-12-31 23:59:59", None]),
     ("DATE_FORMAT(ts, 'SSS')", ["678", "999", None]),
     ("DATE_FORMAT(ts, 'HH:mm:ss.SSS')", ["13:14:15.678", "23:59:59.999", None]),
+    ("DATE_FORMAT(ts, CONCAT('HH:mm:ss.', REPEAT('S', n + 1)))", ["13:14:15.67", "23:59:59.999", None]),
+    ("FROM_UNIXTIME(n, 'ss.SSS')", ["01.000", "02.000", "03.000"]),
     ("TO_TIMESTAMP('2024-01-02')", [dt.datetime(2024, 1, 2)] * 3),
     ("TO_TIMESTAMP('2024-01-02 03:04:05.12', 'yyyy-MM-dd HH:mm:ss.SS')", [dt.datetime(2024, 1, 2, 3, 4, 5, 120000)] * 3),
     ("CAST(ROW(n, s) AS STRING)", ["(1, hello)", "(2,  Ünï%)", "(3, NULL)"]),

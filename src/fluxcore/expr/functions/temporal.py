@@ -229,11 +229,16 @@ def _format_rule(args: Sequence[Expr]) -> Resolved:
     return [value, args[1]], STRING.with_nullable(any_null(args))
 
 
+def _formatted_one(value: dt.datetime, pattern: str) -> str:
+    form, digits = java_pattern(pattern)
+    return value.strftime(form) + f"{value.microsecond:06}"[:digits]
+
+
 def _format(inputs: Inputs) -> pa.Array:
     pattern = inputs.values[1]
     if not isinstance(pattern, pa.Scalar):
         inputs = replace(inputs, values=[wall_clock(inputs, 0), pattern])
-        return each(inputs, lambda value, form: value.strftime(java_pattern(form)[0]), pa.string())
+        return each(inputs, _formatted_one, pa.string())
     form, digits = java_pattern(pattern.as_py())
     times = wall_clock(inputs, 0).cast(pa.timestamp("us"), safe=False)
     text = _formatted(times, form)
@@ -321,7 +326,8 @@ def _from_unix(inputs: Inputs) -> pa.Array:
     instants = inputs.array(0).cast(pa.timestamp("s", "UTC")).cast(pa.timestamp("ms", "UTC"), safe=False)
     times = to_local(instants, inputs.settings.zone).cast(pa.timestamp("s"))
     pattern = inputs.values[1].as_py() if len(inputs.values) == 2 else "yyyy-MM-dd HH:mm:ss"
-    return pc.strftime(times, java_pattern(pattern)[0])
+    form, digits = java_pattern(pattern)
+    return pc.strftime(times, form + "0" * digits)
 
 
 def _nothing(result: DataType) -> Callable[[Sequence[Expr]], Resolved]:

@@ -70,6 +70,7 @@ class GatewaySession:
     def __init__(self, rest: Rest, handle: str) -> None:
         self._rest = rest
         self._path = f"/v3/sessions/{handle}"
+        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +105,10 @@ class GatewaySession:
         return Page(first.schema, rows, [1] * len(rows), first.is_query, first.job)
 
     def close(self) -> None:
-        """End the session. Jobs of INSERTs go on; queries end."""
-        self._rest.call("DELETE", self._path)
+        """End the session, once. Jobs of INSERTs go on; queries end."""
+        if not self._closed:
+            self._closed = True
+            self._rest.call("DELETE", self._path)
 
 
 class Operation:

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.errors import Cancelled, FluxError, JobError
-from fluxcore.limits import FLINK_HEARTBEAT_S, FLINK_POLL_MAX_S
+from fluxcore.limits import FLINK_HEARTBEAT_S, FLINK_POLL_MAX_S, JOIN_TIMEOUT_S
 from fluxcore.targets.flink.jobmanager import ENDED
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.results import Results
@@ -31,6 +31,7 @@ class FlinkJob:
         self._bounded = bounded
         self._threads: list[threading.Thread] = []
         self._results: list[Results] = []
+        self._sinks: list[Sink] = []
         self._error: FluxError | None = None
         self._stopping = False
         self.ids: list[str] = []
@@ -51,6 +52,7 @@ class FlinkJob:
         results = Results(self._session, statement, changes=changes, schema=schema)
         thread = threading.Thread(target=self._give, args=(results, sink), name="fluxcore flink results", daemon=True)
         self._results.append(results)
+        self._sinks.append(sink)
         self._threads.append(thread)
         thread.start()
 
@@ -81,10 +83,17 @@ class FlinkJob:
                 raise Cancelled
 
     def stop(self) -> None:
-        """End the jobs on the cluster."""
+        """End the jobs on the cluster, and the session once no query reads from it."""
         self._stopping = True
+        for sink in self._sinks:
+            wake = getattr(sink, "cancel", None)
+            if wake is not None:
+                wake()
         for id_ in [*self.ids, *(each.job for each in self._results if each.job is not None)]:
             self._cluster.jobmanager.cancel(id_)
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT_S)
+        self._session.close()
 
     def cancel(self) -> None:
         """End the jobs on the cluster."""

@@ -41,6 +41,8 @@ class Results:
     ) -> None:
         """Write all rows into the sink that ``sink_of`` makes: each change as it comes, or the final table at the end.
 
+        A failure, and a stop before a final table is whole, abort the sink.
+
         Raises: ``RestError`` with the root cause when the statement is wrong or the job fails.
         """
         sink: Sink | None = None
@@ -62,10 +64,16 @@ class Results:
                     data = rows_of(page.rows, page.schema, zone)
                     batch = Batch(data if self._schema is None else _shaped(data, self._schema), weights)
                     sink.write(batch) if table is None else table.add(batch)
-            if sink is not None:
+            if sink is not None and stopped() and table is not None:
+                sink.abort()  # a part of a final table is none
+            elif sink is not None:
                 if table is not None:
                     sink.write(Batch(table.take()))
                 sink.commit()
+        except BaseException:
+            if sink is not None:
+                sink.abort()
+            raise
         finally:
             if sink is not None:
                 sink.close()
