@@ -12,12 +12,13 @@ from fluxcore.expr.nodes import Call, Cast, Expr
 from fluxcore.plan.columns import references
 from fluxcore.plan.nodes import AssignWatermark, Insert, Node, Project, Scan, StampTime
 from fluxcore.sql import ast
+from fluxcore.sql import statements as st
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.catalog import check_options
 from fluxcore.sql.scope import Scope
 
 
-def bind_table(tree: ast.CreateTable) -> tuple[TableDescription, Node]:
+def bind_table(tree: st.CreateTable) -> tuple[TableDescription, Node]:
     """Return the table as its connector sees it, and the plan that reads it with computed columns and watermark.
 
     Raises: ``ScriptError`` FX-SQL-0201, 04xx and 05xx with the place of what is wrong.
@@ -41,7 +42,7 @@ def bind_table(tree: ast.CreateTable) -> tuple[TableDescription, Node]:
     return description, node
 
 
-def _description(tree: ast.CreateTable, physical: Schema) -> TableDescription:
+def _description(tree: st.CreateTable, physical: Schema) -> TableDescription:
     options: dict[str, str] = {}
     spans = {}
     for key, value, key_span, _ in tree.options:
@@ -72,7 +73,7 @@ def _description(tree: ast.CreateTable, physical: Schema) -> TableDescription:
     )
 
 
-def _computed(tree: ast.CreateTable, scan: Node) -> Node:
+def _computed(tree: st.CreateTable, scan: Node) -> Node:
     scope = Scope.of(scan.schema)
     binder = ExpressionBinder(scope, place="in a computed column")
     exprs: list[Expr] = []
@@ -84,7 +85,7 @@ def _computed(tree: ast.CreateTable, scan: Node) -> Node:
     return Project(scan, tuple(exprs), tuple(column.name for column in tree.columns))
 
 
-def _watermark(tree: ast.CreateTable, node: Node) -> Node:
+def _watermark(tree: st.CreateTable, node: Node) -> Node:
     assert tree.watermark is not None
     name, expression, span = tree.watermark
     index = node.schema.find(name)
@@ -117,7 +118,7 @@ def _is_clock(node: Node, index: int) -> bool:
     return isinstance(expr, Call) and expr.function == "PROCTIME"
 
 
-def bind_insert(tree: ast.Insert, table: TableDescription, query: Node) -> Insert:
+def bind_insert(tree: st.Insert, table: TableDescription, query: Node) -> Insert:
     """Return the insert: the query's columns in the table's order and types.
 
     Raises: ``ScriptError`` FX-SQL-0507 for a wrong number of columns, FX-SQL-0312 for types that don't fit.
@@ -142,7 +143,7 @@ def bind_insert(tree: ast.Insert, table: TableDescription, query: Node) -> Inser
     return Insert(Project(query, tuple(exprs), tuple(table.schema.names)), table, tree.span)
 
 
-def _targets(tree: ast.Insert, schema: Schema) -> list[int]:
+def _targets(tree: st.Insert, schema: Schema) -> list[int]:
     if not tree.columns:
         return list(range(len(schema)))
     found = []

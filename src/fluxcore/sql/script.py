@@ -12,6 +12,7 @@ from fluxcore.expr.registry import REGISTRY
 from fluxcore.plan.columns import references
 from fluxcore.plan.emit import emit_windows
 from fluxcore.sql import ast
+from fluxcore.sql import statements as st
 from fluxcore.sql.bind_queries import QueryBinder
 from fluxcore.sql.bind_tables import bind_insert, bind_table
 from fluxcore.sql.catalog import Catalog, Entry
@@ -120,26 +121,26 @@ class _ScriptBinder:
 
     def bind(self, tree: ast.Statement) -> BoundStatement:
         match tree:
-            case ast.QueryStatement():
+            case st.QueryStatement():
                 return SelectStatement(self._emitted(tree.query), tree.span, self.settings)
-            case ast.Insert():
+            case st.Insert():
                 return self._insert(tree)
-            case ast.InsertSet():
+            case st.InsertSet():
                 return StatementSet(tuple(self._insert(each) for each in tree.inserts))
-            case ast.Explain():
+            case st.Explain():
                 return self._explain(tree)
-            case ast.CreateTable():
+            case st.CreateTable():
                 return self._create_table(tree)
-            case ast.CreateView():
+            case st.CreateView():
                 return self._create_view(tree)
-            case ast.Drop():
+            case st.Drop():
                 self._catalog.drop(tree.name[-1], tree.kind, if_exists=tree.if_exists, span=tree.span)
                 return CommandReply(f"{tree.kind.lower()} {tree.name[-1]} dropped")
-            case ast.Describe():
+            case st.Describe():
                 return self._describe(tree)
-            case ast.Show():
+            case st.Show():
                 return self._show(tree)
-            case ast.SetOption():
+            case st.SetOption():
                 return self._set(tree)
         raise not_supported("this statement", span=tree.span)
 
@@ -155,18 +156,18 @@ class _ScriptBinder:
                 error.span = query.span
             raise
 
-    def _insert(self, tree: ast.Insert) -> InsertStatement:
+    def _insert(self, tree: st.Insert) -> InsertStatement:
         table = self._catalog.table(tree.table[-1], tree.table_span)
         return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)
 
-    def _explain(self, tree: ast.Explain) -> ExplainStatement:
+    def _explain(self, tree: st.Explain) -> ExplainStatement:
         inner = self.bind(tree.statement)
         if isinstance(inner, StatementSet):
             return ExplainStatement(tuple(each.plan for each in inner.inserts), tree.span)
         assert isinstance(inner, SelectStatement | InsertStatement)
         return ExplainStatement((inner.plan,), tree.span)
 
-    def _create_table(self, tree: ast.CreateTable) -> CommandReply:
+    def _create_table(self, tree: st.CreateTable) -> CommandReply:
         name = tree.name[-1]
         if tree.if_not_exists and name in self._catalog.names():
             return CommandReply(f"{name} exists already")
@@ -175,7 +176,7 @@ class _ScriptBinder:
         self._catalog.add(name, Entry(node, description, "TABLE", text), span=tree.span)
         return CommandReply(f"table {name} created")
 
-    def _create_view(self, tree: ast.CreateView) -> CommandReply:
+    def _create_view(self, tree: st.CreateView) -> CommandReply:
         from fluxcore.plan.nodes import Project
 
         node = self._query(tree.query)
@@ -188,7 +189,7 @@ class _ScriptBinder:
         self._catalog.add(tree.name[-1], entry, if_not_exists=tree.if_not_exists, span=tree.span)
         return CommandReply(f"view {tree.name[-1]} created")
 
-    def _describe(self, tree: ast.Describe) -> CommandReply:
+    def _describe(self, tree: st.Describe) -> CommandReply:
         entry = self._catalog.get(tree.name[-1], tree.span)
         rows = []
         for column in entry.node.schema:
@@ -196,7 +197,7 @@ class _ScriptBinder:
             rows.append((column.name, shown, "TRUE" if column.type.nullable else "FALSE"))
         return CommandReply(None, ("name", "type", "null"), tuple(rows))
 
-    def _show(self, tree: ast.Show) -> CommandReply:
+    def _show(self, tree: st.Show) -> CommandReply:
         if tree.what == "CREATE":
             entry = self._catalog.get(tree.name[-1], tree.span)
             return CommandReply(None, ("result",), ((entry.text,),))
@@ -206,7 +207,7 @@ class _ScriptBinder:
             names = self._catalog.names("VIEW" if tree.what == "VIEWS" else None)
         return CommandReply(None, (tree.what.lower().removesuffix("s") + " name",), tuple((name,) for name in names))
 
-    def _set(self, tree: ast.SetOption) -> CommandReply:
+    def _set(self, tree: st.SetOption) -> CommandReply:
         if tree.key is not None and tree.value is not None:
             self.settings = self.settings.with_value(tree.key, tree.value, span=tree.span)
             return CommandReply(f"{tree.key} = {tree.value}")

@@ -14,10 +14,10 @@ from fluxcore.core import registry
 from fluxcore.core.ports import ScanRequest, TableDescription
 from fluxcore.core.schema import Schema
 from fluxcore.errors import ScriptError, Span
-from fluxcore.sql.ast import CreateTable
 from fluxcore.sql.bind_tables import bind_table
 from fluxcore.sql.lexer import Kind, tokens
 from fluxcore.sql.parser import Parser
+from fluxcore.sql.statements import CreateTable
 from fluxcore.targets.flink.portability import Unportable
 from fluxcore.targets.flink.sql.options import flink_options
 
