@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,17 +9,15 @@ from fluxcore.core import types as t
 from fluxcore.core.types import DecimalType
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
-from fluxcore.sql.cursor import RESERVED, Cursor
+from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.lexer import Kind
-from fluxcore.sql.parse_types import parse_type
+from fluxcore.sql.parse_calls import CallParser
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.errors import Span
 
-_UNITS = {"SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000}
-_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _NILADIC = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_TIME", "LOCALTIME"}
 _CALLABLE = {"LEFT", "RIGHT", "ROW", "ARRAY", "MAP", "TRUNCATE", "IF", "FLOOR", "CEIL", "COUNT", "CHAR_LENGTH"}
 
@@ -29,20 +25,13 @@ _CALLABLE = {"LEFT", "RIGHT", "ROW", "ARRAY", "MAP", "TRUNCATE", "IF", "FLOOR", 
 _DIGITS_MAX = 38
 
 
-class ExpressionParser(Cursor):
+class ExpressionParser(CallParser):
     """Parses expressions; queries inside them are left to :meth:`query`."""
-
-    def query(self) -> ast.Query:
-        """Parse a query; the query parser does."""
-        raise NotImplementedError
 
     def expression(self) -> ast.Expression:
         """Parse an expression."""
         with self.deeper():
             return self._or()
-
-    def _call(self, name: str, *args: ast.Expression, start: Span | None = None) -> ast.FunctionCall:
-        return ast.FunctionCall(name=name, args=args, span=self.since(start or args[0].span))
 
     def _or(self) -> ast.Expression:
         left = self._and()
@@ -352,178 +341,6 @@ class ExpressionParser(Cursor):
             if not nulls:
                 self.need_word("LAST")
         return ast.OrderItem(expr=expr, descending=descending, nulls_first=nulls, span=self.since(expr.span))
-
-    def _case(self) -> ast.Expression:
-        start = self.need_word("CASE").span
-        subject = None if self.is_word("WHEN") else self.expression()
-        args: list[ast.Expression] = []
-        while self.take_word("WHEN"):
-            condition = self.expression()
-            args.append(condition if subject is None else self._call("=", subject, condition))
-            self.need_word("THEN")
-            args.append(self.expression())
-        if not args:
-            raise self.unexpected("WHEN")
-        args.append(self.expression() if self.take_word("ELSE") else ast.Constant(value=None, span=self.token.span))
-        self.need_word("END")
-        return self._call("CASE", *args, start=start)
-
-    def _cast(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        arg = self.expression()
-        self.need_word("AS")
-        type_ = parse_type(self)
-        self.need_symbol(")")
-        return ast.CastTo(arg=arg, type=type_, lenient=token.word == "TRY_CAST", span=self.since(token.span))
-
-    def _unit(self) -> ast.Constant:
-        token = self.token
-        unit = self.advance().word.removeprefix("SQL_TSI_")
-        if not unit:
-            raise self.unexpected("a unit such as DAY")
-        return ast.Constant(value=unit, span=token.span)
-
-    def _extract(self) -> ast.Expression:
-        start = self.advance().span
-        self.need_symbol("(")
-        unit = self._unit()
-        self.need_word("FROM")
-        value = self.expression()
-        self.need_symbol(")")
-        return self._call("EXTRACT", unit, value, start=start)
-
-    def _with_unit(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        args: list[ast.Expression] = [self._unit()]
-        while self.take_symbol(","):
-            args.append(self.expression())
-        self.need_symbol(")")
-        return self._call(token.word, *args, start=token.span)
-
-    def _to_unit(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        args = [self.expression()]
-        if self.take_word("TO"):
-            args.append(self._unit())
-        self.need_symbol(")")
-        return self._call(token.word, *args, start=token.span)
-
-    def _trim(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        side = self.advance().word if self.token.word in ("BOTH", "LEADING", "TRAILING") else ""
-        name = {"LEADING": "LTRIM", "TRAILING": "RTRIM"}.get(side, "TRIM")
-        letters = None if self.is_word("FROM") else self.expression()
-        if self.take_word("FROM"):
-            text = self.expression()
-            args = (text,) if letters is None else (text, letters)
-        else:
-            assert letters is not None
-            args = (letters, self.expression()) if self.take_symbol(",") else (letters,)
-        self.need_symbol(")")
-        return self._call(name, *args, start=token.span)
-
-    def _position(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        part = self._sum()
-        self.need_word("IN")
-        text = self.expression()
-        self.need_symbol(")")
-        return self._call("POSITION", part, text, start=token.span)
-
-    def _substring(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        args = [self.expression()]
-        if self.take_word("FROM"):
-            args.append(self.expression())
-            if self.take_word("FOR"):
-                args.append(self.expression())
-        else:
-            while self.take_symbol(","):
-                args.append(self.expression())
-        self.need_symbol(")")
-        return self._call("SUBSTRING", *args, start=token.span)
-
-    def _overlay(self) -> ast.Expression:
-        raise self.unsupported("OVERLAY")
-
-    def _exists(self) -> ast.Expression:
-        token = self.advance()
-        self.need_symbol("(")
-        query = self.query()
-        self.need_symbol(")")
-        return ast.SubQuery(query=query, kind="EXISTS", span=self.since(token.span))
-
-    def _time_constant(self) -> ast.Expression:
-        token = self.advance()
-        text = self.advance().text
-        span = self.since(token.span)
-        try:
-            if token.word == "DATE":
-                return ast.Constant(value=dt.date.fromisoformat(text), type=t.DATE, span=span)
-            fraction = len(text.partition(".")[2])
-            if token.word == "TIME":
-                return ast.Constant(
-                    value=dt.time.fromisoformat(text), type=t.TimeType(precision=min(fraction, 3)), span=span
-                )
-            value = dt.datetime.fromisoformat(text)
-        except ValueError as error:
-            raise ScriptError("FX-SQL-0303", f"'{text}' is no {token.word}", span=span) from error
-        return ast.Constant(value=value, type=t.TimestampType(precision=fraction), span=span)
-
-    def _interval(self) -> ast.Expression:
-        start = self.need_word("INTERVAL").span
-        sign = -1 if self.take_symbol("-") else 1
-        text = self.string("a string such as '10'")
-        first = self.token
-        unit = self.advance().word.removesuffix("S")
-        if self.take_symbol("("):
-            self.integer()
-            self.need_symbol(")")
-        last = unit
-        if self.take_word("TO"):
-            last = self.advance().word
-            if self.take_symbol("("):
-                self.integer()
-                self.need_symbol(")")
-        span = self.since(start)
-        if unit not in _UNITS and unit not in _MONTHS:
-            raise ScriptError("FX-SQL-0304", f"{first.shown()} is no unit of an interval", span=first.span)
-        value = interval_value(text, unit, last)
-        if value is None:
-            raise ScriptError(
-                "FX-SQL-0304", f"'{text}' is no INTERVAL {unit}{'' if last == unit else f' TO {last}'}", span=span
-            )
-        return ast.Constant(value=sign * value, type=t.IntervalType(months=unit in _MONTHS), span=span)
-
-
-def interval_value(text: str, unit: str, last: str) -> int | None:
-    """Return an interval in whole milliseconds, or months; None where the text doesn't fit the units."""
-    if unit == last:
-        if unit in _MONTHS:
-            return int(text) * _MONTHS[unit] if re.fullmatch(r"-?\d+", text) else None
-        if unit != "SECOND":
-            return int(text) * _UNITS[unit] if re.fullmatch(r"-?\d+", text) else None
-        return int(Decimal(text) * 1000) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
-    if (unit, last) == ("YEAR", "MONTH"):
-        found = re.fullmatch(r"(-?)(\d+)-(\d+)", text)
-        months = int(found[2]) * 12 + int(found[3]) if found else 0
-        return (-months if found[1] else months) if found else None
-    parts = ["DAY", "HOUR", "MINUTE", "SECOND"]
-    if unit not in parts or last not in parts or parts.index(unit) >= parts.index(last):
-        return None
-    wanted = parts[parts.index(unit) : parts.index(last) + 1]
-    found = re.fullmatch(r"(-?)(\d+(?:[ :]\d+)*(?:\.\d+)?)", text)
-    values = re.split(r"[ :]", found[2]) if found else []
-    if not found or len(values) != len(wanted):
-        return None
-    total = sum(Decimal(value) * _UNITS[part] for value, part in zip(values, wanted, strict=True))
-    return int(-total if found[1] else total)
 
 
 def _number(text: str) -> int | float | Decimal:

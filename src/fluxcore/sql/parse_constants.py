@@ -1,0 +1,85 @@
+"""Parses constants of times and intervals: DATE '2024-01-01', INTERVAL '1' DAY."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+
+from fluxcore.core import types as t
+from fluxcore.errors import ScriptError
+from fluxcore.sql import ast
+from fluxcore.sql.cursor import Cursor
+
+_UNITS = {"SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000}
+_MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
+
+
+class ConstantParser(Cursor):
+    """Parses constants that a word introduces."""
+
+    def _time_constant(self) -> ast.Expression:
+        token = self.advance()
+        text = self.advance().text
+        span = self.since(token.span)
+        try:
+            if token.word == "DATE":
+                return ast.Constant(value=dt.date.fromisoformat(text), type=t.DATE, span=span)
+            fraction = len(text.partition(".")[2])
+            if token.word == "TIME":
+                return ast.Constant(
+                    value=dt.time.fromisoformat(text), type=t.TimeType(precision=min(fraction, 3)), span=span
+                )
+            value = dt.datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ScriptError("FX-SQL-0303", f"'{text}' is no {token.word}", span=span) from error
+        return ast.Constant(value=value, type=t.TimestampType(precision=fraction), span=span)
+
+    def _interval(self) -> ast.Expression:
+        start = self.need_word("INTERVAL").span
+        sign = -1 if self.take_symbol("-") else 1
+        text = self.string("a string such as '10'")
+        first = self.token
+        unit = self.advance().word.removesuffix("S")
+        if self.take_symbol("("):
+            self.integer()
+            self.need_symbol(")")
+        last = unit
+        if self.take_word("TO"):
+            last = self.advance().word
+            if self.take_symbol("("):
+                self.integer()
+                self.need_symbol(")")
+        span = self.since(start)
+        if unit not in _UNITS and unit not in _MONTHS:
+            raise ScriptError("FX-SQL-0304", f"{first.shown()} is no unit of an interval", span=first.span)
+        value = interval_value(text, unit, last)
+        if value is None:
+            raise ScriptError(
+                "FX-SQL-0304", f"'{text}' is no INTERVAL {unit}{'' if last == unit else f' TO {last}'}", span=span
+            )
+        return ast.Constant(value=sign * value, type=t.IntervalType(months=unit in _MONTHS), span=span)
+
+
+def interval_value(text: str, unit: str, last: str) -> int | None:
+    """Return an interval in whole milliseconds, or months; None where the text doesn't fit the units."""
+    if unit == last:
+        if unit in _MONTHS:
+            return int(text) * _MONTHS[unit] if re.fullmatch(r"-?\d+", text) else None
+        if unit != "SECOND":
+            return int(text) * _UNITS[unit] if re.fullmatch(r"-?\d+", text) else None
+        return int(Decimal(text) * 1000) if re.fullmatch(r"-?\d+(\.\d+)?", text) else None
+    if (unit, last) == ("YEAR", "MONTH"):
+        found = re.fullmatch(r"(-?)(\d+)-(\d+)", text)
+        months = int(found[2]) * 12 + int(found[3]) if found else 0
+        return (-months if found[1] else months) if found else None
+    parts = ["DAY", "HOUR", "MINUTE", "SECOND"]
+    if unit not in parts or last not in parts or parts.index(unit) >= parts.index(last):
+        return None
+    wanted = parts[parts.index(unit) : parts.index(last) + 1]
+    found = re.fullmatch(r"(-?)(\d+(?:[ :]\d+)*(?:\.\d+)?)", text)
+    values = re.split(r"[ :]", found[2]) if found else []
+    if not found or len(values) != len(wanted):
+        return None
+    total = sum(Decimal(value) * _UNITS[part] for value, part in zip(values, wanted, strict=True))
+    return int(-total if found[1] else total)
