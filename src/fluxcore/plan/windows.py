@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.types import TimestampType
 from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
     AssignWindow,
@@ -55,7 +56,7 @@ def window_of(node: Node) -> WindowColumns | None:
         return window_of(node.input)
     if isinstance(node, Rank):
         return window_of(node.input) if node.window else None
-    if isinstance(node, TemporalJoin | LookupJoin):
+    if isinstance(node, TemporalJoin | LookupJoin | Correlate):
         return window_of(node.inputs[0])
     if isinstance(node, Join):
         return window_of(node.left) if node.left_window else None

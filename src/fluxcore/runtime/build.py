@@ -20,6 +20,7 @@ from fluxcore.errors import ScriptError
 from fluxcore.expr.compile import compile_predicate, compile_projection
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.plan.changelog import is_append_only, is_final
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
     AssignWatermark,
@@ -40,7 +41,7 @@ from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.memory import MemoryBudget
 from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
-from fluxcore.runtime.pure import watermark_function, window_function
+from fluxcore.runtime.pure import correlate_function, watermark_function, window_function
 from fluxcore.runtime.reading_order import independent, waiting
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import alignment_of, idle_timeout_s, source_of
@@ -151,6 +152,8 @@ class _Builder:
             return self._map(node, number, watermark_function(node, settings))
         if isinstance(node, AssignWindow) and node.window.kind is not WindowKind.SESSION:
             return self._map(node, number, window_function(node, settings))
+        if isinstance(node, Correlate):
+            return self._map(node, number, correlate_function(node, settings))
         if isinstance(node, StampTime):
             return self._clock(node, number)
         if isinstance(node, SideOutput):

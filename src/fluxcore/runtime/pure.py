@@ -11,14 +11,17 @@ from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
+from fluxcore.expr.table_calls import compile_table_call
+from fluxcore.operators.correlate import correlate
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
-from fluxcore.runtime.recipe import zone_of_windows
+from fluxcore.runtime.recipe import plain, zone_of_windows
 from fluxcore.runtime.watermarks import generator_function
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.core.settings import Settings
+    from fluxcore.plan.correlate import Correlate
     from fluxcore.plan.nodes import AssignWatermark, AssignWindow
 
 
@@ -54,3 +57,8 @@ def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch],
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
     kind, zone = AssignKind(window.kind.value), zone_of_windows(window, settings)
     return assign_windows(AssignOptions(kind, window.time, window.size, window.slide, schema, window.offset, zone))
+
+
+def correlate_function(node: Correlate, settings: Settings) -> Callable[[Batch], Batch]:
+    """Return the function that gives each row once per row of a call over its columns."""
+    return correlate(compile_table_call(node.call, settings), plain(node.schema), outer=node.outer)

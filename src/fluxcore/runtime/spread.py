@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWatermark,
@@ -41,7 +42,7 @@ def spread_of(node: Node, sent: Spread) -> Spread:
 
 def spread_through(node: Node, below: Spread) -> Spread:
     """Return the spread of the rows of a node that works row by row, given that of its input."""
-    if below is None or isinstance(node, Filter | AssignWatermark | AssignWindow | StampTime):
+    if below is None or isinstance(node, Filter | AssignWatermark | AssignWindow | StampTime | Correlate):
         return below
     if isinstance(node, Project):
         columns = reversed(list(enumerate(node.exprs)))

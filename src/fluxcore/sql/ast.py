@@ -164,6 +164,21 @@ class WindowTable(Relation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unnest(Relation):
+    """``UNNEST(collection) [WITH ORDINALITY]``: it sees the columns of what stands before it in FROM."""
+
+    arg: Expression
+    ordinality: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFunction(Relation):
+    """``[LATERAL] TABLE(f(x))``: it sees the columns of what stands before it in FROM."""
+
+    call: FunctionCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined(Relation):
     """A join; ``using`` names columns that both sides have."""
 

@@ -28,6 +28,7 @@ from fluxcore.plan.nodes import (
     WindowAggregate,
 )
 from fluxcore.sql import ast
+from fluxcore.sql.bind_correlate import one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder, Pending, fill
 from fluxcore.sql.bind_over import bind_over
 from fluxcore.sql.bind_relations import RelationBinder
@@ -44,8 +45,6 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
     from fluxcore.errors import Span
     from fluxcore.sql.catalog import Catalog
-
-_ONE_ROW = Values(Schema.of([Column("$none", build.literal(0).type)]), ((build.literal(0),),))
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class QueryBinder:
         """Return the plan of FROM, with the lifetimes that a hint gives its tables."""
         check_names(dict(query.lifetimes), query.source, query.span)
         if query.source is None:
-            return _ONE_ROW, Scope.of(Schema(()))
+            return one_row()
         outer, self._relations.lifetimes = self._relations.lifetimes, dict(query.lifetimes)
         try:
             return self._relations.bind(query.source)

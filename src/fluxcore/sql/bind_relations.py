@@ -14,6 +14,7 @@ from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.plan.windows import is_local
 from fluxcore.sql import ast
+from fluxcore.sql.bind_correlate import correlated, correlated_join, is_lateral, lateral_last, one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.hints import name_of
 from fluxcore.sql.row_number import recognise_top_n
@@ -55,11 +56,15 @@ class RelationBinder:
                 return node, Scope.of(node.schema)
             case ast.Joined():
                 return self._join(tree)
+            case ast.Unnest() | ast.TableFunction():
+                return correlated(one_row(), tree)
             case ast.AsOf():
                 raise ScriptError("FX-SQL-0411", "FOR SYSTEM_TIME AS OF needs a join around it", span=tree.span)
         raise not_supported("this in FROM", span=tree.span)
 
     def _aliased(self, tree: ast.Aliased) -> Bound:
+        if is_lateral(tree):
+            return correlated(one_row(), tree)
         node, _ = self.bind(tree.relation)
         if tree.columns:
             if len(tree.columns) != len(node.schema):
@@ -110,6 +115,9 @@ class RelationBinder:
         return length_of(tree, name, call.name)
 
     def _join(self, tree: ast.Joined) -> Bound:
+        tree = lateral_last(tree)
+        if is_lateral(tree.right):
+            return correlated_join(self.bind(tree.left), tree)
         as_of, right_tree = _without_as_of(tree.right)
         if as_of is not None:
             tree = replace(tree, right=right_tree)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from fluxcore.sql import ast
 from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.hints import state_ttl
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_expressions import ExpressionParser
+
+if TYPE_CHECKING:
+    from fluxcore.errors import Span
 
 _WINDOWS = ("TUMBLE", "HOP", "CUMULATE", "SESSION")
 _JOIN_WORDS = ("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL")
@@ -216,8 +220,10 @@ class QueryParser(ExpressionParser):
 
     def _bare_relation(self) -> ast.Relation:
         start = self.token.span
-        if self.is_word("LATERAL") or self.is_word("UNNEST"):
-            raise self.unsupported(self.token.word)
+        if self.take_word("LATERAL") and self.is_symbol("("):
+            raise self.unsupported("LATERAL before a query")
+        if self.take_word("UNNEST"):
+            return self._unnest(start)
         if self.is_symbol("("):
             self.advance()
             if self.is_word("SELECT") or self.is_word("WITH") or self.is_word("VALUES") or self.is_symbol("("):
@@ -230,17 +236,29 @@ class QueryParser(ExpressionParser):
         if self.is_word("TABLE") and self.is_symbol("(", 1):
             self.advance()
             self.advance()
-            call = self._window_call()
+            found = self._table_call(start)
             self.need_symbol(")")
-            return ast.WindowTable(call=call, span=self.since(start))
-        if self.token.word in _WINDOWS and self.is_symbol("(", 1):
-            return ast.WindowTable(call=self._window_call(), span=self.since(start))
+            return replace(found, span=self.since(start))
+        if self.is_symbol("(", 1):
+            return self._table_call(start)
         return ast.TableName(parts=self.names(), span=self.since(start))
 
-    def _window_call(self) -> ast.FunctionCall:
-        if self.token.word not in _WINDOWS:
-            raise self.unsupported(f"the table function {self.token.text}")
-        token = self.advance()
-        call = self._function(token.word, token.span)
+    def _table_call(self, start: Span) -> ast.Relation:
+        token = self.token
+        if token.word in _WINDOWS:
+            self.advance()
+            call = self._function(token.word, token.span)
+            assert isinstance(call, ast.FunctionCall)
+            return ast.WindowTable(call=call, span=self.since(start))
+        call = self._function(self.names()[-1], token.span)
         assert isinstance(call, ast.FunctionCall)
-        return call
+        return ast.TableFunction(call=call, span=self.since(start))
+
+    def _unnest(self, start: Span) -> ast.Relation:
+        self.need_symbol("(")
+        arg = self.expression()
+        if self.is_symbol(","):
+            raise self.unsupported("UNNEST of several collections")
+        self.need_symbol(")")
+        ordinality = self.take_word("WITH", "ORDINALITY")
+        return ast.Unnest(arg=arg, ordinality=ordinality, span=self.since(start))

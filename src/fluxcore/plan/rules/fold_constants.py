@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import Literal
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import rewrite
 from fluxcore.plan.nodes import AssignWatermark, Filter, Join, Project
 
@@ -36,6 +37,8 @@ def _change(node: Node, fold: Callable[[Expr], Expr]) -> Node:
         return replace(node, condition=condition)
     if isinstance(node, AssignWatermark):
         return replace(node, expr=fold(node.expr))
+    if isinstance(node, Correlate):
+        return replace(node, call=replace(node.call, args=tuple(fold(arg) for arg in node.call.args)))
     if isinstance(node, Join) and node.condition is not None:
         condition = fold(node.condition)
         always = isinstance(condition, Literal) and condition.value is True

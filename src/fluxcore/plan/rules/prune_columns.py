@@ -9,6 +9,7 @@ from fluxcore.core.schema import Schema
 from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
 from fluxcore.expr.nodes import AggCall, columns_of, moved
 from fluxcore.plan.columns import select
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
@@ -115,6 +116,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, LookupJoin):
         condition = set() if node.condition is None else columns_of(node.condition)
         return [below | set(node.keys) | {index for index in condition if index < width}]
+    if isinstance(node, Correlate):
+        return [below | {index for arg in node.call.args for index in columns_of(arg)}]
     return [set(range(width))]
 
 
@@ -203,6 +206,9 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return _prune_over(node, out, below, places)
     if isinstance(node, LookupJoin):
         return _prune_lookup(node, out, below, places)
+    if isinstance(node, Correlate):
+        call = replace(node.call, args=tuple(moved(arg, places) for arg in node.call.args))
+        return replace(node, input=below, call=call), _appended(places, node.input, below, range(len(node.names)))
     if isinstance(node, Sort | TimeSort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, SideOutput):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef, Literal, columns_of, moved
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.joins import filtered, narrowed
 from fluxcore.plan.lookup_join import LookupJoin
@@ -65,7 +66,7 @@ def _change(shared: set[Node], node: Node) -> Node:
         return _below(node, below, dict(enumerate(below.keys)))
     if isinstance(below, Rank):
         return _below(node, below, {index: index for index in below.partition})
-    if isinstance(below, TemporalJoin | LookupJoin):
+    if isinstance(below, TemporalJoin | LookupJoin | Correlate):
         return _below(node, below, {index: index for index in range(len(below.inputs[0].schema))})
     if isinstance(below, Join):
         return filtered(below, node.condition)

@@ -11,7 +11,7 @@ from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.graph import shared_nodes
 from fluxcore.plan.nodes import Insert
 from fluxcore.targets.flink.settings import flink_settings
-from fluxcore.targets.flink.sql import aggregates, joins, over, ranking, windows
+from fluxcore.targets.flink.sql import aggregates, correlate, joins, over, ranking, windows
 from fluxcore.targets.flink.sql.blocks import Item
 from fluxcore.targets.flink.sql.changes import takes_appends_only, takes_back
 from fluxcore.targets.flink.sql.identifiers import indented, quoted
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fluxcore.targets.flink.portability import Unportable
     from fluxcore.targets.flink.sql.blocks import Block
 
-_FAMILIES = (aggregates, joins, over, ranking, windows)
+_FAMILIES = (aggregates, correlate, joins, over, ranking, windows)
 """The modules whose import lets the printer know their nodes."""
 
 

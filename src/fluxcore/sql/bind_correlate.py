@@ -1,0 +1,96 @@
+"""Binds what sees the columns before it in FROM: UNNEST and table functions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fluxcore.core.schema import Column, Schema
+from fluxcore.errors import ScriptError, not_supported
+from fluxcore.expr import build
+from fluxcore.expr.nodes import Literal
+from fluxcore.expr.table_calls import unnest_call
+from fluxcore.plan.columns import select
+from fluxcore.plan.correlate import Correlate
+from fluxcore.plan.nodes import Filter, Values
+from fluxcore.sql import ast
+from fluxcore.sql.bind_expressions import ExpressionBinder
+from fluxcore.sql.scope import Scope
+
+if TYPE_CHECKING:
+    from fluxcore.expr.table_calls import TableCall
+    from fluxcore.plan.nodes import Node
+
+    Bound = tuple[Node, Scope]
+
+_ONE_ROW = Values(Schema.of([Column("$none", build.literal(0).type)]), ((build.literal(0),),))
+
+
+def one_row() -> Bound:
+    """Return a relation of one row in which no name can be seen."""
+    return _ONE_ROW, Scope.of(Schema(()))
+
+
+def is_lateral(tree: ast.Relation) -> bool:
+    """Return whether a relation is UNNEST or a table function, under another name or not."""
+    inner = tree.relation if isinstance(tree, ast.Aliased) else tree
+    return isinstance(inner, ast.Unnest | ast.TableFunction)
+
+
+def lateral_last(tree: ast.Joined) -> ast.Joined:
+    """Return ``a, b JOIN UNNEST(…)`` as ``(a, b) JOIN UNNEST(…)``, so that it sees the columns of ``a`` too."""
+    right = tree.right
+    if tree.kind != "CROSS" or not isinstance(right, ast.Joined) or not is_lateral(right.right):
+        return tree
+    left = lateral_last(replace(tree, right=right.left))
+    return replace(right, left=left)
+
+
+def correlated_join(left: Bound, tree: ast.Joined) -> Bound:
+    """Return a join whose right side sees the columns of its left one.
+
+    Raises: ``ScriptError`` FX-SQL-0414 for RIGHT and FULL, and for a LEFT join on more than TRUE.
+    """
+    if tree.kind in ("RIGHT", "FULL") or tree.using:
+        message = f"UNNEST and table functions can't be joined by {'USING' if tree.using else tree.kind}"
+        raise ScriptError("FX-SQL-0414", message, span=tree.right.span, hint="CROSS JOIN, or LEFT JOIN … ON TRUE")
+    node, scope = correlated(left, tree.right, outer=tree.kind == "LEFT")
+    if tree.condition is None:
+        return node, scope
+    condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
+    if isinstance(condition, Literal) and condition.value is True:
+        return node, scope
+    if tree.kind == "LEFT":
+        message = "a LEFT join of UNNEST or a table function goes ON TRUE only"
+        raise ScriptError("FX-SQL-0414", message, span=tree.condition.span)
+    return Filter(node, condition), scope
+
+
+def correlated(left: Bound, tree: ast.Relation, *, outer: bool = False) -> Bound:
+    """Return the rows of ``left`` with those of a call over their columns. Raises ``ScriptError``."""
+    below, scope = left
+    alias, columns, inner = None, (), tree
+    if isinstance(tree, ast.Aliased):
+        alias, columns, inner = tree.alias, tree.columns, tree.relation
+    call = _call(inner, scope)
+    names = tuple(name for name, _ in call.columns)
+    if columns:
+        if len(columns) != len(names):
+            message = f"{alias} names {len(columns)} columns, and there are {len(names)}"
+            raise ScriptError("FX-SQL-0209", message, span=tree.span)
+        names = columns
+    node = Correlate(below, call, names, outer)
+    hidden = len(below.schema) - len(scope.schema)  # the one row that stands for nothing
+    if hidden:
+        kept = tuple(range(hidden, len(node.schema)))
+        found = select(node, kept)
+        return found, Scope.of(found.schema, alias)
+    return node, Scope(node.schema, (*scope.qualifiers, *(alias for _ in names)))
+
+
+def _call(tree: ast.Relation, scope: Scope) -> TableCall:
+    if isinstance(tree, ast.Unnest):
+        arg = ExpressionBinder(scope, place="in UNNEST").bind(tree.arg)
+        return unnest_call(arg, ordinality=tree.ordinality, span=tree.span)
+    assert isinstance(tree, ast.TableFunction)
+    raise not_supported(f"the table function {tree.call.name}", span=tree.span)

@@ -1,0 +1,35 @@
+"""UNNEST and table functions, joined with the rows whose columns they see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from fluxcore.expr.table_calls import UNNEST
+from fluxcore.plan.columns import distinct_names
+from fluxcore.plan.correlate import Correlate
+from fluxcore.targets.flink.sql.blocks import Block, columns
+from fluxcore.targets.flink.sql.identifiers import quoted
+from fluxcore.targets.flink.sql.queries import Printer, print_node
+
+if TYPE_CHECKING:
+    from fluxcore.targets.flink.sql.blocks import Item
+
+
+@print_node.register
+def _correlate(node: Correlate, printer: Printer) -> Block:
+    left = printer.block(node.input).nested("l")
+    names = distinct_names(node.names)
+    call = _call(node, printer, left.items)
+    alias = f"AS {quoted('t')}({', '.join(quoted(name) for name in names)})"
+    join = f"LEFT JOIN {call} {alias} ON TRUE" if node.outer else f"CROSS JOIN {call} {alias}"
+    source = f"{left.source}\n{join}"
+    items = (*left.items, *columns(names, "t"))
+    return replace(left, source=source, items=items, names=distinct_names(node.schema.names), whole=False, table=False)
+
+
+def _call(node: Correlate, printer: Printer, items: tuple[Item, ...]) -> str:
+    expressions = printer.expressions(items, node)
+    args = ", ".join(expressions.text(arg) for arg in node.call.args)
+    assert node.call.function == UNNEST
+    return f"UNNEST({args}){' WITH ORDINALITY' if node.call.ordinality else ''}"
