@@ -69,7 +69,9 @@ def correlated_join(left: Bound, tree: ast.Joined) -> Bound:
 def correlated(left: Bound, tree: ast.Relation, *, outer: bool = False) -> Bound:
     """Return the rows of ``left`` with those of a call over their columns. Raises ``ScriptError``."""
     below, scope = left
-    alias, columns, inner = None, (), tree
+    alias: str | None = None
+    columns: tuple[str, ...] = ()
+    inner = tree
     if isinstance(tree, ast.Aliased):
         alias, columns, inner = tree.alias, tree.columns, tree.relation
     call = _call(inner, scope)
