@@ -220,11 +220,11 @@ def test_an_endless_job_is_stopped(flink: Cluster, remote: Remote) -> None:
 def test_a_reader_that_leaves_ends_the_job_and_the_session(flink: Cluster, remote: Remote) -> None:
     session = fx.Session(target=flink.address)
     session.execute(ENDLESS.rpartition("INSERT")[0])
-    before = {job.id for job in remote.jobmanager.jobs()}
+    session.execute("SET 'pipeline.name' = 'left by its reader'")
     rows = session.sql("SELECT who FROM clicks").batches()
     assert next(rows).num_rows > 0
     rows.close()
-    (job,) = (job.id for job in remote.jobmanager.jobs() if job.id not in before)
+    (job,) = (job.id for job in remote.jobmanager.jobs() if job.name == "left by its reader")
     assert remote.jobmanager.wait(job) == "CANCELED"
     assert not [thread for thread in threading.enumerate() if thread.name == "fluxcore flink results"]
 

@@ -112,16 +112,18 @@ class FlinkJob:
         try:
             results.give(lambda _: sink, stopped=lambda: self._stopping)
         except RestError as error:
-            self._error = self._error or job_failed(results.job or "", error.message, error.hint)
+            self._error = self._error or job_failed(results.job, error.message, error.hint)
         except FluxError as error:
             self._error = self._error or error
         except Exception as error:  # noqa: BLE001  (handed to the thread that waits)
             self._error = self._error or JobError("FX-FLK-0302", f"the rows were not taken: {error}")
 
 
-def job_failed(id_: str, cause: str, hint: str | None = None) -> JobError:
-    """Return the error of a job that failed on the cluster."""
-    return JobError("FX-FLK-0301", f"job {id_} failed on the cluster: {cause}", hint=hint)
+def job_failed(id_: str | None, cause: str, hint: str | None = None) -> JobError:
+    """Return the error of a job that failed on the cluster, maybe before its id was told."""
+    return JobError(
+        "FX-FLK-0301", f"{'the job' if id_ is None else f'job {id_}'} failed on the cluster: {cause}", hint=hint
+    )
 
 
 def all_inserts(statements: Sequence[str]) -> str:

@@ -222,9 +222,11 @@ class ScriptRun:
                 lambda schema: self._console.sink(schema, changes=self._options.changes), self._console.started
             )
         except RestError as error:
-            if results is None or results.job is None:
+            job = results.job if results is not None else None
+            if job is None and statement.span not in self._appends:
                 raise self._refusal(error, statement) from error
-            raise job_failed(results.job, error.message, error.hint) from error
+            # a query that was planned in the trial can only fail as a job, even where it fails before its id is told
+            raise job_failed(job, error.message, error.hint) from error
 
 
 def sent_statements(text: str, file: str | None) -> tuple[list[str], list[Unportable]]:
