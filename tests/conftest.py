@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import tomllib
@@ -20,6 +21,10 @@ from hypothesis import settings
 settings.register_profile("fluxcore", deadline=None, print_blob=True, max_examples=60)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=1500)
 settings.load_profile("long" if os.environ.get("FLUXCORE_TEST_PROFILE") == "long" else "fluxcore")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what it runs in the background this way, and processes started here would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _show_entry_points() -> None:
