@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Rows = tuple[NDArray[np.int64], list[pa.Array]]
 
 UNNEST = "UNNEST"
+REPEAT = "REPEAT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,11 @@ def unnest_call(arg: Expr, *, ordinality: bool = False, span: Span | None = None
     return TableCall(function=UNNEST, args=(arg,), columns=columns, ordinality=ordinality, span=span)
 
 
+def repeat_call(times: Expr) -> TableCall:
+    """Return the call that gives as many rows as a whole number says, of no column."""
+    return TableCall(function=REPEAT, args=(times,), columns=())
+
+
 def _columns_of(element: DataType) -> tuple[tuple[str, DataType], ...]:
     if isinstance(element, RowType):
         return tuple((name, type_.with_nullable(type_.nullable or element.nullable)) for name, type_ in element.fields)
@@ -70,8 +76,10 @@ def _columns_of(element: DataType) -> tuple[tuple[str, DataType], ...]:
 
 def compile_table_call(call: TableCall, settings: Settings) -> Callable[[pa.RecordBatch], Rows]:
     """Return the function of a batch that gives, for each row of the call, its row in the batch (not falling), and columns."""
-    assert call.function == UNNEST
     compute = compile_expr(call.args[0], settings)
+    if call.function == REPEAT:
+        return lambda batch: (np.repeat(np.arange(batch.num_rows), np.asarray(compute(batch))), [])
+    assert call.function == UNNEST
     type_ = call.args[0].type
     types = [each.arrow() for _, each in call.columns]
 

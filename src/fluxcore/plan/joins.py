@@ -94,7 +94,7 @@ class _Keyed:
     def trimmed(self, node: Node) -> Node:
         """Return a join of these inputs without the columns that were computed for its keys."""
         computed = len(self.kept) != len(self.left.schema) + len(self.right.schema)
-        return select(node, self.kept) if computed else node
+        return select(node, [index for index in self.kept if index < len(node.schema)]) if computed else node
 
 
 def _keyed(left: Node, right: Node, pairs: Sequence[tuple[Expr, Expr]], rest: Sequence[Expr]) -> _Keyed:

@@ -68,11 +68,22 @@ class CastTo(Expression):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubQuery(Expression):
-    """A query as a value, or behind IN or EXISTS (``kind``); ``left`` is what IN looks for."""
+    """A query as a value (``kind`` SCALAR), or behind EXISTS, IN or a comparison with ANY, such as ``<``.
+
+    ``left`` is what IN looks for, or what is compared.
+    """
 
     query: Query
     kind: str
     left: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupingSet(Expression):
+    """Several keys of GROUP BY as one (``kind`` LIST), or several groupings: SETS, ROLLUP, CUBE."""
+
+    kind: str
+    items: tuple[Expression, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,13 +191,14 @@ class TableFunction(Relation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined(Relation):
-    """A join; ``using`` names columns that both sides have."""
+    """A join; ``using`` names columns that both sides have, and ``natural`` means all of those."""
 
     left: Relation
     right: Relation
     kind: str
     condition: Expression | None = None
     using: tuple[str, ...] = ()
+    natural: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +228,7 @@ class Select(Query):
     where: Expression | None = None
     group: tuple[Expression, ...] | None = None
     having: Expression | None = None
+    qualify: Expression | None = None
     distinct: bool = False
     windows: tuple[tuple[str, OverClause], ...] = ()
     lifetimes: tuple[tuple[str, int], ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.types import BOOLEAN, BooleanType, NullType
+from fluxcore.core.types import BIGINT, BOOLEAN, BooleanType, NullType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.aggregates import (
@@ -16,11 +16,11 @@ from fluxcore.expr.aggregates import (
     is_group_window,
     is_over_function,
 )
-from fluxcore.expr.nodes import Expr
+from fluxcore.expr.nodes import Call, Expr
 from fluxcore.sql import ast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from fluxcore.core.aggregate import UserAggregate
     from fluxcore.core.settings import Settings
@@ -37,6 +37,19 @@ class Pending(Expr):
 
 
 @dataclass(frozen=True)
+class Window:
+    """What OVER says, bound: partition and order as expressions, the frame as written."""
+
+    partition: tuple[Expr, ...]
+    order: tuple[tuple[Expr, ast.OrderItem], ...]
+    clause: ast.OverClause
+
+
+GROUPING = "GROUPING"
+"""The call that says which of its arguments are no keys of a row's grouping; what groups replaces it."""
+
+
+@dataclass(frozen=True)
 class Asked:
     """An aggregate or OVER call as written, with bound arguments; constants that the function wants are parameters."""
 
@@ -47,8 +60,23 @@ class Asked:
     distinct: bool = False
     where: Expr | None = None
     user: UserAggregate | None = None
-    over: ast.OverClause | None = field(default=None)
+    over: Window | None = field(default=None)
     span: Span | None = field(default=None, compare=False)
+
+    def reads(self) -> list[Expr]:
+        """Return the expressions that the call reads."""
+        over = () if self.over is None else (*self.over.partition, *(each for each, _ in self.over.order))
+        return [*self.args, *(() if self.where is None else (self.where,)), *over]
+
+    def changed(self, change: Callable[[Expr], Expr]) -> Asked:
+        """Return the call with ``change`` applied to each expression that it reads."""
+        over = self.over and replace(
+            self.over,
+            partition=tuple(change(each) for each in self.over.partition),
+            order=tuple((change(each), item) for each, item in self.over.order),
+        )
+        where = None if self.where is None else change(self.where)
+        return replace(self, args=tuple(change(each) for each in self.args), where=where, over=over)
 
 
 class ExpressionBinder:
@@ -61,13 +89,20 @@ class ExpressionBinder:
         self.functions: Mapping[str, UserAggregate] = {}
         self.settings: Settings | None = None
         self.window_calls: dict[ast.FunctionCall, Expr] = {}
+        self.sub_query: Callable[[ast.SubQuery, ExpressionBinder], Expr] | None = None
+        self.aliases: Mapping[str, Expr] = {}
+        self.aliases_first = False
         self._aggregates = aggregates
+        self._in_over = False
         self._place = place
 
     def bind(self, tree: ast.Expression) -> Expr:
         """Return the bound expression. Raises ``ScriptError`` with the place of what can't be bound."""
         match tree:
             case ast.Name():
+                alias = tree.parts[0] if len(tree.parts) == 1 else None
+                if alias in self.aliases and (self.aliases_first or not self.scope.knows(tree.parts)):
+                    return self.aliases[tree.parts[0]]
                 return self.scope.resolve(tree.parts, tree.span)
             case ast.Constant():
                 return build.literal(tree.value, tree.type, span=tree.span)
@@ -76,9 +111,11 @@ class ExpressionBinder:
             case ast.FunctionCall():
                 return self._call(tree)
             case ast.SubQuery():
-                what = {"IN": "IN with a sub-query", "EXISTS": "EXISTS"}.get(tree.kind, "a sub-query as a value")
-                place = "" if tree.kind == "SCALAR" else " other than in WHERE, joined by AND,"
-                raise not_supported(f"{what}{place}", span=tree.span, hint="a join may say the same")
+                if self.sub_query is None:
+                    raise ScriptError("FX-SQL-0205", f"a sub-query can't stand {self._place}", span=tree.span)
+                return self.sub_query(tree, self)
+            case ast.GroupingSet():
+                raise ScriptError("FX-SQL-0205", "groupings can only stand in GROUP BY", span=tree.span)
             case ast.Star():
                 raise ScriptError("FX-SQL-0205", "* can't stand here", span=tree.span)
         raise ScriptError("FX-SQL-0205", "this can't stand here", span=tree.span)
@@ -102,6 +139,8 @@ class ExpressionBinder:
             raise ScriptError("FX-SQL-0410", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
         if tree.named:
             raise not_supported("named arguments of a function", span=tree.span)
+        if name in ("GROUPING", "GROUPING_ID", "GROUP_ID") and tree.over is None:
+            return self._grouping(tree, name)
         if tree.over is not None or is_aggregate(name) or name in self.functions:
             return self._asked(tree, name)
         if is_over_function(name):
@@ -113,10 +152,12 @@ class ExpressionBinder:
         return build.call(tree.name, [self.bind(arg) for arg in tree.args], span=tree.span)
 
     def _asked(self, tree: ast.FunctionCall, name: str) -> Expr:
+        if self._in_over and tree.over is not None:
+            raise ScriptError("FX-SQL-0207", "an OVER function can't stand inside OVER", span=tree.span)
         if not self._aggregates:
             kind = "an aggregate" if tree.over is None else "an OVER"
             raise ScriptError("FX-SQL-0207", f"{kind} function can't stand {self._place}", span=tree.span)
-        inner = ExpressionBinder(self.scope, place="inside another aggregate")
+        inner = self._inside(tree)
         args = [inner.bind(arg) for arg in tree.args]
         if not args and not tree.star and name == "COUNT":
             raise ScriptError("FX-SQL-0206", "write COUNT(*)", span=tree.span)
@@ -133,15 +174,56 @@ class ExpressionBinder:
         if first < len(args):
             parameters = call_parameters(name, args[first:], type_, tree.span, self.settings)
         where = None if tree.where is None else inner.condition(tree.where, "FILTER")
-        over = tree.over
-        if over is not None and over.window is not None:
-            if over.window not in self.windows:
-                raise ScriptError("FX-SQL-0208", f"there is no window '{over.window}'", span=over.span)
-            over = self.windows[over.window]
+        over = None if tree.over is None else self._over(tree.over, inner)
         asked = Asked(name, tuple(columns), type_, parameters, tree.distinct, where, user, over, tree.span)
         if asked not in self.asked:
             self.asked.append(asked)
         return Pending(number=self.asked.index(asked), type=type_, span=tree.span)
+
+    def _inside(self, tree: ast.FunctionCall) -> ExpressionBinder:
+        """Return the binder of a call's arguments: OVER may go over aggregates, which may hold no other ones."""
+        inner = ExpressionBinder(
+            self.scope, aggregates=tree.over is not None and self._aggregates, place="inside another aggregate"
+        )
+        if tree.over is not None:
+            inner.asked, inner.functions, inner.settings = self.asked, self.functions, self.settings
+            inner.window_calls, inner._in_over = self.window_calls, True
+        inner.sub_query = self.sub_query
+        return inner
+
+    def _over(self, clause: ast.OverClause, inner: ExpressionBinder) -> Window:
+        clause = self._whole_window(clause, set())
+        partition = tuple(inner.bind(each) for each in clause.partition)
+        return Window(partition, tuple((inner.bind(item.expr), item) for item in clause.order), clause)
+
+    def _whole_window(self, clause: ast.OverClause, seen: set[str]) -> ast.OverClause:
+        """Return a clause with what the window that it names says."""
+        name = clause.window
+        if name is None:
+            return clause
+        if name not in self.windows or name in seen:
+            raise ScriptError("FX-SQL-0208", f"there is no window '{name}'", span=clause.span)
+        base = self._whole_window(self.windows[name], seen | {name})
+        if clause.partition or (clause.order and base.order) or (base.rows is not None and clause.rows is not None):
+            message = f"the window '{name}' already has a PARTITION BY, an ORDER BY or a frame"
+            raise ScriptError("FX-SQL-0208", message, span=clause.span)
+        return replace(
+            clause,
+            partition=base.partition,
+            order=clause.order or base.order,
+            rows=base.rows if clause.rows is None else clause.rows,
+            start=base.start if clause.rows is None else clause.start,
+            end=base.end if clause.rows is None else clause.end,
+            window=None,
+        )
+
+    def _grouping(self, tree: ast.FunctionCall, name: str) -> Expr:
+        if not self._aggregates:
+            raise ScriptError("FX-SQL-0207", f"{name} can't stand {self._place}", span=tree.span)
+        if bool(tree.args) == (name == "GROUP_ID") or tree.distinct or tree.star:
+            raise ScriptError("FX-SQL-0206", f"{name} takes {'no' if tree.args else 'grouped'} columns", span=tree.span)
+        args = tuple(self.bind(arg) for arg in tree.args)
+        return Call(function=GROUPING, args=args, type=BIGINT.with_nullable(False), span=tree.span)
 
 
 def fill(expr: Expr, values: dict[int, Expr]) -> Expr:

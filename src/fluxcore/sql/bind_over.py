@@ -14,7 +14,6 @@ from fluxcore.expr.nodes import ColumnRef, Expr
 from fluxcore.plan.columns import attached_window, with_columns
 from fluxcore.plan.nodes import Over, OverCall, SortKey, WindowKind
 from fluxcore.sql import ast
-from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.calls import agg_call, inputs_of, sort_key
 from fluxcore.sql.row_number import RowNumber
 from fluxcore.sql.window_arguments import stamped
@@ -24,37 +23,33 @@ if TYPE_CHECKING:
 
     from fluxcore.plan.nodes import Node
     from fluxcore.sql.bind_expressions import Asked
-    from fluxcore.sql.scope import Scope
 
     Member = tuple[int, Asked]
 
 
-def bind_over(node: Node, scope: Scope, asked: Sequence[Asked]) -> tuple[Node, dict[int, Expr]]:
-    """Return the node with the results of all OVER calls appended, one node per distinct window; and the results."""
+def bind_over(node: Node, asked: Sequence[Member]) -> tuple[Node, dict[int, Expr]]:
+    """Return the node with the results of numbered OVER calls appended, one node per distinct window; and the results."""
     values: dict[int, Expr] = {}
-    clauses = list(dict.fromkeys(_window_of(each) for each in asked))
-    for clause in clauses:
-        members = [(number, each) for number, each in enumerate(asked) if _window_of(each) == clause]
-        node = _bind_clause(node, scope, members, values)
+    for clause in dict.fromkeys(_window_of(each) for _, each in asked):
+        node = _bind_clause(node, [member for member in asked if _window_of(member[1]) == clause], values)
     return node, values
 
 
-def _window_of(asked: Asked) -> tuple[tuple[ast.Expression, ...], tuple[ast.OrderItem, ...]]:
+def _window_of(asked: Asked) -> tuple[object, ...]:
     assert asked.over is not None
     return asked.over.partition, asked.over.order
 
 
-def _bind_clause(node: Node, scope: Scope, members: list[Member], values: dict[int, Expr]) -> Node:
+def _bind_clause(node: Node, members: list[Member], values: dict[int, Expr]) -> Node:
     over = members[0][1].over
     assert over is not None
-    binder = ExpressionBinder(scope, place="inside OVER")
-    partition = [binder.bind(tree) for tree in over.partition]
-    order = [(item, binder.bind(item.expr)) for item in over.order]
+    partition, order = over.partition, over.order
     inputs = [arg for _, asked in members for arg in inputs_of(asked)]
-    wide, places = with_columns(node, [*partition, *(expr for _, expr in order), *inputs])
+    wide, places = with_columns(node, [*partition, *(expr for expr, _ in order), *inputs])
     first = len(partition) + len(order)
     part = tuple(places[: len(partition)])
-    keys = tuple(sort_key(item, place) for item, place in zip(over.order, places[len(partition) : first], strict=True))
+    ordered = zip(order, places[len(partition) : first], strict=True)
+    keys = tuple(sort_key(item, place) for (_, item), place in ordered)
     by_clock = bool(keys) and wide.schema[keys[0].column].time is TimeKind.PROCESSING
     if keys:
         wide = stamped(wide, keys[0].column)
@@ -98,7 +93,7 @@ def _row_number(
     assert asked.over is not None
     _check_frame(asked)
     if not keys:
-        raise ScriptError("FX-SQL-0406", "ROW_NUMBER needs ORDER BY", span=asked.over.span)
+        raise ScriptError("FX-SQL-0406", "ROW_NUMBER needs ORDER BY", span=asked.over.clause.span)
     window = attached_window(node)
     part = partition
     if window is not None and window.start in part and window.end in part:
@@ -113,8 +108,8 @@ def _row_number(
 
 
 def _over_call(asked: Asked, places: Iterator[int]) -> OverCall:
-    over = asked.over
-    assert over is not None
+    assert asked.over is not None
+    over = asked.over.clause
     takes_none = is_over_function(asked.function) and asked.function != "NTH_VALUE"
     if takes_none:
         _check_frame(asked)
@@ -141,7 +136,7 @@ def _over_call(asked: Asked, places: Iterator[int]) -> OverCall:
 
 
 def _check_frame(asked: Asked) -> None:
-    if asked.over is not None and asked.over.rows is not None:
+    if asked.over is not None and asked.over.clause.rows is not None:
         raise ScriptError("FX-SQL-0407", f"{asked.function} takes no frame", span=asked.span)
 
 

@@ -1,69 +1,71 @@
-"""Binds queries: SELECT with grouping, OVER, DISTINCT and ORDER BY; VALUES; set operations; WITH."""
+"""Binds queries: SELECT with grouping, OVER, DISTINCT and ORDER BY; WITH; sub-queries."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.schema import Column, Schema
-from fluxcore.core.types import IntervalType, NullType
+from fluxcore.core.types import BOOLEAN, IntervalType
 from fluxcore.errors import ScriptError, not_supported
-from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
-from fluxcore.expr.fold import fold, waits_for_the_zone
-from fluxcore.expr.nodes import ColumnRef, Expr, Literal
-from fluxcore.expr.pushdown import conjunction
-from fluxcore.plan.columns import attached_window, distinct_names, references, with_columns
+from fluxcore.expr.nodes import ColumnRef, Expr
+from fluxcore.expr.pushdown import conjunction, conjuncts
+from fluxcore.plan.columns import distinct_names, references
 from fluxcore.plan.joins import filtered
-from fluxcore.plan.nodes import (
-    Aggregate,
-    Filter,
-    Join,
-    JoinKind,
-    Node,
-    Project,
-    Sort,
-    Union,
-    Values,
-    WindowAggregate,
-)
+from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Node, Project, Sort
 from fluxcore.sql import ast
 from fluxcore.sql.bind_correlate import one_row
-from fluxcore.sql.bind_expressions import ExpressionBinder, Pending, fill
+from fluxcore.sql.bind_expressions import ExpressionBinder, fill
+from fluxcore.sql.bind_groups import group
 from fluxcore.sql.bind_over import bind_over
 from fluxcore.sql.bind_relations import RelationBinder
-from fluxcore.sql.calls import agg_call, inputs_of, sort_key
-from fluxcore.sql.group_windows import find_group_window, group_window
+from fluxcore.sql.bind_sets import bind_set, bind_values
+from fluxcore.sql.calls import sort_key
+from fluxcore.sql.group_windows import group_window
 from fluxcore.sql.hints import check_names, name_of
 from fluxcore.sql.row_number import recognise_top_n
-from fluxcore.sql.scope import Scope
-from fluxcore.sql.sub_queries import bind_sub_query, split_where
+from fluxcore.sql.scope import Outer, Scope
+from fluxcore.sql.sub_queries import SubQueryValue, attach, attach_calls, has_sub_query, keep
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcore.core.settings import Settings
     from fluxcore.errors import Span
+    from fluxcore.sql.bind_expressions import Asked
     from fluxcore.sql.catalog import Catalog
 
 
-@dataclass(frozen=True)
-class _Output:
-    """The columns of a SELECT over ``node``: expressions and names; ``scope`` is what ORDER BY can see besides them."""
+@dataclass
+class _Selected:
+    """What a SELECT computes, while it is bound: columns with names, what ORDER BY wants besides, HAVING, QUALIFY."""
 
-    node: Node
     exprs: list[Expr]
     names: list[str]
+    hidden: list[Expr]
+    having: Expr | None
+    qualify: Expr | None
 
 
 class QueryBinder:
-    """Binds queries over a catalog, and the tables of an enclosing WITH; ``settings`` are the session's."""
+    """Binds queries over a catalog, and the tables of an enclosing WITH; ``settings`` are the session's.
 
-    def __init__(self, catalog: Catalog, settings: Settings, tables: Mapping[str, Node] | None = None) -> None:
+    ``outer`` is the query around a sub-query.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        tables: Mapping[str, Node] | None = None,
+        outer: Outer | None = None,
+    ) -> None:
         self._catalog = catalog
         self._settings = settings
         self._tables = dict(tables or {})
-        self._relations = RelationBinder(self._table, self._sub_query)
+        self._outer = outer
+        self._relations = RelationBinder(self._table, self._query, outer)
+        self._relations.where = self._where
 
     def bind(self, query: ast.Query) -> Node:
         """Return the plan of a query. Raises ``ScriptError`` with the place of what is wrong."""
@@ -74,29 +76,58 @@ class QueryBinder:
             return self._tables[name]
         return self._catalog.relation(name, span)
 
-    def _sub_query(self, query: ast.Query) -> Node:
-        return self._query(query)
-
     def _query(self, query: ast.Query) -> Node:
         if query.tables:
-            inner = QueryBinder(self._catalog, self._settings, self._tables)
+            inner = QueryBinder(self._catalog, self._settings, self._tables, self._outer)
             for name, columns, table in query.tables:
                 node = inner._query(table)
                 if columns:
+                    if len(columns) != len(node.schema):
+                        message = f"{name} names {len(columns)} columns, and there are {len(node.schema)}"
+                        raise ScriptError("FX-SQL-0209", message, span=table.span)
                     node = Project(node, references(node), columns)
                 inner._tables[name] = node
-                inner._relations = RelationBinder(inner._table, inner._sub_query)
             return inner._query(replace(query, tables=()))
         match query:
             case ast.Select():
                 return self._select(query)
             case ast.ValuesQuery():
-                node = self._values(query)
+                node = bind_values(query)
             case ast.SetQuery():
-                node = self._set(query)
+                node = bind_set(query, self._query(query.left), self._query(query.right))
             case _:
                 raise not_supported("this query", span=query.span)
-        return self._ordered(query, _Output(node, list(references(node)), node.schema.names))
+        return self._ordered_whole(query, node)
+
+    def _value(self, tree: ast.SubQuery, binder: ExpressionBinder) -> Expr:
+        """Return what stands for a sub-query within an expression that ``binder`` binds."""
+        outer = Outer(binder.scope)
+        plan = QueryBinder(self._catalog, self._settings, self._tables, outer).bind(tree.query)
+        if tree.kind == "EXISTS":
+            known = BOOLEAN.with_nullable(False)
+            return SubQueryValue(type=known, span=tree.span, kind=tree.kind, plan=plan, outer=tuple(outer.values))
+        lefts: tuple[ast.Expression, ...] = () if tree.left is None else (tree.left,)
+        row = tree.left if isinstance(tree.left, ast.FunctionCall) and tree.left.name == "ROW" else None
+        if row is not None and len(row.args) > 1 and tree.kind == "IN":
+            lefts = row.args
+        wanted = max(len(lefts), 1)
+        if len(plan.schema) != wanted:
+            what = {"SCALAR": "a sub-query as a value", "IN": "IN"}.get(tree.kind, f"{tree.kind} ANY or ALL")
+            message = f"{what} needs a query of {wanted} column{'s' * (wanted > 1)}, and this has {len(plan.schema)}"
+            raise ScriptError("FX-SQL-0217", message, span=tree.span)
+        if tree.kind == "SCALAR":
+            value_type = plan.schema[0].type.with_nullable(True)
+            return SubQueryValue(type=value_type, span=tree.span, kind=tree.kind, plan=plan, outer=tuple(outer.values))
+        operands = tuple(binder.bind(each) for each in lefts)
+        for operand, column in zip(operands, plan.schema, strict=True):
+            if common_type([operand.type, column.type]) is None:
+                message = f"{operand.type.name()} can't be looked for among {column.type.name()}"
+                raise ScriptError("FX-SQL-0306", message, span=tree.span)
+        nullable = any(each.type.nullable for each in (*operands, *plan.schema))
+        return SubQueryValue(
+            type=BOOLEAN.with_nullable(nullable), span=tree.span, kind=tree.kind, plan=plan, operands=operands,
+            outer=tuple(outer.values),
+        )  # fmt: skip
 
     def _select(self, query: ast.Select) -> Node:
         node, scope = self._source(query)
@@ -104,55 +135,70 @@ class QueryBinder:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
         binder.functions, binder.settings = self._catalog.aggregates, self._settings
-        binder.windows = dict(query.windows)
+        binder.windows, binder.sub_query = dict(query.windows), self._value
         node, binder.window_calls = group_window(node, scope, query.group or ())
         exprs, names = self._items(query, scope, binder)
         having = None if query.having is None else binder.condition(query.having, "HAVING")
-        hidden = self._hidden(query, names, binder)
-        grouped = [asked for asked in binder.asked if asked.over is None]
-        if query.group is not None or grouped:
-            if len(grouped) != len(binder.asked):
-                raise not_supported("OVER in a query that groups", span=query.span, hint="group in a sub-query")
-            node, everything = self._group(query, node, scope, binder, [*exprs, *hidden, *([having] if having else [])])
-            if having is not None:
-                node = Filter(node, everything.pop())
-            exprs, hidden = everything[: len(exprs)], everything[len(exprs) :]
-        elif having is not None:
-            raise ScriptError("FX-SQL-0212", "HAVING needs GROUP BY", span=query.span)
-        elif binder.asked:
-            node, values = bind_over(node, scope, binder.asked)
-            exprs, hidden = [fill(e, values) for e in exprs], [fill(e, values) for e in hidden]
+        binder.aliases = dict(zip(names, exprs, strict=True))
+        qualify = None if query.qualify is None else binder.condition(query.qualify, "QUALIFY")
+        binder.aliases_first = True
+        hidden = [binder.bind(item.expr) for item in query.order if _output_place(item, names) is None]
+        found = _Selected(exprs, names, hidden, having, qualify)
+        grouped = query.group is not None or having is not None
+        overs = [(number, asked) for number, asked in enumerate(binder.asked) if asked.over is not None]
+        if grouped or len(overs) < len(binder.asked):
+            groups = group(node, scope, query, binder, _lifetime(query))
+            node = groups.node
+            found.exprs, found.hidden = [groups.over(e) for e in exprs], [groups.over(e) for e in hidden]
+            found.qualify = None if qualify is None else groups.over(qualify)
+            overs = [(number, asked.changed(groups.over)) for number, asked in overs]
+            for part in [] if having is None else conjuncts(having):
+                node = keep(node, groups.over(part))
+        node = self._over(query, node, overs, found)
         if query.distinct:
-            unique = Project(node, tuple(exprs), distinct_names(names))
-            if hidden:
-                raise not_supported("DISTINCT with ORDER BY of a column that is not selected", span=query.span)
-            node = Aggregate(unique, tuple(range(len(exprs))), (), (), _lifetime(query))
-            exprs = list(references(node))
-        return self._ordered(query, _Output(node, exprs, names), hidden)
+            return self._distinct(query, node, found)
+        return self._ordered(query, node, found)
+
+    def _over(self, query: ast.Select, node: Node, overs: list[tuple[int, Asked]], found: _Selected) -> Node:
+        """Return the node with the results of OVER, for which QUALIFY holds; the selected expressions become those over it."""
+        if query.qualify is not None and not overs:
+            raise ScriptError("FX-SQL-0220", "QUALIFY needs a function with OVER", span=query.qualify.span)
+        if not overs:
+            return node
+        node, overs = attach_calls(node, overs)
+        node, values = bind_over(node, overs)
+        found.exprs, found.hidden = [fill(e, values) for e in found.exprs], [fill(e, values) for e in found.hidden]
+        if found.qualify is not None:
+            node = keep(node, fill(found.qualify, values))
+        return node
 
     def _source(self, query: ast.Select) -> tuple[Node, Scope]:
         """Return the plan of FROM, with the lifetimes that a hint gives its tables."""
         check_names(dict(query.lifetimes), query.source, query.span)
         if query.source is None:
-            return one_row()
+            node, scope = one_row()
+            return node, replace(scope, outer=self._outer)
         outer, self._relations.lifetimes = self._relations.lifetimes, dict(query.lifetimes)
         try:
-            return self._relations.bind(query.source)
+            node, scope = self._relations.bind(query.source)
         finally:
             self._relations.lifetimes = outer
+        return node, replace(scope, outer=self._outer)
 
     def _where(self, node: Node, scope: Scope, where: ast.Expression) -> Node:
-        sub_queries, rest = split_where(where)
-        if rest:
-            binder = ExpressionBinder(scope, place="in WHERE")
-            conditions = [binder.condition(each, "WHERE") for each in (rest if sub_queries else [where])]
-            condition = conjunction(conditions)
-            assert condition is not None
+        binder = ExpressionBinder(scope, place="in WHERE")
+        binder.sub_query = self._value
+        whole = binder.condition(where, "WHERE")
+        parts = conjuncts(whole)
+        plain = [each for each in parts if not has_sub_query(each)]
+        condition = whole if len(plain) == len(parts) else conjunction(plain)
+        if condition is not None:
             comma = isinstance(node, Join) and node.kind is JoinKind.INNER and len(node.schema) == len(scope.schema)
             # conditions between the inputs make the join what it is: with keys, within windows or an interval
             node = filtered(node, condition) if comma and isinstance(node, Join) else Filter(node, condition)
-        for tree, negated in sub_queries:
-            node = bind_sub_query(node, scope, tree, self._query, negated=negated)
+        for part in parts:
+            if has_sub_query(part):
+                node = keep(node, part)
         return node
 
     def _items(self, query: ast.Select, scope: Scope, binder: ExpressionBinder) -> tuple[list[Expr], list[str]]:
@@ -172,132 +218,56 @@ class QueryBinder:
             names.append(item.alias or own)
         return exprs, names
 
-    def _hidden(self, query: ast.Select, names: list[str], binder: ExpressionBinder) -> list[Expr]:
-        """Return the ORDER BY expressions that are not columns of the output."""
-        return [binder.bind(item.expr) for item in query.order if _output_place(item, names) is None]
+    def _distinct(self, query: ast.Select, node: Node, found: _Selected) -> Node:
+        node, exprs = attach(node, found.exprs)
+        unique = Project(node, tuple(exprs), distinct_names(found.names))
+        whole = Aggregate(unique, tuple(range(len(exprs))), (), (), _lifetime(query))
+        refs = references(whole)
+        places = dict(reversed(list(zip(exprs, refs, strict=True))))
+        hidden = []
+        for expr in found.hidden:
+            changed = _over_selected(expr, places)
+            if changed is None:
+                message = "SELECT DISTINCT can only be ordered by what it selects"
+                raise ScriptError("FX-SQL-0218", message, span=expr.span or query.span)
+            hidden.append(changed)
+        return self._ordered(query, whole, replace(found, exprs=list(refs), hidden=hidden))
 
-    def _group(
-        self, query: ast.Select, node: Node, scope: Scope, binder: ExpressionBinder, exprs: list[Expr]
-    ) -> tuple[Node, list[Expr]]:
-        """Return the aggregate and the expressions over its columns."""
-        group = ExpressionBinder(scope, place="in GROUP BY")
-        window_calls = [tree for tree in query.group or () if find_group_window((tree,))]
-        keys = [self._group_key(tree, query, group) for tree in query.group or () if tree not in window_calls]
-        keys += list(binder.window_calls.values())
-        keys = [key for number, key in enumerate(keys) if key not in keys[:number]]
-        window = attached_window(node)
-        tails: dict[Expr, int] = {}
-        if window is not None:
-            columns = [key.index for key in keys if isinstance(key, ColumnRef)]
-            if window.start in columns and window.end in columns:
-                tails = _window_keys(node, keys)
-            else:
-                window = None
-        plain = [key for key in keys if key not in tails]
-        wanted = [*plain, *(arg for asked in binder.asked for arg in inputs_of(asked))]
-        wide, places = with_columns(node, wanted)
-        rest = iter(places[len(plain) :])
-        calls = tuple(agg_call(asked, rest) for asked in binder.asked)
-        names = tuple(f"$agg{index}" for index in range(len(calls)))
-        found: Node
-        if window is not None:
-            found = WindowAggregate(wide, window, tuple(places[: len(plain)]), calls, names)
-        else:
-            found = Aggregate(wide, tuple(places[: len(plain)]), calls, names, _lifetime(query))
-        schema = found.schema
-        after = {key: index for index, key in enumerate(plain)}
-        after |= {key: len(schema) + tail for key, tail in tails.items()}
-        values = {
-            index: ColumnRef(index=len(plain) + index, type=schema[len(plain) + index].type, name=names[index])
-            for index in range(len(calls))
-        }
-        return found, [_over_groups(expr, after, values, schema, scope) for expr in exprs]
+    def _ordered_whole(self, query: ast.Query, node: Node) -> Node:
+        """Return VALUES or a set operation in its order."""
+        names = node.schema.names
+        binder = ExpressionBinder(Scope.of(node.schema), place="in ORDER BY")
+        hidden = [binder.bind(item.expr) for item in query.order if _output_place(item, names) is None]
+        return self._ordered(query, node, _Selected(list(references(node)), names, hidden, None, None))
 
-    def _group_key(self, tree: ast.Expression, query: ast.Select, binder: ExpressionBinder) -> Expr:
-        try:
-            return binder.bind(tree)
-        except ScriptError:
-            if isinstance(tree, ast.Name) and len(tree.parts) == 1:
-                for item in query.items:
-                    if item.alias == tree.parts[0]:
-                        return binder.bind(item.expr)
-            raise
-
-    def _ordered(self, query: ast.Query, output: _Output, hidden: Sequence[Expr] = ()) -> Node:
-        names = distinct_names(output.names)
-        extra = tuple(f"$order{index}" for index in range(len(hidden)))
-        node: Node = Project(output.node, (*output.exprs, *hidden), (*names, *extra))
+    def _ordered(self, query: ast.Query, node: Node, found: _Selected) -> Node:
+        node, everything = attach(node, [*found.exprs, *found.hidden])
+        names = distinct_names(found.names)
+        extra = tuple(f"$order{index}" for index in range(len(found.hidden)))
+        node = Project(node, tuple(everything), (*names, *extra))
         if not query.order and query.limit is None and not query.offset:
             return node
-        places = iter(range(len(names), len(names) + len(hidden)))
+        places = iter(range(len(names), len(names) + len(extra)))
         keys = []
         for item in query.order:
-            place = _output_place(item, output.names)
-            if place is not None and place >= len(names):
+            place = _output_place(item, found.names)
+            if place is not None and not 0 <= place < len(names):
                 raise ScriptError("FX-SQL-0213", f"there is no column {place + 1} to order by", span=item.span)
-            if place is None and not hidden:
-                place = self._by_name(item, node)
             keys.append(sort_key(item, next(places) if place is None else place))
         node = Sort(node, tuple(keys), query.limit, query.offset)
-        return Project(node, references(node, range(len(names))), names) if hidden else node
-
-    def _by_name(self, item: ast.OrderItem, node: Node) -> int:
-        expr = ExpressionBinder(Scope.of(node.schema), place="in ORDER BY").bind(item.expr)
-        if not isinstance(expr, ColumnRef):
-            raise not_supported("ORDER BY of an expression over a set operation", span=item.span)
-        return expr.index
-
-    def _values(self, query: ast.ValuesQuery) -> Node:
-        binder = ExpressionBinder(Scope.of(Schema(())), place="in VALUES")
-        rows = [[fold(binder.bind(tree)) for tree in row] for row in query.rows]
-        width = len(rows[0])
-        if any(len(row) != width for row in rows):
-            raise ScriptError("FX-SQL-0214", "all rows of VALUES need the same number of values", span=query.span)
-        columns = []
-        for index in range(width):
-            type_ = common_type([row[index].type for row in rows])
-            if type_ is None:
-                raise ScriptError("FX-SQL-0306", f"the values of column {index + 1} don't go together", span=query.span)
-            columns.append(Column(f"EXPR${index}", type_))
-        done = tuple(tuple(_constant(value, c) for value, c in zip(row, columns, strict=True)) for row in rows)
-        return Values(Schema.of(columns), done)
-
-    def _set(self, query: ast.SetQuery) -> Node:
-        if query.kind != "UNION":
-            raise not_supported(query.kind, span=query.span)
-        left, right = self._query(query.left), self._query(query.right)
-        if len(left.schema) != len(right.schema):
-            message = f"UNION joins {len(left.schema)} columns with {len(right.schema)}"
-            raise ScriptError("FX-SQL-0214", message, span=query.span)
-        columns = []
-        for index, (a, b) in enumerate(zip(left.schema, right.schema, strict=True)):
-            type_ = common_type([a.type, b.type])
-            if type_ is None:
-                message = f"column {index + 1} of UNION is {a.type.name()} and {b.type.name()}"
-                raise ScriptError("FX-SQL-0306", message, span=query.span)
-            columns.append(Column(a.name, type_, a.time if a.time == b.time else None))
-        branches: list[Node] = []
-        for branch in (left, right):
-            flat = branch.branches if isinstance(branch, Union) and branch.columns == Schema.of(columns) else (branch,)
-            branches += [_as(each, columns) for each in flat]
-        found: Node = Union(tuple(branches), Schema.of(columns))
-        return found if query.all else Aggregate(found, tuple(range(len(columns))), (), ())
+        return Project(node, references(node, range(len(names))), names) if extra else node
 
 
-def _as(node: Node, columns: list[Column]) -> Node:
-    exprs = [build.cast(ref, column.type) for ref, column in zip(references(node), columns, strict=True)]
-    if all(isinstance(expr, ColumnRef) for expr in exprs) and node.schema.names == [c.name for c in columns]:
-        return node
-    return Project(node, tuple(exprs), tuple(column.name for column in columns))
-
-
-def _constant(value: Expr, column: Column) -> Expr:
-    found = (
-        fold(build.cast(value, column.type)) if not isinstance(value.type, NullType) else build.cast(value, column.type)
-    )
-    if not isinstance(found, Literal) and not waits_for_the_zone(found):
-        raise not_supported("VALUES with more than constants", span=value.span)
-    return found
+def _over_selected(expr: Expr, places: Mapping[Expr, Expr]) -> Expr | None:
+    """Return an expression over what was selected; None where it looks at more than that."""
+    if expr in places:
+        return places[expr]
+    if isinstance(expr, ColumnRef | SubQueryValue):
+        return None
+    children = [_over_selected(child, places) for child in expr.children]
+    if any(child is None for child in children):
+        return None
+    return expr.with_children(tuple(child for child in children if child is not None)) if children else expr
 
 
 def _output_place(item: ast.OrderItem, names: Sequence[str]) -> int | None:
@@ -308,35 +278,6 @@ def _output_place(item: ast.OrderItem, names: Sequence[str]) -> int | None:
     if isinstance(expr, ast.Name) and len(expr.parts) == 1 and expr.parts[0] in names:
         return list(names).index(expr.parts[0])
     return None
-
-
-def _window_keys(node: Node, keys: list[Expr]) -> dict[Expr, int]:
-    """Return the group keys that are the window's start, end or time, with their places from the output's end."""
-    from fluxcore.plan.windows import window_of
-
-    found = window_of(node)
-    assert found is not None
-    tails = {found.start: -3, found.end: -2, found.time: -1}
-    return {key: tails[key.index] for key in keys if isinstance(key, ColumnRef) and key.index in tails}
-
-
-def _over_groups(
-    expr: Expr, keys: Mapping[Expr, int], values: Mapping[int, Expr], schema: Schema, scope: Scope
-) -> Expr:
-    """Return an expression over an aggregate's output: group keys and results are columns of it."""
-    if expr in keys:
-        index = keys[expr]
-        return ColumnRef(index=index, type=schema[index].type, name=schema[index].name, span=expr.span)
-    if isinstance(expr, Pending):
-        return values[expr.number]
-    if isinstance(expr, ColumnRef):
-        name = scope.schema[expr.index].name
-        message = f"the column '{name}' is neither grouped nor inside an aggregate"
-        raise ScriptError("FX-SQL-0215", message, span=expr.span, hint=f"add {name} to GROUP BY, or take MAX({name})")
-    children = expr.children
-    if not children:
-        return expr
-    return expr.with_children(tuple(_over_groups(child, keys, values, schema, scope) for child in children))
 
 
 def _lifetime(query: ast.Select) -> int | None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.errors import ScriptError, nearest, not_supported
+from fluxcore.expr import build
 from fluxcore.expr.nodes import Call, ColumnRef, Expr, columns_of, moved
 from fluxcore.expr.pushdown import conjunction
-from fluxcore.plan.columns import references, select
+from fluxcore.plan.columns import references
 from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.plan.windows import is_local
@@ -19,12 +20,14 @@ from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.hints import name_of
 from fluxcore.sql.row_number import recognise_top_n
 from fluxcore.sql.scope import Scope
+from fluxcore.sql.walk import has_sub_query
 from fluxcore.sql.window_arguments import length_of, time_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.errors import Span
+    from fluxcore.sql.scope import Outer
 
     Bound = tuple[Node, Scope]
 
@@ -35,9 +38,13 @@ class RelationBinder:
     ``lifetimes`` (ms) by name or alias are those of the tables of the SELECT whose FROM is bound.
     """
 
-    def __init__(self, table: Callable[[str, Span], Node], query: Callable[[ast.Query], Node]) -> None:
+    def __init__(
+        self, table: Callable[[str, Span], Node], query: Callable[[ast.Query], Node], outer: Outer | None = None
+    ) -> None:
         self._table = table
         self._query = query
+        self._outer = outer
+        self.where: Callable[[Node, Scope, ast.Expression], Node] | None = None
         self.lifetimes: Mapping[str, int] = {}
 
     def bind(self, tree: ast.Relation) -> Bound:
@@ -122,23 +129,31 @@ class RelationBinder:
         if as_of is not None:
             tree = replace(tree, right=right_tree)
         (left, left_scope), (right, right_scope) = self.bind(tree.left), self.bind(tree.right)
+        hidden = left_scope.hidden | {len(left.schema) + index for index in right_scope.hidden}
         both = Schema.of(left.schema.columns + right.schema.columns)
-        scope = Scope(both, left_scope.qualifiers + right_scope.qualifiers)
+        scope = Scope(both, left_scope.qualifiers + right_scope.qualifiers, hidden, self._outer)
         condition: Expr | None = None
-        if tree.using:
-            condition = conjunction([_same(left_scope, right_scope, name, tree.span) for name in tree.using])
-        elif tree.condition is not None:
-            condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
+        asked: ast.Expression | None = None
+        using = _common(left_scope, right_scope) if tree.natural else tree.using
+        if using:
+            condition = conjunction([_same(left_scope, right_scope, name, tree.span) for name in using])
+        elif tree.condition is not None and not tree.natural:
+            asked = tree.condition if has_sub_query(tree.condition) else None
+            if asked is None:
+                condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
         kind = JoinKind.INNER if tree.kind == "CROSS" else JoinKind(tree.kind)
         if as_of is not None:
             node = self._temporal_join((left, left_scope), right, kind, condition, as_of)
         else:
             lifetimes = [self.lifetimes.get(name_of(each) or "") for each in (tree.left, tree.right)]
             node = join(left, right, kind, condition, ttl_ms=(lifetimes[0], lifetimes[1]))
-        columns = Schema.of(node.schema.columns)
-        if tree.using:
-            return self._using(tree, node, Scope(columns, scope.qualifiers), len(left.schema))
-        return node, Scope(columns, scope.qualifiers)
+        if asked is not None:
+            if kind is not JoinKind.INNER or as_of is not None:
+                raise not_supported(f"a sub-query in ON of a {kind.value} join", span=tree.span)
+            assert self.where is not None
+            node = self.where(node, scope, asked)
+        scope = replace(scope, schema=node.schema)
+        return self._using(using, node, scope, (len(left.schema), kind)) if using else (node, scope)
 
     def _temporal_join(
         self, bound: Bound, right: Node, kind: JoinKind, condition: Expr | None, as_of: ast.Expression
@@ -169,14 +184,29 @@ class RelationBinder:
             raise ScriptError("FX-SQL-0411", "FOR SYSTEM_TIME AS OF needs ON with equal keys", span=as_of.span)
         return found
 
-    def _using(self, tree: ast.Joined, node: Node, scope: Scope, width: int) -> Bound:
-        """Keep one of each pair of joined columns."""
-        if tree.kind in ("RIGHT", "FULL"):
-            raise not_supported(f"USING with a {tree.kind} join", span=tree.span)
-        names = node.schema.names
-        kept = [i for i in range(len(names)) if i < width or names[i] not in tree.using]
-        projected = select(node, kept)
-        return projected, Scope(projected.schema, tuple(scope.qualifiers[i] for i in kept))
+    def _using(self, names: Sequence[str], node: Node, scope: Scope, join: tuple[int, JoinKind]) -> Bound:
+        """Return the join with one column for each pair of joined ones, in front of all others."""
+        width, kind = join
+        refs = references(node)
+        first: list[Expr] = []
+        hidden: set[int] = set()
+        for name in names:
+            left = next(i for i in range(width) if scope.schema[i].name == name and i not in scope.hidden)
+            right = next(i for i in range(width, len(refs)) if scope.schema[i].name == name and i not in scope.hidden)
+            hidden |= {left, right}
+            both = [refs[left], refs[right]]
+            one = build.call("COALESCE", both) if kind is JoinKind.FULL else both[kind is JoinKind.RIGHT]
+            first.append(one)
+        found = Project(node, (*first, *refs), (*names, *node.schema.names))
+        moved_hidden = frozenset(len(names) + index for index in (*hidden, *scope.hidden))
+        qualifiers = (*(None for _ in names), *scope.qualifiers)
+        return found, Scope(found.schema, qualifiers, moved_hidden, scope.outer)
+
+
+def _common(left: Scope, right: Scope) -> tuple[str, ...]:
+    """Return the names of columns that both sides have, in the left one's order."""
+    there = {right.schema[index].name for index in right.visible()}
+    return tuple(dict.fromkeys(left.schema[index].name for index in left.visible() if left.schema[index].name in there))
 
 
 def _without_as_of(tree: ast.Relation) -> tuple[ast.Expression | None, ast.Relation]:
@@ -198,7 +228,5 @@ _ARGUMENTS = {
 
 
 def _same(left: Scope, right: Scope, name: str, span: Span) -> Expr:
-    from fluxcore.expr import build
-
     first, second = left.resolve([name], span), right.resolve([name], span)
     return build.call("=", [first, moved(second, {i: i + len(left.schema) for i in columns_of(second)})], span=span)

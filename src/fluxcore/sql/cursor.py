@@ -254,6 +254,10 @@ class Cursor:
         self.need_symbol(")")
         return found
 
+    def text_of(self, start: Span) -> str:
+        """Return the token that begins at a place that was passed."""
+        return next((token.text for token in self._tokens[: self._at] if token.span.start == start.start), "")
+
     def since(self, start: Span) -> Span:
         """Return the stretch from ``start`` to the token before the position."""
         return start.to(self._tokens[max(self._at - 1, 0)].span)

@@ -14,15 +14,29 @@ from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_calls import CallParser
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from fluxcore.errors import Span
 
 _NILADIC = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_TIME", "LOCALTIME"}
-_CALLABLE = {"LEFT", "RIGHT", "ROW", "ARRAY", "MAP", "TRUNCATE", "IF", "FLOOR", "CEIL", "COUNT", "CHAR_LENGTH"}
+_CALLABLE = {
+    "LEFT",
+    "RIGHT",
+    "ROW",
+    "ARRAY",
+    "MAP",
+    "TRUNCATE",
+    "IF",
+    "FLOOR",
+    "CEIL",
+    "COUNT",
+    "CHAR_LENGTH",
+    "GROUPING",
+}
 
 
 _DIGITS_MAX = 38
+_OPPOSITE = {"=": "<>", "<>": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 class ExpressionParser(CallParser):
@@ -58,7 +72,9 @@ class ExpressionParser(CallParser):
             token = self.token
             if token.kind is Kind.SYMBOL and token.text in ("=", "<>", "!=", "<", "<=", ">", ">="):
                 self.advance()
-                left = self._call("<>" if token.text == "!=" else token.text, left, self._sum())
+                sign = "<>" if token.text == "!=" else token.text
+                quantified = self.token.word in ("ANY", "SOME", "ALL") and self.is_symbol("(", 1)
+                left = self._quantified(left, sign) if quantified else self._call(sign, left, self._sum())
                 continue
             found = self._predicate(left)
             if found is None:
@@ -94,13 +110,59 @@ class ExpressionParser(CallParser):
 
     def _in(self, left: ast.Expression) -> ast.Expression:
         self.need_symbol("(")
-        if self.is_word("SELECT") or self.is_word("WITH"):
+        if self._at_query():
             query = self.query()
             self.need_symbol(")")
             return ast.SubQuery(query=query, kind="IN", left=left, span=self.since(left.span))
         values = self.listed(self.expression)
         self.need_symbol(")")
-        return self._call("IN", left, *values)
+        return self._among(left, values)
+
+    def _among(self, left: ast.Expression, values: Sequence[ast.Expression]) -> ast.Expression:
+        """Return IN of a list; rows are compared value by value."""
+        if not _is_row(left) or not all(_is_row(each) for each in values):
+            return self._call("IN", left, *values)
+        found: ast.Expression | None = None
+        for each in values:
+            equal = self._rows_equal(left, each)
+            found = equal if found is None else self._call("OR", found, equal)
+        assert found is not None
+        return found
+
+    def _rows_equal(self, left: ast.Expression, right: ast.Expression) -> ast.Expression:
+        assert isinstance(left, ast.FunctionCall)
+        assert isinstance(right, ast.FunctionCall)
+        if len(left.args) != len(right.args):
+            message = f"a row of {len(left.args)} values can't be compared with one of {len(right.args)}"
+            raise ScriptError("FX-SQL-0214", message, span=right.span)
+        found: ast.Expression | None = None
+        for a, b in zip(left.args, right.args, strict=True):
+            equal = self._call("=", a, b)
+            found = equal if found is None else self._call("AND", found, equal)
+        assert found is not None
+        return found
+
+    def _at_query(self) -> bool:
+        return self.token.word in ("SELECT", "WITH", "VALUES")
+
+    def _quantified(self, left: ast.Expression, sign: str) -> ast.Expression:
+        """Parse ANY, SOME or ALL behind a comparison: ALL is what holds where the opposite holds for none."""
+        all_ = self.advance().word == "ALL"
+        self.need_symbol("(")
+        if self._at_query():
+            query = self.query()
+            self.need_symbol(")")
+            kind = _OPPOSITE[sign] if all_ else sign
+            kind = "IN" if kind == "=" else kind
+            found: ast.Expression = ast.SubQuery(query=query, kind=kind, left=left, span=self.since(left.span))
+            return self._call("NOT", found) if all_ else found
+        values = self.listed(self.expression)
+        self.need_symbol(")")
+        parts = [self._call(sign, left, each) for each in values]
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = self._call("AND" if all_ else "OR", whole, part)
+        return whole
 
     def _is(self, left: ast.Expression) -> ast.Expression:
         self.need_word("IS")
@@ -186,7 +248,7 @@ class ExpressionParser(CallParser):
 
     def _brackets(self) -> ast.Expression:
         start = self.need_symbol("(").span
-        if self.is_word("SELECT") or self.is_word("WITH") or self.is_word("VALUES"):
+        if self._at_query():
             query = self.query()
             self.need_symbol(")")
             return ast.SubQuery(query=query, kind="SCALAR", span=self.since(start))
@@ -288,6 +350,10 @@ class ExpressionParser(CallParser):
     def window_definition(self) -> ast.OverClause:
         """Parse what stands in the brackets of OVER or of WINDOW."""
         start = self.need_symbol("(").span
+        named = self.token.kind is Kind.QUOTED or (
+            self.token.kind is Kind.WORD and self.token.word not in RESERVED and self.token.word != "RANGE"
+        )
+        base = self.name() if named else None
         partition: tuple[ast.Expression, ...] = ()
         if self.take_word("PARTITION", "BY"):
             partition = self.listed(self.expression)
@@ -298,7 +364,7 @@ class ExpressionParser(CallParser):
             first, last = self._frame()
         self.need_symbol(")")
         return ast.OverClause(
-            partition=partition, order=order, rows=rows, start=first, end=last, span=self.since(start)
+            partition=partition, order=order, rows=rows, start=first, end=last, window=base, span=self.since(start)
         )  # fmt: skip
 
     def _frame(self) -> tuple[ast.FrameBound, ast.FrameBound]:
@@ -341,6 +407,10 @@ class ExpressionParser(CallParser):
             if not nulls:
                 self.need_word("LAST")
         return ast.OrderItem(expr=expr, descending=descending, nulls_first=nulls, span=self.since(expr.span))
+
+
+def _is_row(tree: ast.Expression) -> bool:
+    return isinstance(tree, ast.FunctionCall) and tree.name == "ROW"
 
 
 def _number(text: str) -> int | float | Decimal:

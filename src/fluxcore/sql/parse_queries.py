@@ -119,22 +119,34 @@ class QueryParser(ExpressionParser):
         group = self._group() if self.take_word("GROUP", "BY") else None
         having = self.expression() if self.take_word("HAVING") else None
         windows = self.listed(self._window) if self.take_word("WINDOW") else ()
-        if self.is_word("QUALIFY"):
-            raise self.unsupported("QUALIFY")
+        qualify = self.expression() if self.take_word("QUALIFY") else None
         return ast.Select(
-            items=items, source=source, where=where, group=group, having=having, distinct=distinct, windows=windows,
-            lifetimes=lifetimes, span=self.since(start),
+            items=items, source=source, where=where, group=group, having=having, qualify=qualify, distinct=distinct,
+            windows=windows, lifetimes=lifetimes, span=self.since(start),
         )  # fmt: skip
 
     def _group(self) -> tuple[ast.Expression, ...]:
-        for word in ("GROUPING", "ROLLUP", "CUBE"):
-            if self.is_word(word):
-                raise self.unsupported("GROUPING SETS" if word == "GROUPING" else word)
+        self.take_word("ALL")
+        found = self.listed(self._grouping)
+        empty = all(isinstance(each, ast.GroupingSet) and each.kind == "LIST" and not each.items for each in found)
+        return () if empty else found
+
+    def _grouping(self) -> ast.Expression:
+        """Parse one element of GROUP BY, or of GROUPING SETS."""
+        start = self.token.span
+        kinds = ("SETS",) if self.take_word("GROUPING", "SETS") else ("ROLLUP", "CUBE")
+        for kind in kinds:
+            if kind == "SETS" or self.take_word(kind):
+                items = self.bracketed(self._grouping)
+                return ast.GroupingSet(kind=kind, items=items, span=self.since(start))
         if self.is_symbol("(") and self.is_symbol(")", 1):
             self.advance()
             self.advance()
-            return ()
-        return self.listed(self.expression)
+            return ast.GroupingSet(kind="LIST", items=(), span=self.since(start))
+        expr = self.expression()
+        if isinstance(expr, ast.FunctionCall) and expr.name == "ROW" and self.text_of(start) == "(":
+            return ast.GroupingSet(kind="LIST", items=expr.args, span=expr.span)
+        return expr
 
     def _window(self) -> tuple[str, ast.OverClause]:
         name = self.name()
@@ -180,8 +192,7 @@ class QueryParser(ExpressionParser):
     def _joins(self) -> ast.Relation:
         left = self._relation()
         while self.token.word in _JOIN_WORDS:
-            if self.is_word("NATURAL"):
-                raise self.unsupported("a NATURAL join")
+            natural = self.take_word("NATURAL")
             kind = "INNER" if self.is_word("JOIN") else self.advance().word
             if kind in ("LEFT", "RIGHT", "FULL"):
                 self.take_word("OUTER")
@@ -189,15 +200,16 @@ class QueryParser(ExpressionParser):
             right = self._relation()
             condition: ast.Expression | None = None
             using: tuple[str, ...] = ()
-            if kind != "CROSS":
+            if kind != "CROSS" and not natural:
                 if self.take_word("USING"):
                     using = self.bracketed(self.name)
                 else:
                     self.need_word("ON")
                     condition = self.expression()
             left = ast.Joined(
-                left=left, right=right, kind=kind, condition=condition, using=using, span=self.since(left.span)
-            )
+                left=left, right=right, kind=kind, condition=condition, using=using, natural=natural,
+                span=self.since(left.span),
+            )  # fmt: skip
         return left
 
     def _relation(self) -> ast.Relation:

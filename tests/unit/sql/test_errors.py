@@ -35,7 +35,7 @@ CASES = [
     (T + "SELECT SUM(COUNT(*)) FROM t", "FX-SQL-0207", (2, 12), "inside another"),
     (T + "SELECT a, COUNT(*) FROM t GROUP BY s", "FX-SQL-0215", (2, 8), "GROUP BY"),
     (T + "SELECT SUM(s) FROM t", "FX-SQL-0314", (2, 8), "SUM can't take (STRING)"),
-    (T + "SELECT a FROM t HAVING a > 1", "FX-SQL-0212", None, "GROUP BY"),
+    (T + "SELECT a FROM t HAVING a > 1", "FX-SQL-0215", None, "GROUP BY"),
     (T + "SELECT a FROM t UNION ALL SELECT a, s FROM t", "FX-SQL-0214", None, "1 columns with 2"),
     (T + "SELECT a FROM t UNION ALL SELECT TIMESTAMP '2020-01-01 00:00:00'", "FX-SQL-0306", None, "column 1"),
     (T + "SELECT a FROM t ORDER BY 3", "FX-SQL-0213", (2, 26), "column 3"),

@@ -41,8 +41,11 @@ def test_where(where, workers):
     [
         ("SELECT s FROM t WHERE a IN (SELECT b, b FROM u)", "FX-SQL-0217"),
         ("SELECT s FROM t WHERE a IN (SELECT DATE '2024-01-01')", "FX-SQL-0306"),
-        ("SELECT s FROM t WHERE s = 'a' OR a IN (SELECT b FROM u)", "FX-SQL-0900"),
-        ("SELECT s FROM t WHERE a > (SELECT MAX(b) FROM u)", "FX-SQL-0900"),
+        ("SELECT s FROM t WHERE a > (SELECT b, b FROM u)", "FX-SQL-0217"),
+        ("SELECT s FROM t WHERE (a, s) IN (SELECT b FROM u)", "FX-SQL-0217"),
+        ("SELECT s FROM t GROUP BY s, (SELECT 1)", "FX-SQL-0205"),
+        ("SELECT t.s FROM t LEFT JOIN u ON t.a = u.b AND u.b IN (SELECT b FROM un)", "FX-SQL-0900"),
+        ("SELECT s FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.c = t.a)", "FX-SQL-0201"),
     ],
 )
 def test_what_is_not_there_is_refused(query, code):

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from fluxcore.expr.functions import arithmetic, collections, comparison, conditional, logic, strings, temporal
+from fluxcore.expr.functions import (
+    arithmetic,
+    collections,
+    comparison,
+    conditional,
+    logic,
+    strings,
+    sub_queries,
+    temporal,
+)
 from fluxcore.expr.registry import REGISTRY
 
-_MODULES = (arithmetic, comparison, logic, conditional, strings, temporal, collections)
+_MODULES = (arithmetic, comparison, logic, conditional, strings, temporal, collections, sub_queries)
 
 
 def documented() -> dict[str, list[tuple[str, str, str]]]:
     """Return name, text and example of each function by category, for the reference page."""
     found: dict[str, list[tuple[str, str, str]]] = {}
     for name, function in sorted(REGISTRY.items()):
+        if not function.category:  # no SQL of a user calls it
+            continue
         example = f"{function.example[0]} = {function.example[1]}" if function.example and name == function.name else ""
         text = function.text if name == function.name else f"The same as `{function.name}`."
         found.setdefault(function.category, []).append((name, text, example))
