@@ -112,6 +112,8 @@ def each_row(session: GatewaySession, group: Group, question: str) -> Any:
             types.add(type_)
             values.append(value)
         except JobError as failure:
+            if "NoResourceAvailable" in failure.message:
+                raise
             values.append({"fails": reason(failure)})
     if not types:
         types = {described(session, question)}

@@ -50,15 +50,25 @@ class Group:
         """
         if not self.columns:
             return f"SELECT 0 AS {ROW}"
+        plain = [place for place, type_ in enumerate(self.columns.values()) if not is_nested(type_)]
+        types = list(self.columns.values())
         rows = [
-            f"ROW({', '.join([str(number), *map(self._cell, row, self.columns.values())])})"
+            f"ROW({', '.join([str(number), *(self._cell(row[place], types[place]) for place in plain)])})"
             for number, row in enumerate(self.rows)
         ]
-        columns = [
-            f"CAST({name} AS {type_}) AS {name}" if is_float(type_) else name for name, type_ in self.columns.items()
-        ]
-        array = f"UNNEST(ARRAY[{', '.join(rows)}]) AS t({', '.join([ROW, *self.columns])})"
+        columns = []
+        for place, (name, type_) in enumerate(self.columns.items()):
+            shown = f"CAST({name} AS {type_}) AS {name}" if is_float(type_) else name
+            columns.append(shown if place in plain else f"{self._case(place, type_)} AS {name}")
+        names = [name for place, name in enumerate(self.columns) if place in plain]
+        array = f"UNNEST(ARRAY[{', '.join(rows)}]) AS t({', '.join([ROW, *names])})"
         return f"SELECT {', '.join([ROW, *columns])} FROM (VALUES (0)) AS single_(z_) CROSS JOIN {array}"
+
+    def _case(self, place: int, type_: str) -> str:
+        """Return a column by the row's number: arrays, maps and rows change their type inside an array of rows on Flink."""
+        cells = [f"CAST({row[place]} AS {type_})" for row in self.rows]
+        whens = " ".join(f"WHEN {number} THEN {cell}" for number, cell in enumerate(cells[:-1]))
+        return f"CASE {ROW} {whens} ELSE {cells[-1]} END" if whens else cells[0]
 
     def view_here(self) -> str:
         """Return the query that gives the rows here."""
@@ -73,6 +83,11 @@ class Group:
     @staticmethod
     def _cell(cell: str, type_: str) -> str:
         return f"CAST({cell_text(cell, type_)} AS {'STRING' if is_float(type_) else type_})"
+
+
+def is_nested(type_: str) -> bool:
+    """Return whether a column holds arrays, maps or rows."""
+    return type_.startswith(("ARRAY", "MAP", "ROW"))
 
 
 def cell_text(cell: str, type_: str) -> str:

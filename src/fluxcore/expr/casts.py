@@ -30,6 +30,7 @@ from fluxcore.core.types import (
     TimeType,
 )
 from fluxcore.errors import DataError
+from fluxcore.expr.lists import map_array, maps_of
 from fluxcore.expr.local_times import to_instants, to_local
 from fluxcore.expr.texts import double_text, milliseconds_text, months_text, time_text, timestamp_text
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
 
 _NUMPY = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
+
+_WITH_LENGTH = (StringType, TimestampType, ArrayType, MapType, RowType)
+"""Types whose values may need a change though their Arrow form is the same."""
 
 
 def cast_values(array: pa.Array, source: DataType, target: DataType, *, lenient: bool, settings: Settings) -> pa.Array:
@@ -50,7 +54,7 @@ def cast_values(array: pa.Array, source: DataType, target: DataType, *, lenient:
     wanted = target.arrow()
     if isinstance(source, NullType):
         return pa.nulls(len(array), wanted)
-    if array.type == wanted and type(source) is type(target) and not isinstance(target, StringType | TimestampType):
+    if array.type == wanted and type(source) is type(target) and not isinstance(target, _WITH_LENGTH):
         return array
     if isinstance(target, StringType):
         return _fit(_to_text(array, source, settings), target)
@@ -201,6 +205,11 @@ def _nested(array: pa.Array, source: DataType, target: DataType, *, lenient: boo
             for index, ((_, a), (_, b)) in enumerate(zip(source.fields, target.fields, strict=True))
         ]
         return pa.StructArray.from_arrays(fields, fields=list(target.arrow()), mask=array.is_null())
+    if isinstance(source, MapType) and isinstance(target, MapType):
+        keys, items = maps_of(array)
+        held = cast_values(keys.values, source.key, target.key, lenient=lenient, settings=settings)
+        given = cast_values(items, source.value, target.value, lenient=lenient, settings=settings)
+        return map_array(held, given, keys.counts, keys.nulls)
     return array.cast(target.arrow())
 
 

@@ -83,7 +83,20 @@ def _common(left: DataType, right: DataType) -> DataType | None:
     if isinstance(left, MapType) and isinstance(right, MapType):
         key, value = common_type([left.key, right.key]), common_type([left.value, right.value])
         return None if key is None or value is None else MapType(key=key, value=value)
+    if isinstance(left, RowType) and isinstance(right, RowType):
+        return _common_row(left, right)
     return None
+
+
+def _common_row(left: RowType, right: RowType) -> RowType | None:
+    """Return the row of common types of the fields, which are named as in the first."""
+    if len(left.fields) != len(right.fields):
+        return None
+    types = [common_type([a, b]) for (_, a), (_, b) in zip(left.fields, right.fields, strict=True)]
+    names = [name for name, _ in left.fields]
+    if any(type_ is None for type_ in types):
+        return None
+    return RowType(fields=tuple((name, type_) for name, type_ in zip(names, types, strict=True) if type_ is not None))
 
 
 def _common_number(left: DataType, right: DataType) -> DataType:
@@ -154,6 +167,8 @@ def can_cast(source: DataType, target: DataType) -> bool:
         return isinstance(target, BytesType)
     if isinstance(source, ArrayType) and isinstance(target, ArrayType):
         return can_cast(source.element, target.element)
+    if isinstance(source, MapType) and isinstance(target, MapType):
+        return can_cast(source.key, target.key) and can_cast(source.value, target.value)
     if isinstance(source, RowType) and isinstance(target, RowType):
         return len(source.fields) == len(target.fields) and all(
             can_cast(a, b) for (_, a), (_, b) in zip(source.fields, target.fields, strict=True)
@@ -186,6 +201,8 @@ def can_coerce(source: DataType, target: DataType) -> bool:
         return True
     if isinstance(source, ArrayType) and isinstance(target, ArrayType):
         return can_coerce(source.element, target.element)
+    if isinstance(source, MapType) and isinstance(target, MapType):
+        return can_coerce(source.key, target.key) and can_coerce(source.value, target.value)
     if isinstance(source, RowType) and isinstance(target, RowType):
         return len(source.fields) == len(target.fields) and all(
             can_coerce(a, b) for (_, a), (_, b) in zip(source.fields, target.fields, strict=True)

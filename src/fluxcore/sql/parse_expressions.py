@@ -209,7 +209,7 @@ class ExpressionParser(CallParser):
                 index = self.expression()
                 self.need_symbol("]")
                 found = self._call("ITEM", found, index)
-            elif self.is_symbol(".") and not isinstance(found, ast.Name):
+            elif self.is_symbol(".") and not self.is_symbol("*", 1):
                 self.advance()
                 field = self.token
                 name = ast.Constant(value=self.name("a field"), span=field.span)
@@ -276,14 +276,12 @@ class ExpressionParser(CallParser):
             return ast.FunctionCall(name=word, args=(), span=token.span)
         if word in special and (word in ("CASE", "INTERVAL") or self.is_symbol("(", 1)):
             return special[word]()
-        if word == "ARRAY" and self.is_symbol("[", 1):
+        if word in ("ARRAY", "MAP") and self.is_symbol("[", 1):
             self.advance()
             self.advance()
             values = () if self.is_symbol("]") else self.listed(self.expression)
             self.need_symbol("]")
-            return self._call("ARRAY", *values, start=token.span)
-        if word == "MAP" and self.is_symbol("[", 1):
-            raise self.unsupported("a MAP constructor")
+            return self._call(word, *values, start=token.span)
         if word == "DESCRIPTOR":
             self.advance()
             return ast.Descriptor(columns=self.bracketed(self.name), span=self.since(token.span))

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from fluxcore.expr.functions import (
     arithmetic,
+    arrays,
     collections,
     comparison,
     conditional,
     logic,
+    maps,
     strings,
     sub_queries,
     temporal,
 )
 from fluxcore.expr.registry import REGISTRY
 
-_MODULES = (arithmetic, comparison, logic, conditional, strings, temporal, collections, sub_queries)
+_MODULES = (
+    arithmetic,
+    arrays,
+    collections,
+    comparison,
+    conditional,
+    logic,
+    maps,
+    strings,
+    sub_queries,
+    temporal,
+)
 
 
 def documented() -> dict[str, list[tuple[str, str, str]]]:

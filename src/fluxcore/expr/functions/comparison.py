@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BOOLEAN, INT, NullType, TimestampType
+from fluxcore.core.types import BOOLEAN, INT, ArrayType, MapType, NullType, RowType, TimestampType
+from fluxcore.expr.lists import codes_of, nulls_of
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rules import boolean_of, comparable_type, same_types, to
 
@@ -20,8 +23,23 @@ if TYPE_CHECKING:
 _NOT_NULL = BOOLEAN.with_nullable(False)
 
 
+_NESTED = (ArrayType, MapType, RowType)
+
+
 def _compare(compute: Callable[..., pa.Array]) -> Callable[[Inputs], pa.Array]:
-    return lambda inputs: compute(inputs.values[0], inputs.values[1])
+    def kernel(inputs: Inputs) -> pa.Array:
+        if isinstance(inputs.types[0], _NESTED):
+            left, right = codes_of(inputs.array(0), inputs.array(1))
+            same = compute(pa.array(left), pa.array(right))
+            nulls = nulls_of(inputs.array(0), inputs.array(1))
+            return pc.if_else(pa.array(nulls), pa.scalar(None, pa.bool_()), same)
+        return compute(inputs.values[0], inputs.values[1])
+
+    return kernel
+
+
+equality = _compare(pc.equal)
+"""The kernel of `=`."""
 
 
 def _two(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
@@ -38,6 +56,8 @@ def _ordered(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
     if len(args) == len(types) == 2 and types[0].local != types[1].local:
         common = TimestampType(precision=max(type_.precision for type_ in types), local=True)
         return [to(arg, common) for arg in args], boolean_of(args)
+    if any(isinstance(arg.type, _NESTED) for arg in args):
+        return "two values of a type that has an order"
     return _two(args)
 
 
@@ -48,6 +68,9 @@ def _two_not_null(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str
 
 def _distinct(inputs: Inputs) -> pa.Array:
     left, right = inputs.array(0), inputs.array(1)
+    if isinstance(inputs.types[0], _NESTED):
+        codes = codes_of(left, right)
+        return pa.array(codes[0] != codes[1])
     differ = pc.fill_null(pc.not_equal(left, right), True)
     both_null = pc.and_(left.is_null(), right.is_null())
     return pc.and_(differ, pc.invert(both_null))
@@ -64,6 +87,9 @@ def _in_rule(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
 
 def _in(inputs: Inputs) -> pa.Array:
     value = inputs.array(0)
+    if isinstance(inputs.types[0], _NESTED):
+        same = [equality(replace(inputs, values=[value, each])) for each in inputs.values[1:]]
+        return functools.reduce(pc.or_kleene, same)
     if all(isinstance(each, pa.Scalar) for each in inputs.values[1:]):
         known = [each for each in inputs.values[1:] if each.is_valid]
         found = pc.is_in(value, value_set=pa.array([each.as_py() for each in known], value.type))

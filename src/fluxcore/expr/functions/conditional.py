@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from fluxcore.core.types import BOOLEAN, INT, BooleanType, NullType, TimestampType
 from fluxcore.expr.coercion import common_type
+from fluxcore.expr.functions.comparison import equality
 from fluxcore.expr.registry import Function, Inputs, register, spread
 from fluxcore.expr.rules import comparable_type, same_types, to
 
@@ -83,7 +84,7 @@ def _nullif_rule(args: Sequence[Expr]) -> Resolved:
 
 def _nullif(inputs: Inputs) -> pa.Array:
     left = inputs.array(0)
-    equal = pc.fill_null(pc.equal(left, inputs.values[1]), False)
+    equal = pc.fill_null(equality(inputs), False)
     return pc.if_else(equal, pa.scalar(None, left.type), left)
 
 

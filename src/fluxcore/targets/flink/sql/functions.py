@@ -52,6 +52,10 @@ def _array(args: Sequence[str], _: Sequence[Expr]) -> str:
     return f"ARRAY[{', '.join(args)}]"
 
 
+def _map(args: Sequence[str], _: Sequence[Expr]) -> str:
+    return f"MAP[{', '.join(args)}]"
+
+
 def _field(args: Sequence[str], exprs: Sequence[Expr]) -> str:
     name = exprs[1].value if isinstance(exprs[1], Literal) else ""
     held = args[0] if args[0].startswith("`") else f"({args[0]})"
@@ -66,7 +70,7 @@ def _case(args: Sequence[str], _: Sequence[Expr]) -> str:
 
 SPECIAL: dict[str, Callable[[Sequence[str], Sequence[Expr]], str]] = {
     "EXTRACT": _extract, "FLOOR": _rounded("FLOOR"), "CEIL": _rounded("CEIL"), "POSITION": _position, "TRIM": _trim,
-    "ITEM": _item, "ARRAY": _array, "FIELD": _field, "CASE": _case,
+    "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case,
 }  # fmt: skip
 """Functions with a form of their own: of their printed arguments, each of which stands by itself, and of the arguments."""
 

@@ -1,0 +1,158 @@
+"""JSON text and values: numbers keep their digits, keys are written in order, as Flink's JSON functions do."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+import math
+import re
+from decimal import Decimal
+from typing import Any
+
+from fluxcore.core.types import (
+    ArrayType,
+    BooleanType,
+    BytesType,
+    DataType,
+    DecimalType,
+    FloatType,
+    IntegerType,
+    MapType,
+    RowType,
+    StringType,
+    TimestampType,
+)
+
+_BLANK = re.compile(r"[ \t\n\r]*")
+_UNSAFE = re.compile(r'[\x00-\x1f"\\]')
+_SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_WORD_START = re.compile(r"[A-Za-z0-9_$]")
+
+
+def _exact(text: str) -> Decimal:
+    found = Decimal(text)
+    return found if found else abs(found)
+
+
+def _refused(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_float=_exact, parse_constant=_refused)
+
+
+def parse(text: str) -> Any:
+    """Return a JSON value; numbers with a point or an exponent are ``Decimal``. What follows the value does not count.
+
+    Raises: ``ValueError`` for what is no JSON, ``RecursionError`` for too deep nesting.
+    """
+    start = _BLANK.match(text)
+    assert start is not None
+    value, end = _DECODER.raw_decode(text, start.end())
+    last, follower = text[end - 1], text[end : end + 1]
+    if (
+        follower
+        and last not in '"]}'
+        and (follower not in " \t\n\r" if last.isdigit() else _WORD_START.match(follower))
+    ):
+        raise ValueError(f"'{follower}' can't follow a number or a word")
+    return value
+
+
+def write(value: Any) -> str:
+    """Return a value as JSON without blanks, the keys of objects in order."""
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Raw):
+        return value.text
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
+        return "{" + ",".join(f"{quoted(key)}:{write(value[key])}" for key in keys) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(write, value)) + "]"
+    return str(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text in double quotes, with what JSON can't hold escaped."""
+    return '"' + _UNSAFE.sub(_escape, text) + '"'
+
+
+def _escape(found: re.Match[str]) -> str:
+    letter = found[0]
+    return _SHORT.get(letter) or f"\\u{ord(letter):04X}"
+
+
+def storable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which no column can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+class Raw:
+    """A text that is JSON already and is written as it is."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def is_json_type(type_: DataType) -> bool:
+    """Return whether values of a type can be written as JSON."""
+    if isinstance(type_, ArrayType):
+        return is_json_type(type_.element)
+    if isinstance(type_, MapType):
+        return isinstance(type_.key, StringType) and is_json_type(type_.value)
+    if isinstance(type_, RowType):
+        return all(is_json_type(field) for _, field in type_.fields)
+    return isinstance(
+        type_, StringType | BooleanType | DecimalType | IntegerType | FloatType | TimestampType | BytesType
+    )
+
+
+def json_value(value: Any, type_: DataType) -> Any:
+    """Return a column's value (as ``to_pylist`` gives it) as a JSON value."""
+    if value is None:
+        return None
+    match type_:
+        case FloatType():
+            return float_value(float(value))
+        case TimestampType():
+            return _moment(value, type_)
+        case BytesType():
+            return base64.b64encode(value).decode()
+        case ArrayType():
+            return [json_value(each, type_.element) for each in value]
+        case MapType():
+            return {key: json_value(each, type_.value) for key, each in dict(value).items()}
+        case RowType():
+            return {name: json_value(value[name], field) for name, field in type_.fields}
+    return value
+
+
+def float_value(value: float) -> Any:
+    """Return a DOUBLE as the decimal that Java makes of it; NaN and the infinite ones as texts."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return _exact(repr(value) if "e" not in repr(value) else _with_point(repr(value)))
+
+
+def _with_point(text: str) -> str:
+    """Return a number with an exponent as Java writes it: with a point before the exponent."""
+    mantissa, _, exponent = text.partition("e")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
+
+
+def _moment(value: dt.datetime, type_: TimestampType) -> str:
+    """Return a time as ISO 8601 with a fraction of 3, 6 or 9 digits, where it has one."""
+    nanos = getattr(value, "nanosecond", 0)
+    fraction = f"{value.microsecond:06}{nanos:03}"
+    while fraction.endswith("000"):
+        fraction = fraction[:-3]
+    text = f"{value.year:04}-{value:%m-%dT%H:%M:%S}"
+    return text + (f".{fraction}" if fraction else "") + ("Z" if type_.local else "")
