@@ -112,7 +112,7 @@ class Path:
             return value[slice(*_bounds(step, len(value)))]
         return [value[at] for at in step.places if -len(value) <= at < len(value)]
 
-    def _fields(self, step: Step, value: dict[str, Any], definite: bool, last: bool) -> Sequence[Any]:  # noqa: FBT001
+    def _fields(self, step: Step, value: dict[str, Any], definite: bool, last: bool) -> Sequence[Any]:
         held = [name for name in step.names if name in value]
         if last and len(step.names) > 1:
             return [{name: value[name] for name in held}]
