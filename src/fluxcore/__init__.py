@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from fluxcore.api.aggregates import mean as avg
     from fluxcore.api.aggregates import smallest as min  # noqa: A004
     from fluxcore.api.aggregates import total as sum  # noqa: A004
+    from fluxcore.api.bus import Bus
     from fluxcore.api.expressions import Term, call, col, lit
     from fluxcore.api.lookups import cache, calls
     from fluxcore.api.session import Session
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windowing import count_window, global_window
     from fluxcore.api.windows import cumulate, hop, session, tumble
+    from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
+    from fluxcore.bus.event import Event, Receipt
+    from fluxcore.bus.options import Retry
     from fluxcore.core.aggregate import AggregateFunction, VectorAggregateFunction
     from fluxcore.core.batch import Batch
     from fluxcore.core.batch_function import BatchFunction, column
@@ -171,6 +175,13 @@ _PLACES = {
     "map_state": ("core.keyed_state", "map_state"),
     "reducing_state": ("core.keyed_state", "reducing_state"),
     "aggregating_state": ("core.keyed_state", "aggregating_state"),
+    "Bus": ("api.bus", "Bus"),
+    "Event": ("bus.event", "Event"),
+    "Receipt": ("bus.event", "Receipt"),
+    "Retry": ("bus.options", "Retry"),
+    "BusError": ("bus.errors", "BusError"),
+    "NoResponders": ("bus.errors", "NoResponders"),
+    "RequestTimeout": ("bus.errors", "RequestTimeout"),
     "FluxError": ("errors", "FluxError"),
     "ScriptError": ("errors", "ScriptError"),
     "JobError": ("errors", "JobError"),

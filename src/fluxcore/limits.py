@@ -123,3 +123,39 @@ FLINK_HEAP_BYTES_MAX: Final = 30 * 1024**3
 
 JAVA_ANSWER_S: Final = 30.0
 """Time that a ``java`` has to tell its version."""
+
+BUS_LAG_EVENTS_MAX: Final = 65_536
+"""Events that a group may be behind in memory before publishers wait for it."""
+
+BUS_KEPT_EVENTS: Final = 1_000
+"""Events of a topic in memory that stay for replay when all groups have passed them."""
+
+BUS_YIELD_EVENTS: Final = 256
+"""Events that a group may be behind before a publisher gives the event loop to the handlers."""
+
+BUS_FETCH_EVENTS: Final = 256
+"""Events that a group takes from its topic at once."""
+
+BUS_WINDOW_EVENTS: Final = 1024
+"""Events among which those of a higher priority overtake others."""
+
+BUS_OPEN_EVENTS_MAX: Final = 10_000
+"""Events of a group that were handed out and not acknowledged yet, those that wait for another try included."""
+
+BUS_DELAYED_EVENTS_MAX: Final = 100_000
+"""Events of a group that wait for their time."""
+
+BUS_BATCH_EVENTS: Final = 256
+"""Events that a handler of lists gets at once, unless it says otherwise."""
+
+BUS_SLICE_EVENTS: Final = 1024
+"""Events that one worker handles before other work of the event loop has its turn."""
+
+BUS_DEDUP_IDS_MAX: Final = 1_000_000
+"""Ids of events that a topic remembers to find duplicates."""
+
+BUS_SLOW_S: Final = 0.2
+"""Time that a handler may keep the event loop before it is named in a warning."""
+
+BUS_CLOSE_S: Final = 10.0
+"""Time that handlers are given to end when the bus closes."""

@@ -1,0 +1,1 @@
+"""Frys, the event bus."""

@@ -1,0 +1,413 @@
+"""The bus: publish to subjects, handle what comes, ask and be answered."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from fluxcore.bus import dead_letters
+from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
+from fluxcore.bus.event import NO_HEADERS, TRACE_HEADERS, Event
+from fluxcore.bus.handlers import handler_of
+from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, milliseconds
+from fluxcore.bus.payloads import convert
+from fluxcore.bus.publishing import Publishing, RemotePublishing
+from fluxcore.bus.routes import Route
+from fluxcore.bus.subjects import Pattern
+from fluxcore.bus.topics import Registration, Topics
+from fluxcore.bus.watch import Watch
+from fluxcore.bus.workers import CURRENT
+from fluxcore.core.log import Log
+from fluxcore.limits import BUS_CLOSE_S, BUS_YIELD_EVENTS
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from types import TracebackType
+
+    from fluxcore.bus.group import Group
+    from fluxcore.bus.options import Duration
+    from fluxcore.bus.transports.memory import MemoryTopic
+
+    Condition = Callable[[Sequence[Event]], Sequence[bool | Exception]]
+
+_log = Log("bus")
+
+
+class Bus:
+    """A bus in this process, by its address: ``memory:`` forgets all with the process.
+
+    It belongs to one event loop: that of ``async with bus``, or of the first ``await bus.publish(…)``; a plain ``with bus`` runs one
+    on a thread of its own. ``conditions`` turns a SQL condition and the type of payloads into a function of events.
+    """
+
+    def __init__(self, url: str = "memory:", *, conditions: Callable[[str, Any], Condition] | None = None) -> None:
+        if url != "memory:":
+            hint = "write memory:"
+            raise BusError("FX-BUS-0001", f"there is no bus at '{url}'", hint=hint)
+        self.url = url
+        self._conditions = conditions
+        self._topics = Topics(self._bury)
+        self._of_subject = self._topics.of_subject
+        self._codes: set[object] = set()
+        self._names = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_thread = 0
+        self._own_thread: threading.Thread | None = None
+        self._watch: Watch | None = None
+        self._revived: set[int] = set()
+        self._closed = False
+
+    # -- what a program declares ------------------------------------------------------------------------------------
+
+    def topic(self, name: str, subjects: str | Sequence[str] | None = None, **options: Any) -> TopicOptions:
+        """Declare a topic; ``options`` are those of :class:`TopicOptions`. Without ``subjects`` it has ``name`` and ``name.>``.
+
+        Raises: ``BusError`` FX-BUS-0102, 0104 and 0106.
+        """
+        found = TopicOptions(name, _patterns(subjects or (name, f"{name}.>")), **options)
+        self._on_loop(lambda: self._topics.declare(found))
+        return found
+
+    def on(
+        self, subjects: str | Sequence[str], *, where: str | None = None, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Return the decorator that lets a function handle the events of some subjects.
+
+        In: ``subjects`` patterns; ``where`` a SQL condition on the payload's fields; ``options`` those of :class:`HandlerOptions`,
+        with ``timeout`` and ``linger`` as durations. The function takes the payload, as the type that it is annotated with, and the
+        event if it has a second parameter; a parameter annotated ``list[…]`` or ``pa.RecordBatch`` takes many at once.
+        An event is acknowledged when the function returns, and comes again when it raises.
+
+        Raises: ``BusError`` FX-BUS-0102 to 0107.
+        """
+        patterns = _patterns(subjects)
+        for name in ("timeout", "linger"):
+            if name in options:
+                options[f"{name}_ms"] = milliseconds(options.pop(name), name)
+        chosen = HandlerOptions(**options)
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            handler = handler_of(function)
+            condition = None if where is None else self._condition(where, handler.payload)
+            self._names += 1
+            group = chosen.group or f"{handler.name}#{self._names}"
+            self._codes.add(getattr(function, "__code__", None))
+            registration = Registration(handler, group, Selection(patterns, condition), chosen)
+            self._on_loop(lambda: self._topics.register(registration))
+            return function
+
+        return register
+
+    def route(self, subjects: str | Sequence[str], *, to: str, where: str | None = None) -> None:
+        """Publish the events of some subjects again under another, in which ``{1}``, ``{name}`` or ``{field}`` stand for parts.
+
+        Raises: ``BusError`` FX-BUS-0102, 0108.
+        """
+        route = Route(_patterns(subjects), to)
+
+        def forward(event: Event) -> None:
+            subject, headers = route.target(event)
+            self.publish(subject, event.data, key=event.key, headers=headers)
+
+        self.on(subjects, where=where, group=f"route to {to}", inline=True)(forward)
+
+    # -- publishing -------------------------------------------------------------------------------------------------
+
+    def publish(  # noqa: PLR0913  (what an event may have)
+        self,
+        subject: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        id: str | None = None,
+        delay: Duration | None = None,
+        at: dt.datetime | None = None,
+        expires: Duration | None = None,
+        priority: int = 0,
+    ) -> Publishing | RemotePublishing:
+        """Publish an event at once; ``await`` what comes back for the receipt, or call ``result()`` in a script.
+
+        In: ``key`` what events that must stay in order share; ``id`` a second event of the same id within the topic's ``dedup_ms`` is
+        a duplicate and is left out; ``delay`` or ``at`` when handlers get it at the earliest; ``expires`` after which nobody gets it;
+        ``priority`` higher ones overtake lower ones in topics that have priorities.
+
+        Raises: ``BusError`` FX-BUS-0101 for no subject, FX-BUS-0301 for a bus that is closed or runs nowhere yet.
+        """
+        event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
+        event.priority = priority
+        if delay is not None or at is not None or expires is not None:
+            _timed(event, delay, at, expires)
+        if threading.get_ident() == self._loop_thread:
+            return self._publish(event)
+        return self._publish_elsewhere(event)
+
+    def _publish(self, event: Event) -> Publishing:
+        parent = CURRENT.get()
+        if parent is not None and parent.headers:
+            _trace_on(parent, event)
+        topic = self._of_subject.get(event.subject) or self._topics.of(event.subject)
+        if event._id is not None:
+            first = topic.duplicate_of(event)
+            if first is not None:
+                return Publishing(topic, first, None, duplicate=True)
+        topic.append(event)
+        ahead = topic.end - topic.slowest
+        if ahead < BUS_YIELD_EVENTS or not topic.groups:
+            return Publishing(topic, event.offset, None)
+        return Publishing(topic, event.offset, lambda: _room(topic))
+
+    def _publish_elsewhere(self, event: Event) -> Publishing | RemotePublishing:
+        """Publish from a thread that is not the event loop's, or start the bus on this thread's event loop."""
+        if self._loop is None and not self._closed:
+            self._start_here()
+            return self._publish(event)
+        loop = self._running()
+        return RemotePublishing(asyncio.run_coroutine_threadsafe(_awaited(lambda: self._publish(event)), loop))
+
+    async def request(
+        self,
+        subject: str,
+        data: Any,
+        *,
+        timeout: Duration = "5 s",
+        key: str | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+        wanted: Any = None,
+    ) -> Any:
+        """Ask, and return what the first handler that answers returned; ``wanted`` is the type to return it as.
+
+        Requests and answers are not kept, and are not tried again.
+
+        Raises: ``NoResponders`` FX-BUS-0302 when no handler takes the subject, ``RequestTimeout`` FX-BUS-0304 when none answered in
+        time, ``BusError`` FX-BUS-0303 when the handler raised.
+        """
+        if self._loop is None:
+            self._start_here()
+        event = Event(subject, data, key, headers, None, time.time_ns() // 1_000_000)
+        topic = self._topics.of(subject)
+        groups = [group for group in topic.groups if group.wants(event)]
+        if not groups:
+            raise NoResponders("FX-BUS-0302", f"no handler takes '{subject}'")
+        event.topic = topic.name
+        event.reply_to = asyncio.get_running_loop().create_future()
+        for group in groups:
+            group.inject(event.copy())
+        try:
+            async with asyncio.timeout(milliseconds(timeout, "timeout") / 1000):
+                return convert(await event.reply_to, wanted)
+        except TimeoutError:
+            raise RequestTimeout("FX-BUS-0304", f"nobody answered '{subject}' within {timeout}") from None
+
+    # -- reading again ----------------------------------------------------------------------------------------------
+
+    async def read(
+        self,
+        subjects: str | Sequence[str],
+        *,
+        start: int | str = "earliest",
+        where: str | None = None,
+        speed: float = 0.0,
+    ) -> AsyncIterator[Event]:
+        """Yield the events that are kept of some subjects, topic by topic in order of offsets, up to those there now.
+
+        In: ``start`` "earliest" or an offset; ``where`` a SQL condition; ``speed`` 1 to yield them as far apart as they were
+        published, 2 twice as fast, 0 at once.
+        """
+        patterns = _patterns(subjects)
+        selection = Selection(patterns, None if where is None else self._condition(where, None))
+        for topic in self._topics.matching(patterns):
+            place, stop, before = topic.start if start == "earliest" else int(start), topic.end, None
+            while place < stop:
+                events = [event for event in topic.fetch(place, 256) if event.offset < stop]
+                if not events:
+                    break
+                place = events[-1].offset + 1
+                events = [event for event in events if selection.wants(event.subject)]
+                if events and selection.condition is not None:
+                    kept = selection.condition(events)
+                    events = [event for event, yes in zip(events, kept, strict=True) if yes is True]
+                for event in events:
+                    if speed and before is not None and event.time_ms > before:
+                        await asyncio.sleep((event.time_ms - before) / 1000 / speed)
+                    before = event.time_ms
+                    yield event
+
+    async def revive(self, subjects: str | Sequence[str] = ">", *, where: str | None = None) -> int:
+        """Give dead letters back to the groups that gave them up, each once; return how many."""
+        patterns = _patterns(subjects)
+        count = 0
+        async for event in self.read("dead.>", where=where):
+            subject, headers = dead_letters.revived(event) if dead_letters.is_letter(event) else ("", {})
+            if not any(pattern.matches(subject) for pattern in patterns) or event.offset in self._revived:
+                continue
+            self._revived.add(event.offset)
+            await self.publish(subject, event.data, key=event.key, headers=headers)
+            count += 1
+        return count
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._loop is None:
+            self._start_here()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close(drain=kind is None)
+
+    def __enter__(self) -> Self:
+        started: threading.Event = threading.Event()
+        loop = asyncio.new_event_loop()
+
+        def run() -> None:
+            asyncio.set_event_loop(loop)
+            loop.call_soon(started.set)
+            loop.run_forever()
+
+        self._own_thread = threading.Thread(target=run, name="fluxcore bus", daemon=True)
+        self._own_thread.start()
+        started.wait()
+        asyncio.run_coroutine_threadsafe(_awaited(self._start_here), loop).result()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        loop, thread = self._loop, self._own_thread
+        assert loop is not None
+        assert thread is not None
+        self.wait(self.close(drain=kind is None))
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+    def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the bus's event loop from a script, and return its result: ``bus.wait(bus.request(…))``."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._running()).result()
+
+    async def drain(self, timeout_s: float | None = None) -> bool:
+        """Wait until all groups have handled all there is, delayed events excepted; return whether they have."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while not all(group.is_done() or group.paused for group in self._topics.groups()):
+            if end is not None and time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.001)
+        return True
+
+    async def close(self, *, drain: bool = True) -> None:
+        """Let handlers end what they have begun (with ``drain``, all that waits), and stop. A second call does nothing."""
+        if self._closed or self._loop is None:
+            self._closed = True
+            return
+        if drain and not await self.drain(BUS_CLOSE_S):
+            _log.warning("the bus closed before all was handled", lag=sum(each.lag() for each in self._topics.groups()))
+        self._closed = True
+        for group in self._topics.groups():
+            group.paused = True
+        for workers in self._topics.workers:
+            if not await workers.stop(BUS_CLOSE_S):
+                _log.warning("a handler did not end", handler=workers.handler.name)
+        if self._watch is not None:
+            self._watch.stop()
+        self._loop_thread = 0
+
+    def pause(self, group: str) -> None:
+        """Let a group have no more events until :meth:`resume`. Raises ``BusError`` FX-BUS-0110 for an unknown one."""
+        self._on_loop(lambda: self._pause(group, paused=True))
+
+    def resume(self, group: str) -> None:
+        """Let a paused group go on. Raises ``BusError`` FX-BUS-0110."""
+        self._on_loop(lambda: self._pause(group, paused=False))
+
+    def statistics(self) -> dict[str, Any]:
+        """Return for each topic its first and next offset, and for each of its groups where it stands and what it did."""
+        return {name: topic.statistics() for name, topic in self._topics.by_name.items()}
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _condition(self, text: str, payload: Any) -> Condition:
+        if self._conditions is None:
+            raise BusError("FX-BUS-0111", "this bus takes no conditions", hint="make it with fx.Bus")
+        return self._conditions(text, payload)
+
+    def _start_here(self) -> None:
+        if self._closed:
+            raise BusError("FX-BUS-0301", "the bus is closed")
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            hint = "use it within 'async with bus:', or 'with bus:' in a script"
+            raise BusError("FX-BUS-0301", "the bus runs nowhere yet", hint=hint) from None
+        self._loop_thread = threading.get_ident()
+        self._watch = Watch(self._loop, self._loop_thread, self._codes)
+        self._topics.start()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None or self._closed:
+            raise BusError("FX-BUS-0301", "the bus is closed" if self._closed else "the bus runs nowhere yet")
+        return self._loop
+
+    def _on_loop(self, function: Callable[[], None]) -> None:
+        """Call a function where the bus's events are handled."""
+        if self._loop is None or self._loop_thread == threading.get_ident():
+            function()
+        else:
+            asyncio.run_coroutine_threadsafe(_awaited(function), self._running()).result()
+
+    def _pause(self, name: str, *, paused: bool) -> None:
+        found = [group for group in self._topics.groups() if group.name == name]
+        if not found:
+            raise BusError("FX-BUS-0110", f"there is no group '{name}'")
+        for group in found:
+            group.paused = paused
+            if not paused:
+                group.notify()
+
+    def _bury(self, event: Event, group: Group, error: BaseException) -> None:
+        if dead_letters.is_letter(event):
+            _log.warning(
+                "a dead letter's handler failed too", group=group.name, subject=event.subject, error=str(error)
+            )
+            return
+        subject, headers = dead_letters.letter(event, group, error)
+        self.publish(subject, event.data, key=event.key, headers=headers)
+
+
+def _patterns(subjects: str | Sequence[str]) -> tuple[Pattern, ...]:
+    return tuple(Pattern(each) for each in ([subjects] if isinstance(subjects, str) else subjects))
+
+
+def _timed(event: Event, delay: Duration | None, at: dt.datetime | None, expires: Duration | None) -> None:
+    if at is not None:
+        event.not_before_ms = round(at.timestamp() * 1000)
+    elif delay is not None:
+        event.not_before_ms = event.time_ms + milliseconds(delay, "delay")
+    if expires is not None:
+        event.expires_ms = event.time_ms + milliseconds(expires, "expires")
+
+
+def _trace_on(parent: Event, event: Event) -> None:
+    """Let an event that is published while another is handled belong to the same trace."""
+    passed = {name: parent.headers[name] for name in TRACE_HEADERS if name in parent.headers}
+    if passed:
+        event.headers = {**passed, **event.headers}
+
+
+async def _room(topic: MemoryTopic) -> None:
+    """Give handlers their turn, and wait while a group is too far behind."""
+    await asyncio.sleep(0)
+    topic.look()
+    while topic.options.when_full == "wait" and topic.end - topic.slowest > topic.options.max_lag:
+        await asyncio.sleep(0.001)
+        topic.look()
+
+
+async def _awaited(function: Callable[[], Any]) -> Any:
+    found = function()
+    return await found if isinstance(found, Publishing) else found

@@ -1,0 +1,17 @@
+"""The errors of the bus."""
+
+from __future__ import annotations
+
+from fluxcore.errors import FluxError
+
+
+class BusError(FluxError):
+    """The bus can't do what was asked: a wrong subject, a closed bus, a payload that can't be read. Codes FX-BUS-…."""
+
+
+class RequestTimeout(BusError):
+    """Nobody answered a request in time."""
+
+
+class NoResponders(BusError):
+    """No handler takes the subject of a request."""

@@ -1,0 +1,111 @@
+"""What can be chosen for topics and handlers."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fluxcore.bus.errors import BusError
+from fluxcore.core.duration import duration_ms
+from fluxcore.limits import BUS_BATCH_EVENTS, BUS_KEPT_EVENTS, BUS_LAG_EVENTS_MAX
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Sequence
+
+    from fluxcore.bus.event import Event
+    from fluxcore.bus.subjects import Pattern
+
+    Duration = str | int | dt.timedelta
+
+STARTS = ("new", "earliest")
+
+
+def milliseconds(value: Duration, what: str) -> int:
+    """Return a duration in milliseconds. Raises ``BusError`` FX-BUS-0103."""
+    try:
+        return duration_ms(value)
+    except ValueError as error:
+        raise BusError("FX-BUS-0103", f"{what}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class TopicOptions:
+    """A topic: the ``subjects`` that belong to it, and how its events are kept.
+
+    ``keep`` events that all groups have passed stay for replay (in memory); ``max_lag``: a publisher waits while a group is so many
+    events behind (in memory); ``when_full`` "wait", or "drop" the oldest for groups that are so far behind; ``priorities`` whether
+    events of a higher priority overtake others.
+    """
+
+    name: str
+    subjects: tuple[Pattern, ...]
+    keep: int = BUS_KEPT_EVENTS
+    max_lag: int = BUS_LAG_EVENTS_MAX
+    when_full: str = "wait"
+    priorities: bool = False
+    dedup_ms: int = 120_000
+
+    def __post_init__(self) -> None:
+        if self.when_full not in ("wait", "drop"):
+            raise BusError("FX-BUS-0104", f"when_full is 'wait' or 'drop', not '{self.when_full}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How an event is delivered again whose handler failed: ``attempts`` in all, and pauses that grow by ``factor``.
+
+    A pause is ``delay`` at first and ``max_delay`` at most, more or less by the share ``jitter``.
+    """
+
+    attempts: int = 5
+    delay: Duration = "100 ms"
+    max_delay: Duration = "30 s"
+    factor: float = 2.0
+    jitter: float = 0.1
+
+    def pause_s(self, attempt: int) -> float:
+        """Return the pause behind a failed attempt (1 for the first), in seconds."""
+        longest = milliseconds(self.max_delay, "max_delay")
+        pause = min(milliseconds(self.delay, "delay") * self.factor ** (attempt - 1), longest)
+        return float(pause * random.uniform(1 - self.jitter, 1 + self.jitter)) / 1000  # noqa: S311  (no secret)
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOptions:
+    """How a group gets its events.
+
+    ``group`` None: the handler has them all, for as long as the program runs; handlers of one group share them. ``start`` where a
+    new group begins: "new", "earliest", or an offset. ``max_in_flight`` events at once; those of one key stay in order and one at
+    a time where ``ordered``. ``timeout_ms`` after which a call has failed. ``batch`` and ``linger_ms``: how many events a handler of
+    lists gets at most, and how long it waits for them. ``inline``: a plain function runs on the event loop, not on a thread.
+    """
+
+    group: str | None = None
+    start: str | int = "new"
+    max_in_flight: int = 1
+    ordered: bool = True
+    retry: Retry = field(default_factory=Retry)
+    timeout_ms: int | None = None
+    batch: int = BUS_BATCH_EVENTS
+    linger_ms: int = 0
+    inline: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_in_flight < 1 or self.batch < 1 or self.retry.attempts < 1:
+            raise BusError("FX-BUS-0104", "max_in_flight, batch and the attempts of retry are at least 1")
+        if isinstance(self.start, str) and self.start not in STARTS:
+            raise BusError("FX-BUS-0104", f"start is 'new', 'earliest' or an offset, not '{self.start}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events of a topic a group or a reader wants: subjects, and a condition on their payloads."""
+
+    patterns: tuple[Pattern, ...]
+    condition: Callable[[Sequence[Event]], Sequence[bool | Exception]] | None = None
+
+    def wants(self, subject: str) -> bool:
+        """Return whether the subject is one of those."""
+        return any(pattern.matches(subject) for pattern in self.patterns)

@@ -1,0 +1,128 @@
+"""The topics of a bus: which subject belongs to which, and which groups have the events of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fluxcore.bus.errors import BusError
+from fluxcore.bus.group import Group
+from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions
+from fluxcore.bus.subjects import Pattern, check_subject
+from fluxcore.bus.transports.memory import MemoryTopic
+from fluxcore.bus.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from fluxcore.bus.event import Event
+    from fluxcore.bus.handlers import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A handler as it was registered: for which events, in which group."""
+
+    handler: Handler
+    group: str
+    selection: Selection
+    options: HandlerOptions
+
+
+class Topics:
+    """All topics by name. A subject belongs to the declared topic that claims it, else to the one named by its first token.
+
+    A topic comes to be when it is declared or with its first event; every registered handler that may want its subjects then gets
+    a place in it, so that handlers may be registered before and after.
+    """
+
+    def __init__(self, bury: Callable[[Event, Group, BaseException], None]) -> None:
+        self.by_name: dict[str, MemoryTopic] = {}
+        self.workers: list[Workers] = []
+        self._bury = bury
+        self._declared: list[TopicOptions] = []
+        self._registered: list[Registration] = []
+        self.of_subject: dict[str, MemoryTopic] = {}
+        self._runs = False
+
+    def declare(self, options: TopicOptions) -> None:
+        """Declare a topic. Raises ``BusError`` FX-BUS-0106 where it exists, or another topic claims the subjects."""
+        if options.name in self.by_name or any(options.name == each.name for each in self._declared):
+            raise BusError(
+                "FX-BUS-0106", f"the topic '{options.name}' exists", hint="declare it before the first event"
+            )
+        for other in self._declared:
+            if any(mine.overlaps(its) for mine in options.subjects for its in other.subjects):
+                raise BusError(
+                    "FX-BUS-0106", f"topic '{other.name}' has some of the subjects of '{options.name}' already"
+                )
+        self._declared.append(options)
+        if self._runs:
+            self._make(options)
+
+    def register(self, registration: Registration) -> None:
+        """Let a handler have events. Raises ``BusError`` FX-BUS-0107 where its group takes other subjects."""
+        for other in self._registered:
+            if other.group == registration.group and _texts(other) != _texts(registration):
+                message = f"the group '{other.group}' takes {', '.join(_texts(other))}, and this handler other subjects"
+                raise BusError("FX-BUS-0107", message, hint="give it a group of its own")
+        self._registered.append(registration)
+        if self._runs:
+            for topic in list(self.by_name.values()):
+                self._attach(registration, topic)
+
+    def start(self) -> None:
+        """Make the declared topics and start the handlers; to be called on the event loop."""
+        self._runs = True
+        for options in self._declared:
+            self._make(options)
+
+    def of(self, subject: str) -> MemoryTopic:
+        """Return the topic of a subject, which is made if need be. Raises ``BusError`` FX-BUS-0101."""
+        found = self.of_subject.get(subject)
+        if found is None:
+            check_subject(subject)
+            name = next((each.name for each in self._declared if _claims(each, subject)), subject.split(".", 1)[0])
+            found = self.by_name.get(name)
+            if found is None:
+                found = self._make(TopicOptions(name, (Pattern(name), Pattern(f"{name}.>"))))
+            if len(self.of_subject) >= 100_000:
+                self.of_subject.clear()
+            self.of_subject[subject] = found
+        return found
+
+    def matching(self, patterns: Iterable[Pattern]) -> list[MemoryTopic]:
+        """Return the topics that may have events of some patterns."""
+        wanted = tuple(patterns)
+        return [topic for topic in self.by_name.values() if _may_have(topic.options, wanted)]
+
+    def groups(self) -> list[Group]:
+        """Return the groups of all topics."""
+        return [group for topic in self.by_name.values() for group in topic.groups]
+
+    def _make(self, options: TopicOptions) -> MemoryTopic:
+        topic = self.by_name[options.name] = MemoryTopic(options)
+        for registration in self._registered:
+            self._attach(registration, topic)
+        return topic
+
+    def _attach(self, registration: Registration, topic: MemoryTopic) -> None:
+        if not _may_have(topic.options, registration.selection.patterns):
+            return
+        group = next((each for each in topic.groups if each.name == registration.group), None)
+        if group is None:
+            group = Group(topic, registration.group, registration.selection, registration.options, self._bury)
+            topic.attach(group)
+        self.workers.append(Workers(group, registration.handler, registration.options))
+
+
+def _claims(options: TopicOptions, subject: str) -> bool:
+    return any(pattern.matches(subject) for pattern in options.subjects)
+
+
+def _may_have(options: TopicOptions, wanted: Iterable[Pattern]) -> bool:
+    return any(mine.overlaps(other) for other in wanted for mine in options.subjects)
+
+
+def _texts(registration: Registration) -> tuple[str, ...]:
+    return tuple(pattern.text for pattern in registration.selection.patterns)

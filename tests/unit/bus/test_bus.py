@@ -1,0 +1,408 @@
+"""The bus as a program uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pytest
+
+import fluxcore as fx
+from fluxcore.bus.errors import BusError
+
+NOW = fx.Retry(attempts=3, delay=0)
+
+
+class Order(msgspec.Struct):
+    amount: float
+    region: str = "eu"
+
+
+def run(test: Callable[[fx.Bus], Coroutine[Any, Any, None]]) -> fx.Bus:
+    """Run a test on a bus in memory, which is drained and closed behind it."""
+    bus = fx.Bus("memory:")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), bus:
+            await test(bus)
+
+    asyncio.run(main())
+    return bus
+
+
+def test_a_handler_gets_payload_and_event() -> None:
+    got: list[tuple[Order, fx.Event]] = []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("orders.*.created")
+        async def take(order: Order, event: fx.Event) -> None:
+            got.append((order, event))
+
+        receipt = await bus.publish("orders.eu.created", {"amount": 5}, key="o-1", headers={"a": "b"}, id="x")
+        assert receipt == fx.Receipt("orders", 0, "memory")
+        assert (await bus.publish("orders.eu.deleted", {"amount": 6})).offset == 1
+
+    run(test)
+    ((order, event),) = got
+    assert order == Order(5.0)
+    assert (event.subject, event.key, event.id, event.topic, event.offset) == ("orders.eu.created", "o-1", "x", "orders", 0)
+    assert event.cloud_event()["partitionkey"] == "o-1"
+    assert event.cloud_event()["a"] == "b"
+
+
+def test_handlers_of_a_group_share_events_and_others_have_all() -> None:
+    shared: list[int] = []
+    first: list[int] = []
+    second: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        for _ in range(2):
+            bus.on("n", group="shared")(lambda n: shared.append(n))
+        bus.on("n")(lambda n: first.append(n))
+        bus.on(">")(lambda n: second.append(n))
+        for n in range(1000):
+            await bus.publish("n", n)
+
+    run(test)
+    assert sorted(shared) == first == second == list(range(1000))
+
+
+def test_a_condition_chooses_events() -> None:
+    got: list[float] = []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("orders.>", where="amount > 100 AND region LIKE 'e%'")
+        async def take(order: Order) -> None:
+            got.append(order.amount)
+
+        for amount, region in ((99, "eu"), (101, "us"), (102.5, "eu"), (None, "eu")):
+            await bus.publish("orders.x", {"amount": amount, "region": region})
+        await bus.publish("orders.x", Order(200.0))
+        await bus.publish("orders.x", {"unlike": 1})
+
+    run(test)
+    assert got == [102.5, 200.0]
+
+
+def test_a_condition_that_can_not_be_told_makes_a_dead_letter_of_that_event_alone() -> None:
+    got: list[Any] = []
+    dead: list[str] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", where="amount + 1 > 5")(lambda data: got.append(data["amount"]))
+        bus.on("dead.n")(lambda _, event: dead.append(event.headers["frys-dead-cause"]))
+        for amount in (5, [1], 6):
+            await bus.publish("n", {"amount": amount})
+
+    run(test)
+    assert got == [5, 6]
+    (cause,) = dead
+    assert "amount + 1 > 5" in cause
+
+
+@pytest.mark.parametrize(
+    ("where", "code"), [("amout > 1", "FX-BUS-0112"), ("amount >", "FX-SQL-0103"), ("amount > 1 1", "FX-SQL-0103")]
+)
+def test_a_wrong_condition_is_refused_when_it_is_written(where: str, code: str) -> None:
+    with pytest.raises(fx.FluxError) as caught:
+
+        @fx.Bus().on("orders", where=where)
+        async def take(order: Order) -> None:
+            """Never called."""
+
+    assert caught.value.code.startswith(code[:10])
+
+
+def test_a_failure_comes_again_and_those_of_its_key_wait() -> None:
+    got: list[tuple[int, int]] = []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("n", retry=NOW, max_in_flight=3)
+        async def take(n: int, event: fx.Event) -> None:
+            await asyncio.sleep(0)
+            if n == 1 and event.attempt < 3:
+                raise ValueError("not yet")
+            got.append((n, event.attempt))
+
+        for n in range(6):
+            await bus.publish("n", n, key=str(n % 2))
+
+    run(test)
+    assert [each for each in got if each[0] % 2] == [(1, 3), (3, 1), (5, 1)]
+    assert [each for each in got if not each[0] % 2] == [(0, 1), (2, 1), (4, 1)]
+
+
+def test_a_dead_letter_names_its_cause_and_comes_back_after_a_fix() -> None:
+    broken = True
+    billed: list[int] = []
+    others: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        nonlocal broken
+
+        @bus.on("orders.>", group="billing", retry=NOW)
+        async def bill(n: int) -> None:
+            if broken and n == 2:
+                raise KeyError("rate")
+            billed.append(n)
+
+        bus.on("orders.>", group="other")(lambda n: others.append(n))
+        for n in range(4):
+            await bus.publish("orders.eu", n)
+        await bus.drain()
+        (letter,) = [event async for event in bus.read("dead.>")]
+        assert letter.subject == "dead.orders.eu"
+        assert letter.data == 2
+        assert letter.headers["frys-dead-cause"] == "KeyError: 'rate'"
+        assert letter.headers["frys-dead-group"] == "billing"
+        assert letter.headers["frys-dead-offset"] == "2"
+        assert letter.headers["frys-dead-attempts"] == "3"
+        assert "test_bus.py:" in letter.headers["frys-dead-place"]
+        broken = False
+        assert await bus.revive("orders.>") == 1
+        assert await bus.revive("orders.>") == 0
+
+    run(test)
+    assert billed == [0, 1, 3, 2]
+    assert others == [0, 1, 2, 3]
+
+
+def test_requests_are_answered() -> None:
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("prices.quote")
+        async def quote(order: Order) -> dict[str, float]:
+            return {"amount": order.amount * 2}
+
+        @bus.on("prices.never")
+        async def never(_: int) -> None:
+            await asyncio.Event().wait()
+
+        @bus.on("prices.broken")
+        def broken(_: int) -> None:
+            raise ValueError("no price")
+
+        assert await bus.request("prices.quote", Order(2.0)) == {"amount": 4.0}
+        assert await bus.request("prices.quote", Order(2.0), wanted=Order) == Order(4.0)
+        with pytest.raises(fx.NoResponders):
+            await bus.request("prices.unknown", 1)
+        with pytest.raises(fx.RequestTimeout):
+            await bus.request("prices.never", 1, timeout="10 ms")
+        with pytest.raises(BusError, match="no price"):
+            await bus.request("prices.broken", 1)
+        assert bus.statistics()["prices"]["end"] == 0
+
+    bus = fx.Bus()
+
+    async def main() -> None:
+        async with bus:
+            await test(bus)
+            await bus.close(drain=False)
+
+    asyncio.run(main())
+
+
+def test_routes_publish_again() -> None:
+    got: list[tuple[str, Any]] = []
+    dead: list[str] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.route("a.>", to="b.{region}", where="amount > 1")
+        bus.route("c.*.{what}", to="d.{what}.{1}")
+        bus.route("round.a", to="round.b")
+        bus.route("round.b", to="round.a")
+        bus.on(["b.*", "d.>"])(lambda data, event: got.append((event.subject, data)))
+        bus.on("dead.>")(lambda _, event: dead.append(event.subject))
+        for amount, region in ((1, "eu"), (2, "us"), (3, None)):
+            await bus.publish("a.x", {"amount": amount, "region": region})
+        await bus.publish("c.one.two", 5)
+        await bus.publish("round.a", 0)
+        await bus.drain()
+
+    run(test)
+    assert sorted(got, key=str) == [("b.us", {"amount": 2, "region": "us"}), ("d.two.one", 5)]
+    assert sorted(dead) == ["dead.a.x", "dead.round.a"]
+
+
+def test_delay_expiry_and_priority() -> None:
+    got: list[str] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.topic("jobs", priorities=True)
+        later = asyncio.Event()
+
+        @bus.on("jobs.>", group="g")
+        async def take(name: str) -> None:
+            got.append(name)
+            if name == "later":
+                later.set()
+
+        for name, priority in (("low", 0), ("high", 9), ("middle", 5)):
+            bus.publish("jobs.x", name, priority=priority)
+        bus.publish("jobs.x", "gone", expires=0)
+        bus.publish("jobs.x", "later", delay="20 ms")
+        bus.publish("jobs.x", "now")
+        await later.wait()
+
+    run(test)
+    assert got == ["high", "middle", "low", "now", "later"]
+
+
+def test_an_id_that_was_seen_is_a_duplicate() -> None:
+    got: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n")(lambda n: got.append(n))
+        first = await bus.publish("n", 1, id="a")
+        again = await bus.publish("n", 2, id="a")
+        assert (first.duplicate, again.duplicate, again.offset) == (False, True, first.offset)
+        await bus.publish("n", 3, id="b")
+
+    run(test)
+    assert got == [1, 3]
+
+
+def test_batches() -> None:
+    lists: list[list[int]] = []
+    tables: list[pa.RecordBatch] = []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("n", batch=10)
+        async def numbers(rows: list[Order]) -> None:
+            lists.append([int(each.amount) for each in rows])
+
+        @bus.on("n")
+        def columns(rows: pa.RecordBatch) -> None:
+            tables.append(rows)
+
+        for n in range(25):
+            bus.publish("n", Order(n))
+
+    run(test)
+    assert [n for each in lists for n in each] == list(range(25))
+    assert max(map(len, lists)) == 10
+    assert pa.Table.from_batches(tables)["amount"].to_pylist() == list(map(float, range(25)))
+
+
+def test_a_script_without_an_event_loop() -> None:
+    got: list[tuple[int, str]] = []
+    bus = fx.Bus()
+
+    @bus.on("n", max_in_flight=2)
+    def take(n: int) -> None:
+        got.append((n, threading.current_thread().name))
+
+    @bus.on("double")
+    def double(n: int) -> int:
+        return 2 * n
+
+    with bus:
+        receipts = [bus.publish("n", n).result() for n in range(50)]
+        assert [each.offset for each in receipts] == list(range(50))
+        assert bus.wait(bus.request("double", 4)) == 8
+    assert sorted(n for n, _ in got) == list(range(50))
+    assert all(name.startswith("fluxcore ") for _, name in got)
+    with pytest.raises(BusError) as caught:
+        bus.publish("n", 1)
+    assert caught.value.code == "FX-BUS-0301"
+
+
+def test_a_slow_group_holds_the_publisher_back_or_loses_the_oldest() -> None:
+    async def fill(bus: fx.Bus) -> asyncio.Event:
+        go = asyncio.Event()
+
+        @bus.on("n", group="slow")
+        async def take(_: int) -> None:
+            await go.wait()
+
+        return go
+
+    async def waits(bus: fx.Bus) -> None:
+        bus.topic("n", max_lag=1000)
+        go = await fill(bus)
+        published = 0
+
+        async def publish() -> None:
+            nonlocal published
+            for n in range(3000):
+                await bus.publish("n", n)
+                published += 1
+
+        task = asyncio.create_task(publish())
+        while published < 1000:
+            await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert published <= 1001
+        go.set()
+        await task
+
+    async def drops(bus: fx.Bus) -> None:
+        bus.topic("n", max_lag=1000, when_full="drop", keep=10)
+        go = await fill(bus)
+        for n in range(20_000):
+            await bus.publish("n", n)
+        assert bus.statistics()["n"]["start"] > 10_000
+        go.set()
+
+    run(waits)
+    run(drops)
+
+
+def test_a_handler_that_takes_too_long_fails_and_one_that_blocks_is_named() -> None:
+    attempts: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("n", timeout="5 ms", retry=fx.Retry(attempts=2, delay=0))
+        async def take(_: int, event: fx.Event) -> None:
+            attempts.append(event.attempt)
+            await asyncio.Event().wait()
+
+        await bus.publish("n", 1)
+        await bus.drain()
+        (letter,) = [event async for event in bus.read("dead.n")]
+        assert letter.headers["frys-dead-cause"].startswith("TimeoutError")
+
+    run(test)
+    assert attempts == [1, 2]
+
+
+def test_what_is_published_while_an_event_is_handled_belongs_to_its_trace() -> None:
+    got: list[dict[str, str]] = []
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("a")
+        async def forward(n: int) -> None:
+            await bus.publish("b", n, headers={"x": "y"})
+
+        bus.on("b")(lambda _, event: got.append(dict(event.headers)))
+        await bus.publish("a", 1, headers={"traceparent": trace})
+
+    run(test)
+    assert got == [{"traceparent": trace, "x": "y"}]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        (lambda bus: bus.on("a b"), "FX-BUS-0102"),
+        (lambda bus: bus.on("a", max_in_flight=0), "FX-BUS-0104"),
+        (lambda bus: bus.on("a", start="later"), "FX-BUS-0104"),
+        (lambda bus: bus.on("a", timeout="soon"), "FX-BUS-0103"),
+        (lambda bus: bus.on("a")(lambda a, b, c: None), "FX-BUS-0105"),
+        (lambda bus: bus.route("a", to="b..c"), "FX-BUS-0108"),
+        (lambda bus: bus.topic("a", when_full="explode"), "FX-BUS-0104"),
+        (lambda bus: [bus.topic("a"), bus.topic("b", subjects="a.>")], "FX-BUS-0106"),
+        (lambda bus: bus.publish("a", 1), "FX-BUS-0301"),
+        (lambda bus: bus.pause("nobody"), "FX-BUS-0110"),
+        (lambda bus: fx.Bus("pigeon://loft"), "FX-BUS-0001"),
+    ],
+)
+def test_mistakes_are_told_at_once(wrong: Callable[[fx.Bus], Any], code: str) -> None:
+    with pytest.raises(BusError) as caught:
+        wrong(fx.Bus())
+    assert caught.value.code == code
