@@ -329,6 +329,10 @@ class Bus:
         """Return for each topic its first and next offset, and for each of its groups where it stands and what it did."""
         return {name: topic.statistics() for name, topic in self._topics.by_name.items()}
 
+    def blocked(self) -> dict[str, int]:
+        """Return what kept the event loop from its other work for too long, by the place in the source, and how often."""
+        return dict(self._watch.blocked) if self._watch is not None else {}
+
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _condition(self, text: str, payload: Any) -> Condition:

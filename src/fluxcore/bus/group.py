@@ -43,7 +43,7 @@ class Group:
     none.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self, topic: MemoryTopic, name: str, selection: Selection, options: HandlerOptions, bury: Bury
     ) -> None:
         self.topic = topic

@@ -109,3 +109,5 @@ def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
     except NameError as error:
         hint = "types of a handler must be known where it is registered; those of a function's body are not"
         raise BusError("FX-BUS-0105", f"the handler {name}: {error}", hint=hint) from error
+    except TypeError:  # a function that is not written in Python has no annotations
+        return {}

@@ -48,11 +48,10 @@ class Watch:
                 return
             if not alive.wait(BUS_SLOW_S) and not self._stop.is_set():
                 place = self._place()
-                while not alive.wait(BUS_SLOW_S) and not self._stop.is_set():
-                    place = self._place()
                 self.blocked[place] = self.blocked.get(place, 0) + 1
-                held = round(time.monotonic() - asked, 3)
-                _log.warning("the event loop was held up", by=place, seconds=held)
+                while not alive.wait(BUS_SLOW_S) and not self._stop.is_set():
+                    pass
+                _log.warning("the event loop was held up", by=place, seconds=round(time.monotonic() - asked, 3))
             self.lag_s = time.monotonic() - asked
 
     def _place(self) -> str:

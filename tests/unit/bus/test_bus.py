@@ -49,7 +49,13 @@ def test_a_handler_gets_payload_and_event() -> None:
     run(test)
     ((order, event),) = got
     assert order == Order(5.0)
-    assert (event.subject, event.key, event.id, event.topic, event.offset) == ("orders.eu.created", "o-1", "x", "orders", 0)
+    assert (event.subject, event.key, event.id, event.topic, event.offset) == (
+        "orders.eu.created",
+        "o-1",
+        "x",
+        "orders",
+        0,
+    )
     assert event.cloud_event()["partitionkey"] == "o-1"
     assert event.cloud_event()["a"] == "b"
 
@@ -61,9 +67,9 @@ def test_handlers_of_a_group_share_events_and_others_have_all() -> None:
 
     async def test(bus: fx.Bus) -> None:
         for _ in range(2):
-            bus.on("n", group="shared")(lambda n: shared.append(n))
-        bus.on("n")(lambda n: first.append(n))
-        bus.on(">")(lambda n: second.append(n))
+            bus.on("n", group="shared")(shared.append)
+        bus.on("n")(first.append)
+        bus.on(">")(second.append)
         for n in range(1000):
             await bus.publish("n", n)
 
@@ -150,7 +156,7 @@ def test_a_dead_letter_names_its_cause_and_comes_back_after_a_fix() -> None:
                 raise KeyError("rate")
             billed.append(n)
 
-        bus.on("orders.>", group="other")(lambda n: others.append(n))
+        bus.on("orders.>", group="other")(others.append)
         for n in range(4):
             await bus.publish("orders.eu", n)
         await bus.drain()
@@ -255,7 +261,7 @@ def test_an_id_that_was_seen_is_a_duplicate() -> None:
     got: list[int] = []
 
     async def test(bus: fx.Bus) -> None:
-        bus.on("n")(lambda n: got.append(n))
+        bus.on("n")(got.append)
         first = await bus.publish("n", 1, id="a")
         again = await bus.publish("n", 2, id="a")
         assert (first.duplicate, again.duplicate, again.offset) == (False, True, first.offset)
@@ -352,7 +358,21 @@ def test_a_slow_group_holds_the_publisher_back_or_loses_the_oldest() -> None:
     run(drops)
 
 
-def test_a_handler_that_takes_too_long_fails_and_one_that_blocks_is_named() -> None:
+def test_a_handler_that_blocks_the_loop_is_named() -> None:
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("n")
+        async def block(_: int) -> None:
+            while not bus.blocked():
+                threading.Event().wait(0.001)
+
+        await bus.publish("n", 1)
+        await bus.drain()
+        assert any("block (" in place and "test_bus.py:" in place for place in bus.blocked())
+
+    run(test)
+
+
+def test_a_handler_that_takes_too_long_fails() -> None:
     attempts: list[int] = []
 
     async def test(bus: fx.Bus) -> None:
