@@ -162,9 +162,10 @@ class AsOf(Relation):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Derived(Relation):
-    """A query in brackets."""
+    """A query in brackets; with ``lateral`` it sees the columns of the relations before it."""
 
     query: Query
+    lateral: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

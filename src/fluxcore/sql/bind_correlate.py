@@ -37,10 +37,18 @@ def is_lateral(tree: ast.Relation) -> bool:
     return isinstance(inner, ast.Unnest | ast.TableFunction)
 
 
+def is_lateral_query(tree: ast.Relation) -> bool:
+    """Return whether a relation is a query that sees the relations before it."""
+    inner = tree.relation if isinstance(tree, ast.Aliased) else tree
+    return isinstance(inner, ast.Derived) and inner.lateral
+
+
 def lateral_last(tree: ast.Joined) -> ast.Joined:
     """Return ``a, b JOIN UNNEST(…)`` as ``(a, b) JOIN UNNEST(…)``, so that it sees the columns of ``a`` too."""
     right = tree.right
-    if tree.kind != "CROSS" or not isinstance(right, ast.Joined) or not is_lateral(right.right):
+    if tree.kind != "CROSS" or not isinstance(right, ast.Joined):
+        return tree
+    if not is_lateral(right.right) and not is_lateral_query(right.right):
         return tree
     left = lateral_last(replace(tree, right=right.left))
     return replace(right, left=left)

@@ -185,7 +185,11 @@ def _sets(query: ast.Select, scope: Scope, binder: ExpressionBinder) -> list[tup
         if len(found) > SETS_MAX:
             message = f"GROUP BY asks for more than {SETS_MAX} groupings"
             raise ScriptError("FX-SQL-0219", message, span=tree.span)
-    return [tuple(dict.fromkeys((*each, *marks))) for each in found]
+    sets = [tuple(dict.fromkeys((*each, *marks))) for each in found]
+    if len({frozenset(each) for each in sets}) < len(sets):
+        message = "GROUP BY asks for the same grouping twice"
+        raise ScriptError("FX-SQL-0219", message, span=trees[0].span, hint="UNION ALL gives rows twice")
+    return sets
 
 
 def _options(tree: ast.Expression, binder: ExpressionBinder) -> list[tuple[Expr, ...]]:

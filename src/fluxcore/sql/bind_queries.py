@@ -65,7 +65,7 @@ class QueryBinder:
         self._tables = dict(tables or {})
         self._outer = outer
         self._relations = RelationBinder(self._table, self._query, outer)
-        self._relations.where = self._where
+        self._relations.value, self._relations.lateral = self._value, self._inside
 
     def bind(self, query: ast.Query) -> Node:
         """Return the plan of a query. Raises ``ScriptError`` with the place of what is wrong."""
@@ -99,10 +99,14 @@ class QueryBinder:
                 raise not_supported("this query", span=query.span)
         return self._ordered_whole(query, node)
 
+    def _inside(self, query: ast.Query, outer: Outer) -> Node:
+        """Return the plan of a query that sees the rows around it."""
+        return QueryBinder(self._catalog, self._settings, self._tables, outer).bind(query)
+
     def _value(self, tree: ast.SubQuery, binder: ExpressionBinder) -> Expr:
         """Return what stands for a sub-query within an expression that ``binder`` binds."""
         outer = Outer(binder.scope)
-        plan = QueryBinder(self._catalog, self._settings, self._tables, outer).bind(tree.query)
+        plan = self._inside(tree.query, outer)
         if tree.kind == "EXISTS":
             known = BOOLEAN.with_nullable(False)
             return SubQueryValue(type=known, span=tree.span, kind=tree.kind, plan=plan, outer=tuple(outer.values))

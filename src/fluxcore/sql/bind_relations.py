@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr import build
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, columns_of, moved
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, columns_of, moved
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan.columns import references
 from fluxcore.plan.joins import join, temporal_join
-from fluxcore.plan.nodes import AssignWindow, JoinKind, Node, Project, WindowKind, WindowSpec
+from fluxcore.plan.nodes import AssignWindow, Filter, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.plan.windows import is_local
 from fluxcore.sql import ast
-from fluxcore.sql.bind_correlate import correlated, correlated_join, is_lateral, lateral_last, one_row
+from fluxcore.sql.bind_correlate import correlated, correlated_join, is_lateral, is_lateral_query, lateral_last, one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.hints import name_of
 from fluxcore.sql.row_number import recognise_top_n
-from fluxcore.sql.scope import Scope
-from fluxcore.sql.walk import has_sub_query
+from fluxcore.sql.scope import Outer, Scope
+from fluxcore.sql.sub_queries import has_sub_query
+from fluxcore.sql.sub_query_joins import join_on_sub_queries, lateral_join
 from fluxcore.sql.window_arguments import length_of, time_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.errors import Span
-    from fluxcore.sql.scope import Outer
 
     Bound = tuple[Node, Scope]
 
@@ -44,7 +44,8 @@ class RelationBinder:
         self._table = table
         self._query = query
         self._outer = outer
-        self.where: Callable[[Node, Scope, ast.Expression], Node] | None = None
+        self.value: Callable[[ast.SubQuery, ExpressionBinder], Expr] | None = None
+        self.lateral: Callable[[ast.Query, Outer], Node] | None = None
         self.lifetimes: Mapping[str, int] = {}
 
     def bind(self, tree: ast.Relation) -> Bound:
@@ -74,15 +75,14 @@ class RelationBinder:
             return correlated(one_row(), tree)
         node, _ = self.bind(tree.relation)
         if tree.columns:
-            if len(tree.columns) != len(node.schema):
-                message = f"{tree.alias} names {len(tree.columns)} columns, and there are {len(node.schema)}"
-                raise ScriptError("FX-SQL-0209", message, span=tree.span)
-            node = Project(node, references(node), tree.columns)
+            node = _renamed(node, tree.columns, tree.alias, tree.span)
         return node, Scope.of(node.schema, tree.alias)
 
     def _window(self, call: ast.FunctionCall) -> Node:
         args = dict(call.named) if call.named else dict(zip(_ARGUMENTS[call.name], call.args, strict=False))
         data = args.get("DATA")
+        if isinstance(data, ast.SubQuery) and data.kind == "SCALAR":
+            data = ast.TableArgument(table=ast.Derived(query=data.query, span=data.span), span=data.span)
         if not isinstance(data, ast.TableArgument):
             raise ScriptError("FX-SQL-0401", f"{call.name} takes a table first: TABLE t", span=call.span)
         node, scope = self.bind(data.table)
@@ -125,6 +125,8 @@ class RelationBinder:
         tree = lateral_last(tree)
         if is_lateral(tree.right):
             return correlated_join(self.bind(tree.left), tree)
+        if is_lateral_query(tree.right):
+            return self._lateral(self.bind(tree.left), tree)
         as_of, right_tree = _without_as_of(tree.right)
         if as_of is not None:
             tree = replace(tree, right=right_tree)
@@ -133,27 +135,56 @@ class RelationBinder:
         both = Schema.of(left.schema.columns + right.schema.columns)
         scope = Scope(both, left_scope.qualifiers + right_scope.qualifiers, hidden, self._outer)
         condition: Expr | None = None
-        asked: ast.Expression | None = None
         using = _common(left_scope, right_scope) if tree.natural else tree.using
         if using:
             condition = conjunction([_same(left_scope, right_scope, name, tree.span) for name in using])
         elif tree.condition is not None and not tree.natural:
-            asked = tree.condition if has_sub_query(tree.condition) else None
-            if asked is None:
-                condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
+            binder = ExpressionBinder(scope, place="in ON")
+            binder.sub_query = self.value
+            condition = binder.condition(tree.condition, "ON")
         kind = JoinKind.INNER if tree.kind == "CROSS" else JoinKind(tree.kind)
+        lifetimes = [self.lifetimes.get(name_of(each) or "") for each in (tree.left, tree.right)]
+        node: Node
         if as_of is not None:
             node = self._temporal_join((left, left_scope), right, kind, condition, as_of)
+        elif condition is not None and has_sub_query(condition):
+            node = join_on_sub_queries((left, right), kind, condition, span=tree.span)
         else:
-            lifetimes = [self.lifetimes.get(name_of(each) or "") for each in (tree.left, tree.right)]
             node = join(left, right, kind, condition, ttl_ms=(lifetimes[0], lifetimes[1]))
-        if asked is not None:
-            if kind is not JoinKind.INNER or as_of is not None:
-                raise not_supported(f"a sub-query in ON of a {kind.value} join", span=tree.span)
-            assert self.where is not None
-            node = self.where(node, scope, asked)
         scope = replace(scope, schema=node.schema)
         return self._using(using, node, scope, (len(left.schema), kind)) if using else (node, scope)
+
+    def _lateral(self, left: Bound, tree: ast.Joined) -> Bound:
+        """Return the join of each left row with what a query that sees it gives for it."""
+        node, scope = left
+        if tree.kind in ("RIGHT", "FULL") or tree.using or tree.natural:
+            message = f"LATERAL can't be joined by {'USING' if tree.using else tree.kind}"
+            raise ScriptError("FX-SQL-0414", message, span=tree.right.span, hint="CROSS JOIN, or LEFT JOIN … ON TRUE")
+        alias: str | None = None
+        columns: tuple[str, ...] = ()
+        derived = tree.right
+        if isinstance(derived, ast.Aliased):
+            alias, columns, derived = derived.alias, derived.columns, derived.relation
+        assert isinstance(derived, ast.Derived)
+        assert self.lateral is not None
+        outer = Outer(replace(scope, outer=self._outer))
+        plan = self.lateral(derived.query, outer)
+        if columns:
+            plan = _renamed(plan, columns, str(alias), tree.right.span)
+        width = len(plan.schema)
+        both = Scope(Schema.of((*node.schema.columns, *plan.schema.columns)), (*scope.qualifiers, *(alias,) * width))
+        condition: Expr | None = None
+        if tree.condition is not None:
+            condition = ExpressionBinder(both, place="in ON").condition(tree.condition, "ON")
+            if isinstance(condition, Literal) and condition.value is True:
+                condition = None
+        if condition is not None and tree.kind == "LEFT":
+            message = "a LEFT join of a LATERAL query goes ON TRUE only"
+            raise ScriptError("FX-SQL-0414", message, span=tree.span)
+        found = lateral_join(node, plan, outer.values, JoinKind.LEFT if tree.kind == "LEFT" else JoinKind.INNER)
+        if condition is not None:
+            found = Filter(found, condition)
+        return found, replace(both, schema=found.schema, hidden=scope.hidden)
 
     def _temporal_join(
         self, bound: Bound, right: Node, kind: JoinKind, condition: Expr | None, as_of: ast.Expression
@@ -201,6 +232,13 @@ class RelationBinder:
         moved_hidden = frozenset(len(names) + index for index in (*hidden, *scope.hidden))
         qualifiers = (*(None for _ in names), *scope.qualifiers)
         return found, Scope(found.schema, qualifiers, moved_hidden, scope.outer)
+
+
+def _renamed(node: Node, names: tuple[str, ...], alias: str, span: Span) -> Node:
+    if len(names) != len(node.schema):
+        message = f"{alias} names {len(names)} columns, and there are {len(node.schema)}"
+        raise ScriptError("FX-SQL-0209", message, span=span)
+    return Project(node, references(node), names)
 
 
 def _common(left: Scope, right: Scope) -> tuple[str, ...]:

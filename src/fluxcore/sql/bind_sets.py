@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT, BOOLEAN, NullType
-from fluxcore.errors import ScriptError, not_supported
+from fluxcore.errors import ScriptError
 from fluxcore.expr import build
 from fluxcore.expr.coercion import common_type
 from fluxcore.expr.fold import fold, waits_for_the_zone
@@ -16,6 +16,7 @@ from fluxcore.plan.columns import references, select
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.nodes import Aggregate, Filter, Node, Project, Union, Values
 from fluxcore.sql import ast
+from fluxcore.sql.bind_correlate import one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.scope import Scope
 
@@ -36,16 +37,18 @@ def bind_values(query: ast.ValuesQuery) -> Node:
         if type_ is None:
             raise ScriptError("FX-SQL-0306", f"the values of column {index + 1} don't go together", span=query.span)
         columns.append(Column(f"EXPR${index}", type_))
-    done = tuple(tuple(_constant(value, c) for value, c in zip(row, columns, strict=True)) for row in rows)
-    return Values(Schema.of(columns), done)
+    done = [[_constant(value, c) for value, c in zip(row, columns, strict=True)] for row in rows]
+    schema = Schema.of(columns)
+    if all(isinstance(value, Literal) or waits_for_the_zone(value) for row in done for value in row):
+        return Values(schema, tuple(tuple(row) for row in done))
+    names, (one, _) = tuple(schema.names), one_row()
+    computed = [Project(one, tuple(row), names) for row in done]
+    return computed[0] if len(computed) == 1 else Union(tuple(computed), schema)
 
 
 def _constant(value: Expr, column: Column) -> Expr:
     cast = build.cast(value, column.type)
-    found = cast if isinstance(value.type, NullType) else fold(cast)
-    if not isinstance(found, Literal) and not waits_for_the_zone(found):
-        raise not_supported("VALUES with more than constants", span=value.span)
-    return found
+    return cast if isinstance(value.type, NullType) else fold(cast)
 
 
 def bind_set(query: ast.SetQuery, left: Node, right: Node) -> Node:

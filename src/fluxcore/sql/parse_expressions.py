@@ -74,7 +74,7 @@ class ExpressionParser(CallParser):
                 self.advance()
                 sign = "<>" if token.text == "!=" else token.text
                 quantified = self.token.word in ("ANY", "SOME", "ALL") and self.is_symbol("(", 1)
-                left = self._quantified(left, sign) if quantified else self._call(sign, left, self._sum())
+                left = self._quantified(left, sign) if quantified else self._compared(left, sign, self._sum())
                 continue
             found = self._predicate(left)
             if found is None:
@@ -117,6 +117,12 @@ class ExpressionParser(CallParser):
         values = self.listed(self.expression)
         self.need_symbol(")")
         return self._among(left, values)
+
+    def _compared(self, left: ast.Expression, sign: str, right: ast.Expression) -> ast.Expression:
+        if sign not in ("=", "<>") or not _is_row(left) or not _is_row(right):
+            return self._call(sign, left, right)
+        equal = self._rows_equal(left, right)
+        return equal if sign == "=" else self._call("NOT", equal)
 
     def _among(self, left: ast.Expression, values: Sequence[ast.Expression]) -> ast.Expression:
         """Return IN of a list; rows are compared value by value."""

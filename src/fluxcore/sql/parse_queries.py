@@ -49,21 +49,25 @@ class QueryParser(ExpressionParser):
         return name, columns, query
 
     def _limits(self) -> tuple[int | None, int]:
-        limit, offset = None, 0
-        while True:
-            if self.take_word("LIMIT"):
-                limit = None if self.take_word("ALL") else self.integer()
-            elif self.take_word("OFFSET"):
-                offset = self.integer()
-                _ = self.take_word("ROWS") or self.take_word("ROW")
-            elif self.take_word("FETCH"):
-                if not self.take_word("FIRST"):
-                    self.need_word("NEXT")
-                limit = self.integer() if self.token.kind is Kind.NUMBER else 1
-                _ = self.take_word("ROWS") or self.take_word("ROW")
-                self.need_word("ONLY")
-            else:
-                return limit, offset
+        """Parse LIMIT n [OFFSET m], or [OFFSET m ROWS] [FETCH FIRST n ROWS ONLY]."""
+        limit, offset, limited = None, 0, self.take_word("LIMIT")
+        if limited:
+            limit = None if self.take_word("ALL") else self.integer()
+        if self.take_word("OFFSET"):
+            offset = self.integer()
+            _ = self.take_word("ROWS") or self.take_word("ROW")
+        if not limited and self.take_word("FETCH"):
+            if not self.take_word("FIRST"):
+                self.need_word("NEXT")
+            limit = self.integer()
+            if not self.take_word("ROW"):
+                self.need_word("ROWS")
+            self.need_word("ONLY")
+        elif self.is_word("LIMIT") or self.is_word("FETCH"):
+            error = self.unexpected("the end of the query")
+            error.hint = "write LIMIT n OFFSET m, or OFFSET m ROWS FETCH FIRST n ROWS ONLY"
+            raise error
+        return limit, offset
 
     def _set_query(self) -> ast.Query:
         left = self._intersect()
@@ -114,7 +118,9 @@ class QueryParser(ExpressionParser):
         if not distinct:
             self.take_word("ALL")
         items = self.listed(self._item)
-        source = self._from() if self.take_word("FROM") else None
+        if not self.take_word("FROM"):
+            return self._without_from(items, distinct=distinct, start=start)
+        source = self._from()
         where = self.expression() if self.take_word("WHERE") else None
         group = self._group() if self.take_word("GROUP", "BY") else None
         having = self.expression() if self.take_word("HAVING") else None
@@ -124,6 +130,11 @@ class QueryParser(ExpressionParser):
             items=items, source=source, where=where, group=group, having=having, qualify=qualify, distinct=distinct,
             windows=windows, lifetimes=lifetimes, span=self.since(start),
         )  # fmt: skip
+
+    def _without_from(self, items: tuple[ast.SelectItem, ...], *, distinct: bool, start: Span) -> ast.Query:
+        if self.token.word in ("WHERE", "GROUP", "HAVING", "WINDOW", "QUALIFY"):
+            raise self.unexpected("FROM before it")
+        return ast.Select(items=items, distinct=distinct, span=self.since(start))
 
     def _group(self) -> tuple[ast.Expression, ...]:
         self.take_word("ALL")
@@ -233,7 +244,10 @@ class QueryParser(ExpressionParser):
     def _bare_relation(self) -> ast.Relation:
         start = self.token.span
         if self.take_word("LATERAL") and self.is_symbol("("):
-            raise self.unsupported("LATERAL before a query")
+            self.advance()
+            query = self.query()
+            self.need_symbol(")")
+            return ast.Derived(query=query, lateral=True, span=self.since(start))
         if self.take_word("UNNEST"):
             return self._unnest(start)
         if self.is_symbol("("):

@@ -106,14 +106,14 @@ def _kept(node: Node, value: SubQueryValue, *, negated: bool) -> Node:
         wide, answer = _value(node, value)
         return Filter(wide, build.call("NOT", [answer]) if negated else answer)
     if pulled is None:
-        spread, pairs = _by_domain(node, plan, outer)
+        spread, pairs = by_domain(node, plan, outer)
         return joined(node, spread, kind, pairs)
-    pairs, rest = _conditions(node, pulled, outer)
+    pairs, rest = conditions_of(node, pulled, outer)
     right = pulled.node if pairs or rest else _any_row(pulled.node)
     return joined(node, right, kind, pairs, rest)
 
 
-def _conditions(node: Node, pulled: Pulled, outer: Sequence[Expr]) -> tuple[list[Pair], list[Expr]]:
+def conditions_of(node: Node, pulled: Pulled, outer: Sequence[Expr]) -> tuple[list[Pair], list[Expr]]:
     """Return what was said about the outer row: pairs of its values and the plan's, and conditions over both's columns."""
     width = len(node.schema)
     after = {index: index + width for index in range(len(pulled.node.schema))}
@@ -157,7 +157,7 @@ def _without_order(plan: Node) -> Node:
     return plan
 
 
-def _by_domain(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, list[Pair]]:
+def by_domain(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, list[Pair]]:
     """Return the plan's rows for all values of the outer rows, and the pairs that say which are an outer row's."""
     args = tuple(sorted(outer_of_plan(plan)))
     values = [outer[index] for index in args]
@@ -168,15 +168,15 @@ def _by_domain(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, lis
     return spread, [pair for a, b in zip(values, own, strict=True) for pair in equal_or_null(a, b)]
 
 
-def _one_row(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, list[Expr], Expr | None]:
+def beside(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, list[Expr], Expr | None]:
     """Return the node with the columns of a plan of one row beside it, the plan's outputs, and when there is that row."""
     pulled = pull_one(plan)
     width = len(node.schema)
     if pulled is None:
-        spread, pairs = _by_domain(node, plan, outer)
+        spread, pairs = by_domain(node, plan, outer)
         wide = joined(node, spread, JoinKind.LEFT, pairs)
         return wide, list(references(wide, range(width, width + len(plan.schema)))), None
-    pairs, rest = _conditions(node, pulled, outer)
+    pairs, rest = conditions_of(node, pulled, outer)
     wide = joined(node, pulled.node, JoinKind.LEFT, pairs, rest)
     refs = references(wide)
 
@@ -204,7 +204,7 @@ def _scalar(node: Node, value: SubQueryValue) -> tuple[Node, Expr]:
     pulled = pull_one(value.plan)
     single = isinstance(value.plan, Sort) and value.plan.limit == 1 and not is_correlated(value.plan)
     if single or (pulled is not None and pulled.always):
-        wide, (found,), guard = _one_row(node, value.plan, value.outer)
+        wide, (found,), guard = beside(node, value.plan, value.outer)
         if guard is not None:
             found = build.call("CASE", [guard, found, build.literal(None)])
         return wide, found
@@ -213,7 +213,7 @@ def _scalar(node: Node, value: SubQueryValue) -> tuple[Node, Expr]:
     nested = isinstance(type_, ArrayType | MapType | RowType | BytesType)
     pick = AggCall(function="ARRAY_AGG", type=ArrayType(element=type_), args=(0,)) if nested else _call("MAX", type_)
     counted = Aggregate(value.plan, (), (_call("COUNT"), pick), ("$rows", "$value"))
-    wide, (rows, found), _ = _one_row(node, counted, value.outer)
+    wide, (rows, found), _ = beside(node, counted, value.outer)
     if nested:
         found = build.call("ITEM", [found, build.literal(1)])
     return wide, build.call("VALUE OF ONE ROW", [rows, found], span=value.span)
@@ -229,9 +229,9 @@ def _call(function: str, type_: DataType | None = None) -> AggCall:
 def _exists(node: Node, plan: Node, outer: Sequence[Expr]) -> tuple[Node, Expr]:
     pulled = pull_one(plan)
     if pulled is not None and pulled.always:
-        wide, _, guard = _one_row(node, plan, outer)
+        wide, _, guard = beside(node, plan, outer)
         return wide, build.literal(True) if guard is None else build.call("IS TRUE", [guard])
-    wide, (rows,), _ = _one_row(node, Aggregate(plan, (), (_call("COUNT"),), ("$rows",)), outer)
+    wide, (rows,), _ = beside(node, Aggregate(plan, (), (_call("COUNT"),), ("$rows",)), outer)
     return wide, build.call(">", [rows, build.literal(0)])
 
 
@@ -251,7 +251,7 @@ def _in(node: Node, value: SubQueryValue) -> tuple[Node, Expr]:
         counted = Aggregate(
             Project(plan, references(plan), ("value",)), (), (_call("COUNT"), known), ("$rows", "$known")
         )
-        wide, (rows, values), _ = _one_row(wide, counted, value.outer)
+        wide, (rows, values), _ = beside(wide, counted, value.outer)
         some = build.call(">", [rows, build.literal(0)])
         null = build.call("IS NULL", [value.operands[0]])
         unsure = build.call("OR", [build.call("<", [values, rows]), build.call("AND", [null, some])])
@@ -268,7 +268,7 @@ def _any(node: Node, value: SubQueryValue) -> tuple[Node, Expr]:
     type_ = column.type.with_nullable(True)
     known = AggCall(function="COUNT", type=BIGINT.with_nullable(False), args=(0,))
     calls = (_call("COUNT"), known, _call("MIN", type_), _call("MAX", type_))
-    wide, (rows, values, low, high), _ = _one_row(
+    wide, (rows, values, low, high), _ = beside(
         node, Aggregate(plan, (), calls, ("$rows", "$known", "$low", "$high")), value.outer
     )
     if value.kind == "<>":

@@ -44,7 +44,8 @@ def test_where(where, workers):
         ("SELECT s FROM t WHERE a > (SELECT b, b FROM u)", "FX-SQL-0217"),
         ("SELECT s FROM t WHERE (a, s) IN (SELECT b FROM u)", "FX-SQL-0217"),
         ("SELECT s FROM t GROUP BY s, (SELECT 1)", "FX-SQL-0205"),
-        ("SELECT t.s FROM t LEFT JOIN u ON t.a = u.b AND u.b IN (SELECT b FROM un)", "FX-SQL-0900"),
+        ("SELECT t.s FROM t LEFT JOIN u ON EXISTS (SELECT 1 FROM un WHERE un.b = t.a + u.b)", "FX-SQL-0900"),
+        ("SELECT * FROM t RIGHT JOIN LATERAL (SELECT b FROM u WHERE u.b = t.a) AS x ON TRUE", "FX-SQL-0414"),
         ("SELECT s FROM t WHERE EXISTS (SELECT 1 FROM u WHERE u.c = t.a)", "FX-SQL-0201"),
     ],
 )
