@@ -169,14 +169,18 @@ class DatagenSource(Source):
         ends = [field.end - field.start + 1 for field in self.fields if field.sequence]
         if "number-of-rows" in options:
             ends.append(int(options["number-of-rows"]))
-        self.rows = min(ends) if ends else None
+        self.row_count = min(ends) if ends else None
         self.per_second = int(options.get("rows-per-second", "10000"))
         self.seed = int(options["seed"]) if "seed" in options else None
-        self.bounded = self.rows is not None
+        self.bounded = self.row_count is not None
 
     def splits(self) -> list[Split]:
         """Return the one split."""
         return [DatagenSplit(self)]
+
+    def rows(self) -> int | None:
+        """Return how many rows will be made; None for no end of them."""
+        return self.row_count
 
 
 class DatagenSplit(Split):
@@ -207,7 +211,7 @@ class DatagenReader(SplitReader):
 
     def take(self) -> tuple[int, int] | Signal:
         """Return first row number and number of rows."""
-        rows = self._source.rows
+        rows = self._source.row_count
         if rows is not None and self._next >= rows:
             return Signal.END
         due = self._first + int((time.monotonic() - self._started) * self._source.per_second) + 1

@@ -86,6 +86,10 @@ class _ListFeed(Feed):
         """Return the bytes of the data."""
         return sum(data_bytes(batch) for batch in self._batches)
 
+    def rows(self) -> int | None:
+        """Return the number of rows."""
+        return sum(batch.num_rows for batch in self._batches)
+
 
 class _ReaderFeed(Feed):
     """Gives what a reader gives, once it is there; only once, since all copies share the reader."""
@@ -124,6 +128,10 @@ class _MemorySource(Source):
     def size(self) -> int | None:
         """Return the bytes of the data; None where they are not known."""
         return self._data.feed.size()
+
+    def rows(self) -> int | None:
+        """Return the number of rows; None where it is not known."""
+        return self._data.feed.rows()
 
 
 class _MemorySplit(Split):

@@ -41,5 +41,9 @@ class Feed(ABC):
         """Return about how many bytes there are to read; None where that isn't known."""
         return None
 
+    def rows(self) -> int | None:
+        """Return how many rows there are to read; None where that isn't known."""
+        return None
+
     def close(self) -> None:  # noqa: B027
         """Give resources back; called once, after the last :meth:`take`."""

@@ -102,12 +102,16 @@ class TableDescription:
 
 @dataclass(frozen=True, slots=True)
 class ScanRequest:
-    """What a plan wants of a source: which columns of the table's schema, in which order, and a predicate."""
+    """What a plan wants of a source: which columns of the table's schema, in which order, and a predicate.
+
+    With a ``limit`` a source may stop when it has given so many rows that pass; it need not.
+    """
 
     table: TableDescription
     columns: tuple[int, ...]
     pushdown: Pushdown | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +197,10 @@ class Source(ABC):
 
     def size(self) -> int | None:
         """Return about how many bytes there are to read; None where that isn't known. Called after :meth:`splits`."""
+        return None
+
+    def rows(self) -> int | None:
+        """Return how many rows there are before any predicate; None where that isn't known without reading them."""
         return None
 
     def statistics(self) -> Mapping[str, int]:

@@ -136,6 +136,12 @@ SETTINGS: dict[str, Setting] = {
             "A folder that receives the rows that came too late for a window, one JSON lines file per operator.",
         ),
         Setting(
+            "fluxcore.optimizer.disabled-rules",
+            "",
+            "string",
+            "Rules of the optimiser that are left out, by name, with commas between; EXPLAIN shows which did something.",
+        ),
+        Setting(
             "fluxcore.log.level",
             "warning",
             "enum",

@@ -98,6 +98,10 @@ class Format(ABC):
         Raises: ``OSError`` for a file that can't be read; ``DataError`` for one that isn't of this format.
         """
 
+    def rows(self, path: str) -> int | None:  # noqa: ARG002
+        """Return how many rows a local file has, where it says so itself; None where all of it had to be read."""
+        return None
+
     def decoder(self, request: DecodeRequest) -> Decoder:
         """Return a decoder of single messages; a format of whole files has none."""
         raise NotImplementedError

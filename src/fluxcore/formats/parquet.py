@@ -42,6 +42,12 @@ class ParquetFormat(Format):
 
         return ParquetReader(path, request, position)
 
+    def rows(self, path: str) -> int | None:
+        """Return the number of rows that the file's footer says; None for a file that can't be read."""
+        from fluxcore.formats.parquet_reader import rows_of
+
+        return rows_of(path)
+
     def file_writer(self, file: BinaryIO, schema: Schema, options: Mapping[str, str]) -> FileWriter:
         """Return a writer of a Parquet file."""
         from fluxcore.formats.parquet_writer import ParquetFileWriter

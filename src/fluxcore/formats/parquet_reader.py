@@ -225,6 +225,14 @@ class ParquetReader(SplitReader):
         return bool(excluded)
 
 
+def rows_of(path: str) -> int | None:
+    """Return the number of rows that a file's footer says; None for a file that can't be read."""
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowException):
+        return None
+
+
 def _narrows(held: pa.DataType, target: pa.DataType) -> bool:
     """Return whether a cast only drops digits of a second."""
     both = pa.types.is_timestamp(held) and pa.types.is_timestamp(target)

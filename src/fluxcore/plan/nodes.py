@@ -86,11 +86,15 @@ class TwoInputs(Node):
 
 @dataclass(frozen=True)
 class Scan(Node):
-    """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down."""
+    """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down.
+
+    With a ``limit`` nobody needs more rows than that of those that pass, so that the reader may stop.
+    """
 
     table: TableDescription
     columns: tuple[int, ...]
     predicate: Expr | None = None
+    limit: int | None = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -98,7 +102,8 @@ class Scan(Node):
 
     def describe(self) -> str:
         where = f", where={show(self.predicate, self.schema)}" if self.predicate is not None else ""
-        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{where})"
+        limit = f", limit={self.limit}" if self.limit is not None else ""
+        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{where}{limit})"
 
 
 @dataclass(frozen=True)

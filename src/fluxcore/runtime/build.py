@@ -136,6 +136,7 @@ class _Builder:
             stage = self._source(node.describe().split(", columns")[0] + ")", source_of(node, settings), number)
             stage.idle_timeout_s = idle_timeout_s(node, settings)
             stage.alignment = alignment_of(node, self._groups)
+            stage.limit = node.limit
             self._stages[node] = stage
             return _Placed([stage.out], number)
         if isinstance(node, Values):

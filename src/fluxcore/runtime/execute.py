@@ -45,8 +45,7 @@ class EmbeddedTarget:
                 "execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself"
             )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
-        ordered = order_endless([root for root, _ in roots], lambda node: is_bounded(node, settings))
-        plans = with_lifetimes(optimize(ordered, settings)[0], _state_ttl_ms(settings))
+        plans, _ = planned([root for root, _ in roots], settings)
         queries = [plan for plan in plans if not isinstance(plan, Insert)]
         if not bounded and not changelog and not all(is_append_only(plan) for plan in queries):
             message = "the rows of this query are updated for ever, because its input never ends"
@@ -75,15 +74,18 @@ class EmbeddedTarget:
 
         Each node is shown with its changelog mode; one that keeps something also with what that is, and its tasks.
         """
-        plans, fired = optimize(order_endless(roots, lambda node: is_bounded(node, settings)), settings)
-        plans = with_lifetimes(plans, _state_ttl_ms(settings))
+        plans, fired = planned(roots, settings)
         text = "\n\n".join(_tree(plan, settings) for plan in plans)
         rules = ", ".join(fired) or "none"
         return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
 
 
-def _state_ttl_ms(settings: Settings) -> int:
-    return duration_ms(settings.text("table.exec.state.ttl"))
+def planned(roots: Sequence[Node], settings: Settings) -> tuple[list[Node], list[str]]:
+    """Return plans as they run here, and the names of the rules that changed something. Raises ``ScriptError``."""
+    plans, fired = optimize(
+        roots, settings, lambda plans: order_endless(plans, lambda node: is_bounded(node, settings))
+    )
+    return with_lifetimes(plans, duration_ms(settings.text("table.exec.state.ttl"))), fired
 
 
 def _tree(node: Node, settings: Settings, depth: int = 0) -> str:

@@ -30,7 +30,7 @@ def source_of(scan: Scan, settings: Settings) -> Source:
             bounds=bounds(scan.predicate),
             columns=tuple(sorted(columns_of(scan.predicate))),
         )
-    return connector.source(ScanRequest(scan.table, scan.columns, pushdown, settings.values))
+    return connector.source(ScanRequest(scan.table, scan.columns, pushdown, settings.values, scan.limit))
 
 
 def idle_timeout_s(scan: Scan, settings: Settings) -> float | None:

@@ -66,7 +66,8 @@ class SourceStage:
 
     ``first`` are the stages that are read to their end before this one starts.
     A split without rows for ``idle_timeout_s`` by the clock is not waited for until it has rows again. With ``in_order`` one
-    block of a split is worked on after the other; with an ``alignment`` splits that are too far ahead wait.
+    block of a split is worked on after the other; with an ``alignment`` splits that are too far ahead wait. When ``limit`` rows
+    were read, nothing more is taken: the splits end as if they had no more rows.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class SourceStage:
         self.memory: MemoryBudget | None = None
         self.ended = threading.Event()
         self.in_order = False
+        self.limit: int | None = None
         self.alignment: Alignment | None = None
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
@@ -250,10 +252,7 @@ class SourceStage:
         if state.ended or (self._one_by_one and state.taken > state.delivered):
             return None
         with errors_of(self.name):
-            if state.reader is None:
-                state.last_rows_at = self._clock.monotonic_s()
-                state.reader = state.split.open()
-            unit = state.reader.take()
+            unit = Signal.END if self._has_enough() else self._take_unit(state)
         if unit is Signal.NOTHING_NOW:
             self._check_idle(state)
             return None
@@ -265,6 +264,15 @@ class SourceStage:
             return None
         state.last_rows_at = self._clock.monotonic_s()
         return state, number, unit
+
+    def _has_enough(self) -> bool:
+        return self.limit is not None and self.metrics.rows_out >= self.limit
+
+    def _take_unit(self, state: _Split) -> Any:
+        if state.reader is None:
+            state.last_rows_at = self._clock.monotonic_s()
+            state.reader = state.split.open()
+        return state.reader.take()
 
     def _decode(self, state: _Split, unit: Any) -> list[list[_Work]]:
         """Return the work of a unit, one list for each slice of its rows."""

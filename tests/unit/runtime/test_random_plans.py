@@ -416,9 +416,9 @@ def as_table(rows):
     return pa.table([pa.array(each, field.type) for each, field in zip(columns, SCHEMA, strict=True)], schema=SCHEMA)
 
 
-def run(query, tables, parallelism, *, delay_s=DELAY_S, chunk=7, changelog=False):
+def run(query, tables, parallelism, *, delay_s=DELAY_S, chunk=7, changelog=False, off=""):
     """Return how often each row of the last view stands in the answer; None for what isn't supported."""
-    session = fx.Session({"parallelism.default": str(parallelism)})
+    session = fx.Session({"parallelism.default": str(parallelism), "fluxcore.optimizer.disabled-rules": off})
     for name, table in tables.items():
         batches = table.to_batches(max_chunksize=chunk) or [pa.RecordBatch.from_pylist([], schema=SCHEMA)]
         session.from_arrow(batches, name=name, watermark=("ts", f"{delay_s} s"))

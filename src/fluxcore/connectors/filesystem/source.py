@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from fluxcore.formats.base import Format
 
 
+_FILES_COUNTED_MAX = 64
+"""How many files are opened to learn the number of their rows before anything is read."""
+
+
 class FilesystemSource(Source):
     """The files of a table, found when the splits are asked for: an earlier statement may have written them."""
 
@@ -50,6 +54,15 @@ class FilesystemSource(Source):
     def size(self) -> int | None:
         """Return the bytes of the files."""
         return sum(Path(path).stat().st_size for path in files_of(self._path))
+
+    def rows(self) -> int | None:
+        """Return the rows of the files, where their format says it in few bytes and they are not many."""
+        paths = files_of(self._path)
+        if len(paths) > _FILES_COUNTED_MAX:
+            return None
+        counts = [self._format.rows(path) for path in paths]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
 
     def statistics(self) -> Mapping[str, int]:
         """Return the rows that the row policy took out."""

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order, rewrite
+from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
+    Aggregate,
     AssignWatermark,
     AssignWindow,
-    Connect,
+    Filter,
+    Insert,
     Join,
     Over,
-    Process,
+    Project,
     Rank,
     Scan,
+    SideOutput,
+    Sort,
+    StampTime,
     TemporalJoin,
-    TimeSort,
-    WindowAggregate,
+    Union,
+    Values,
     WindowKind,
 )
-from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
 
 
-def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
+def drop_watermarks(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:  # noqa: ARG001
     """Return the plans without the watermarks above which no node in any of them works in event time.
 
     A watermark that one consumer of a shared scan needs stays for all, so that the scan stays shared. Those of sources that
@@ -46,14 +53,30 @@ def drop_watermarks(roots: Sequence[Node]) -> list[Node]:
     return rewrite(roots, change)
 
 
+_TIMELESS = (
+    Aggregate,
+    AssignWatermark,
+    Correlate,
+    Filter,
+    Insert,
+    LookupJoin,
+    Project,
+    Scan,
+    SideOutput,
+    Sort,
+    StampTime,
+    Union,
+    Values,
+)
+"""Nodes that give the same rows whatever the watermark is; of a node that isn't known it is not assumed."""
+
+
 def _is_aligned(node: Node) -> bool:
     options = (each.table.options for each in in_order([node]) if isinstance(each, Scan))
     return any("scan.watermark.alignment.group" in each for each in options)
 
 
 def _works_in_event_time(node: Node) -> bool:
-    if isinstance(node, WindowAggregate | TriggeredAggregate | Process | Connect | TimeSort):
-        return True
     if isinstance(node, Over):
         return node.time is not None
     if isinstance(node, AssignWindow):
@@ -62,4 +85,6 @@ def _works_in_event_time(node: Node) -> bool:
         return node.times is not None
     if isinstance(node, Rank):
         return node.window is not None
-    return isinstance(node, Join) and (node.left_window is not None or node.interval is not None)
+    if isinstance(node, Join):
+        return node.left_window is not None or node.interval is not None
+    return not isinstance(node, _TIMELESS)

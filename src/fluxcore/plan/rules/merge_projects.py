@@ -1,4 +1,4 @@
-"""Joins neighbouring projections, and neighbouring filters, into one."""
+"""Joins neighbouring projections, filters and unions into one, and drops those that change nothing."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import TYPE_CHECKING
 from fluxcore.expr.nodes import ColumnRef, Expr, Literal, transform, walk
 from fluxcore.expr.pushdown import conjunction, conjuncts, deterministic
 from fluxcore.plan.graph import rewrite, shared_nodes
-from fluxcore.plan.nodes import Filter, Project
+from fluxcore.plan.nodes import Filter, Project, Union
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
 
 
-def merge_projects(roots: Sequence[Node]) -> list[Node]:
-    """Return the plans with ``Project(Project(x))`` and ``Filter(Filter(x))`` merged.
+def merge_projects(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:  # noqa: ARG001
+    """Return the plans with ``Project(Project(x))``, ``Filter(Filter(x))`` and unions of unions merged.
 
-    An inner projection that several nodes take is kept; so is one whose computed column the outer one uses twice.
+    An inner projection that several nodes take is kept; so is one whose computed column the outer one uses twice. A projection
+    to all columns as they are, and a union of one input, go.
     """
     shared = shared_nodes(roots)
 
@@ -33,10 +35,28 @@ def merge_projects(roots: Sequence[Node]) -> list[Node]:
             assert condition is not None
             return Filter(node.input.input, condition)
         if isinstance(node, Project) and isinstance(node.input, Project):
-            return _merge(node, node.input)
-        return node
+            node = _merge(node, node.input)
+        if isinstance(node, Project) and node.schema == node.input.schema and _is_identity(node):
+            return node.input
+        return _flat(node, shared) if isinstance(node, Union) else node
 
     return rewrite(roots, change, shared)
+
+
+def _is_identity(node: Project) -> bool:
+    return all(isinstance(expr, ColumnRef) and expr.index == place for place, expr in enumerate(node.exprs))
+
+
+def _flat(node: Union, shared: set[Node]) -> Node:
+    """Return a union with the inputs of unions in it, and without itself where it has one input of its own columns."""
+    branches = tuple(
+        each
+        for branch in node.branches
+        for each in (branch.branches if isinstance(branch, Union) and branch not in shared else (branch,))
+    )
+    if len(branches) == 1 and branches[0].schema == node.schema:
+        return branches[0]
+    return node if branches == node.branches else replace(node, branches=branches)
 
 
 def substitute(expr: Expr, inner: Project) -> Expr:

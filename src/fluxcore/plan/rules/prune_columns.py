@@ -17,12 +17,10 @@ from fluxcore.plan.nodes import (
     AssignWatermark,
     AssignWindow,
     Attached,
-    Connect,
     Filter,
     Insert,
     Join,
     Over,
-    Process,
     Project,
     Rank,
     Scan,
@@ -40,13 +38,14 @@ from fluxcore.plan.triggered import TriggeredAggregate
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node, SortKey, WindowSpec
 
 Places = dict[int, int]
 """Old positions of kept columns to their new positions."""
 
 
-def prune_columns(roots: Sequence[Node]) -> list[Node]:
+def prune_columns(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:  # noqa: ARG001
     """Return the plans without unused columns. What one consumer of a shared node needs is kept for all of them."""
     needed = _needed(roots)
     done: dict[Node, tuple[Node, Places]] = {}
@@ -80,10 +79,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
         return _wanted_by_join(node, out)
     if isinstance(node, Union):
         return [set(out) for _ in node.branches]
-    if isinstance(node, Connect):
+    if len(node.inputs) != 1:
         return [set(range(len(each.schema))) for each in node.inputs]
-    if not node.inputs:
-        return []
     width = len(node.inputs[0].schema)
     below = {index for index in out if index < width}
     if isinstance(node, Project):
@@ -181,6 +178,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return _prune_join(node, inputs)
     if isinstance(node, Union):
         return _prune_union(node, out, inputs)
+    if not inputs:
+        return node, _places(range(len(node.schema)))
     below, places = inputs[0]
     if isinstance(node, Filter):
         return Filter(below, moved(node.condition, places)), places
@@ -201,7 +200,9 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
             order=_moved_keys(node.order, places),
             window=_moved_window(node.window, places),
         )
-        return ranked, _appended(places, node.input, below, range(1 if node.number else 0))
+        numbered = node.number is not None and len(node.schema) - 1 in out
+        ranked = ranked if numbered else replace(ranked, number=None)
+        return ranked, _appended(places, node.input, below, range(1 if numbered else 0))
     if isinstance(node, Over):
         return _prune_over(node, out, below, places)
     if isinstance(node, LookupJoin):
@@ -213,11 +214,10 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, SideOutput):
         return replace(node, input=below), _places(range(len(node.schema)))
-    if isinstance(node, Process | Connect):
-        # the function may look at any column: all are kept where they are
-        return node.with_inputs(tuple(each for each, _ in inputs)), _places(range(len(node.schema)))
-    assert isinstance(node, Insert), node
-    return replace(node, input=below), places
+    if isinstance(node, Insert):
+        return replace(node, input=below), places
+    # a function, or a node that this rule doesn't know, may look at any column: all are kept where they are
+    return node.with_inputs(tuple(each for each, _ in inputs)), _places(range(len(node.schema)))
 
 
 def _places(kept: Iterable[int]) -> Places:
@@ -252,7 +252,7 @@ def _prune_scan(node: Scan, out: set[int]) -> tuple[Node, Places]:
     kept = sorted(wanted)
     places = _places(kept)
     predicate = None if node.predicate is None else moved(node.predicate, places)
-    return Scan(node.table, tuple(node.columns[index] for index in kept), predicate), places
+    return replace(node, columns=tuple(node.columns[index] for index in kept), predicate=predicate), places
 
 
 def _prune_aggregate(

@@ -12,11 +12,12 @@ from fluxcore.plan.nodes import AssignWindow, Attached, Filter, Project, WindowA
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from fluxcore.core.settings import Settings
     from fluxcore.expr.nodes import AggCall
     from fluxcore.plan.nodes import Node, WindowSpec
 
 
-def slice_windows(roots: Sequence[Node]) -> list[Node]:
+def slice_windows(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:  # noqa: ARG001
     """Return the plans with ``WindowAggregate(Attached)`` over projections and filters over ``AssignWindow`` merged.
 
     It stays as it is where a filter, key or argument is computed from the window's columns; for sessions also where rows are
