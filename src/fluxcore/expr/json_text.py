@@ -23,6 +23,7 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
 )
+from fluxcore.expr.texts import double_text
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _UNSAFE = re.compile(r'[\x00-\x1f"\\]')
@@ -139,20 +140,12 @@ def float_value(value: float) -> Any:
     """Return a DOUBLE as the decimal that Java makes of it; NaN and the infinite ones as texts."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    return _exact(repr(value) if "e" not in repr(value) else _with_point(repr(value)))
-
-
-def _with_point(text: str) -> str:
-    """Return a number with an exponent as Java writes it: with a point before the exponent."""
-    mantissa, _, exponent = text.partition("e")
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}E{int(exponent)}"
+    return _exact(double_text(value))
 
 
 def _moment(value: dt.datetime, type_: TimestampType) -> str:
-    """Return a time as ISO 8601 with a fraction of 3, 6 or 9 digits, where it has one."""
+    """Return a time as ISO 8601 with as many digits of a fraction as it has."""
     nanos = getattr(value, "nanosecond", 0)
-    fraction = f"{value.microsecond:06}{nanos:03}"
-    while fraction.endswith("000"):
-        fraction = fraction[:-3]
+    fraction = f"{value.microsecond:06}{nanos:03}".rstrip("0")
     text = f"{value.year:04}-{value:%m-%dT%H:%M:%S}"
     return text + (f".{fraction}" if fraction else "") + ("Z" if type_.local else "")

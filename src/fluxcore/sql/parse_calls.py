@@ -5,22 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.sql import ast
-from fluxcore.sql.parse_constants import ConstantParser
+from fluxcore.sql.parse_json import JsonParser
 from fluxcore.sql.parse_types import parse_type
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
 
-class CallParser(ConstantParser):
+class CallParser(JsonParser):
     """Parses calls of a form of their own; expressions and queries inside them are left to others."""
 
     def query(self) -> ast.Query:
         """Parse a query; the query parser does."""
-        raise NotImplementedError
-
-    def expression(self) -> ast.Expression:
-        """Parse an expression; the expression parser does."""
         raise NotImplementedError
 
     def _sum(self) -> ast.Expression:

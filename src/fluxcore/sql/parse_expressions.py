@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from fluxcore.sql import ast
 from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_calls import CallParser
+from fluxcore.sql.parse_json import JSON_CALLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -178,7 +180,10 @@ class ExpressionParser(CallParser):
         for word in ("NULL", "TRUE", "FALSE", "UNKNOWN"):
             if self.take_word(word):
                 return self._call(f"IS {negated}{word}", left)
-        raise self.unexpected("NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM")
+        if self.take_word("JSON"):
+            found = self._call(f"IS JSON {self.json_kind()}", left)
+            return self._call("NOT", found) if negated else found
+        raise self.unexpected("NULL, TRUE, FALSE, UNKNOWN, JSON or DISTINCT FROM")
 
     def _sum(self) -> ast.Expression:
         left = self._product()
@@ -282,6 +287,8 @@ class ExpressionParser(CallParser):
             return ast.FunctionCall(name=word, args=(), span=token.span)
         if word in special and (word in ("CASE", "INTERVAL") or self.is_symbol("(", 1)):
             return special[word]()
+        if word in JSON_CALLS and self.is_symbol("(", 1):
+            return self._followed(self.json_call())
         if word in ("ARRAY", "MAP") and self.is_symbol("[", 1):
             self.advance()
             self.advance()
@@ -327,6 +334,13 @@ class ExpressionParser(CallParser):
             else:
                 args = self.listed(self.expression)
         self.need_symbol(")")
+        call = ast.FunctionCall(
+            name=name, args=args, distinct=distinct, star=star, named=tuple(named), span=self.since(start)
+        )
+        return self._followed(call)
+
+    def _followed(self, call: ast.FunctionCall) -> ast.FunctionCall:
+        """Parse FILTER and OVER behind a call."""
         where = None
         if self.is_word("FILTER") and self.is_symbol("(", 1):
             self.advance()
@@ -335,10 +349,7 @@ class ExpressionParser(CallParser):
             where = self.expression()
             self.need_symbol(")")
         over = self._over() if self.is_word("OVER") else None
-        return ast.FunctionCall(
-            name=name, args=args, distinct=distinct, star=star, where=where, over=over, named=tuple(named),
-            span=self.since(start),
-        )  # fmt: skip
+        return replace(call, where=where, over=over, span=self.since(call.span))
 
     def _named_argument(self) -> tuple[str, ast.Expression]:
         name = self.advance().text.upper()

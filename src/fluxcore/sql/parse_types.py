@@ -44,7 +44,8 @@ def parse_type(cursor: Cursor) -> DataType:
 def _nullable(cursor: Cursor, type_: DataType) -> DataType:
     if cursor.take_word("NOT", "NULL"):
         return type_.with_nullable(False)
-    cursor.take_word("NULL")
+    if not cursor.is_word("NULL", "ON"):  # JSON functions: RETURNING INT NULL ON EMPTY
+        cursor.take_word("NULL")
     return type_
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import IntegerType, IntervalType, StringType
 from fluxcore.expr.nodes import Call, Cast, Literal
 from fluxcore.targets.flink.sql.identifiers import quoted
+from fluxcore.targets.flink.sql.json_calls import JSON_FORMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +23,8 @@ INFIX = {
     "LIKE": COMPARISON, "+": SUM, "-": SUM, "||": SUM, "*": PRODUCT, "/": PRODUCT, "%": PRODUCT,
 }  # fmt: skip
 POSTFIX = frozenset(
-    {"IS NULL", "IS NOT NULL", "IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN"}
+    {"IS NULL", "IS NOT NULL", "IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN",
+     "IS JSON VALUE", "IS JSON OBJECT", "IS JSON ARRAY", "IS JSON SCALAR"}
 )
 BARE = frozenset({"CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME"})
 """Functions that stand without brackets."""
@@ -70,7 +72,7 @@ def _case(args: Sequence[str], _: Sequence[Expr]) -> str:
 
 SPECIAL: dict[str, Callable[[Sequence[str], Sequence[Expr]], str]] = {
     "EXTRACT": _extract, "FLOOR": _rounded("FLOOR"), "CEIL": _rounded("CEIL"), "POSITION": _position, "TRIM": _trim,
-    "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case,
+    "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case, **JSON_FORMS,
 }  # fmt: skip
 """Functions with a form of their own: of their printed arguments, each of which stands by itself, and of the arguments."""
 
@@ -85,7 +87,7 @@ KNOWN = frozenset(
     BITMAP_TO_BYTES BITMAP_TO_STRING BITMAP_XOR BTRIM CARDINALITY CHAR_LENGTH CHR COALESCE CONCAT CONCAT_WS CONVERT_TZ
     COS COSH COT CURRENT_DATABASE CURRENT_DATE CURRENT_ROW_TIMESTAMP CURRENT_TIME CURRENT_TIMESTAMP CURRENT_WATERMARK
     DATE_FORMAT DAYOFMONTH DAYOFWEEK DAYOFYEAR DECODE DEGREES E ELEMENT ELT ENCODE ENDSWITH EXP FROM_BASE64 FROM_UNIXTIME
-    GREATEST HEX HOUR IF IFNULL INET_ATON INET_NTOA INITCAP INSTR IS_ALPHA IS_DECIMAL IS_DIGIT JSON_ARRAY JSON_EXISTS
+    GREATEST HEX HOUR IF IFNULL INET_ATON INET_NTOA INITCAP INSTR IS_ALPHA IS_DECIMAL IS_DIGIT JSON JSON_ARRAY JSON_EXISTS
     JSON_OBJECT JSON_QUERY JSON_QUOTE JSON_STRING JSON_UNQUOTE JSON_VALUE LEAST LEFT LN LOCALTIME LOCALTIMESTAMP LOCATE
     LOG LOG10 LOG2 LOWER LPAD LTRIM MAP_ENTRIES MAP_FROM_ARRAYS MAP_KEYS MAP_UNION MAP_VALUES MD5 MINUTE MOD MONTH NOT
     NOW NULLIF OVERLAY PARSE_JSON PARSE_URL PI POWER PRINTF PROCTIME QUARTER RADIANS RAND RAND_INTEGER REGEXP
