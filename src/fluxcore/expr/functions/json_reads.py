@@ -18,7 +18,6 @@ from fluxcore.core.types import (
     ArrayType,
     BooleanType,
     DataType,
-    FloatType,
     IntegerType,
     NullType,
     StringType,
@@ -174,7 +173,7 @@ def _converter(type_: DataType) -> Callable[[Any], Any]:
             raise DataError(
                 "FX-RUN-0108", f"the JSON value {write(value)} is no {type_.name()}", hint="CAST the STRING"
             )
-        return float(value) if wanted is Decimal else value
+        return float(value) if isinstance(value, Decimal) else value
 
     return convert
 

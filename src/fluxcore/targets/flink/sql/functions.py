@@ -23,8 +23,20 @@ INFIX = {
     "LIKE": COMPARISON, "+": SUM, "-": SUM, "||": SUM, "*": PRODUCT, "/": PRODUCT, "%": PRODUCT,
 }  # fmt: skip
 POSTFIX = frozenset(
-    {"IS NULL", "IS NOT NULL", "IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN", "IS NOT UNKNOWN",
-     "IS JSON VALUE", "IS JSON OBJECT", "IS JSON ARRAY", "IS JSON SCALAR"}
+    {
+        "IS NULL",
+        "IS NOT NULL",
+        "IS TRUE",
+        "IS NOT TRUE",
+        "IS FALSE",
+        "IS NOT FALSE",
+        "IS UNKNOWN",
+        "IS NOT UNKNOWN",
+        "IS JSON VALUE",
+        "IS JSON OBJECT",
+        "IS JSON ARRAY",
+        "IS JSON SCALAR",
+    }
 )
 BARE = frozenset({"CURRENT_TIMESTAMP", "LOCALTIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIME"})
 """Functions that stand without brackets."""
