@@ -1,0 +1,32 @@
+/* rows
+Flink 2.3 gave these, through its SQL gateway at parallelism 1 (pipeline.auto-watermark-interval=0).
+["a", 1, 1, 1, 0]
+["a", null, 1, 1, 1]
+["b", 1, 2, 2, 0]
+["b", 2, 2, 1, 0]
+["b", 3, 3, 1, 0]
+["b", 5, 5, 1, 0]
+["b", null, 12, 5, 1]
+["b", null, null, 0, 0]
+["c", 1, 1, 1, 0]
+["c", 2, 2, 1, 0]
+["c", 3, 9, 3, 0]
+["c", 4, 4, 1, 0]
+["c", null, 16, 6, 1]
+["d", 2, 6, 3, 0]
+["d", 3, 6, 2, 0]
+["d", null, 12, 5, 1]
+[null, 1, 3, 3, 0]
+[null, 1, 7, 7, 2]
+[null, 2, 10, 5, 2]
+[null, 3, 21, 7, 2]
+[null, 3, 3, 1, 0]
+[null, 4, 4, 1, 2]
+[null, 5, 5, 1, 2]
+[null, null, 47, 21, 3]
+[null, null, 6, 4, 1]
+[null, null, null, 0, 0]
+[null, null, null, 0, 2]
+*/
+CREATE TABLE t (id INT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/left.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT k, n, SUM(n), COUNT(n), GROUPING(k, n) FROM t GROUP BY CUBE (k, n);

@@ -1,0 +1,9 @@
+/* rows
+Flink 2.3 gave these, through its SQL gateway at parallelism 1 (pipeline.auto-watermark-interval=0).
+[1]
+[5]
+[6]
+[7]
+*/
+CREATE TABLE t (id INT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/left.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT DISTINCT COUNT(*) FROM t GROUP BY k;

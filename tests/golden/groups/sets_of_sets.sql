@@ -1,0 +1,32 @@
+/* rows
+Flink 2.3 gave these, through its SQL gateway at parallelism 1 (pipeline.auto-watermark-interval=0).
+["a", 1, 1]
+["a", null, 1]
+["b", 1, 2]
+["b", 2, 1]
+["b", 3, 1]
+["b", 5, 1]
+["b", null, 2]
+["b", null, 7]
+["c", 1, 1]
+["c", 2, 1]
+["c", 3, 3]
+["c", 4, 1]
+["c", null, 6]
+["d", 2, 3]
+["d", 3, 2]
+["d", null, 5]
+[null, 1, 3]
+[null, 1, 7]
+[null, 2, 5]
+[null, 3, 1]
+[null, 3, 7]
+[null, 4, 1]
+[null, 5, 1]
+[null, null, 1]
+[null, null, 24]
+[null, null, 3]
+[null, null, 5]
+*/
+CREATE TABLE t (id INT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/left.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT k, n, COUNT(*) FROM t GROUP BY GROUPING SETS (ROLLUP (k, n), (n));

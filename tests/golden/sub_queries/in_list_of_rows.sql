@@ -1,0 +1,6 @@
+/* rows
+Flink 2.3 gave these, through its SQL gateway at parallelism 1 (pipeline.auto-watermark-interval=0).
+[2]
+*/
+CREATE TABLE t (id INT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/left.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT id FROM t WHERE (id, k) IN ((1, 'a'), (2, 'b'), (3, 'c'));

@@ -1,0 +1,10 @@
+/* rows
+Flink 2.3 gave these, through its SQL gateway at parallelism 1 (pipeline.auto-watermark-interval=0).
+["2024-01-01T00:00:00.000", "2024-01-01T00:10:00.000", "2024-01-01T00:09:59.999", 5]
+["2024-01-01T00:10:00.000", "2024-01-01T00:20:00.000", "2024-01-01T00:19:59.999", 5]
+["2024-01-01T00:20:00.000", "2024-01-01T00:30:00.000", "2024-01-01T00:29:59.999", 5]
+["2024-01-01T00:30:00.000", "2024-01-01T00:40:00.000", "2024-01-01T00:39:59.999", 5]
+["2024-01-01T00:40:00.000", "2024-01-01T00:50:00.000", "2024-01-01T00:49:59.999", 4]
+*/
+CREATE TABLE t (id INT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/left.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT TUMBLE_START(ts, INTERVAL '10' MINUTE), TUMBLE_END(ts, INTERVAL '10' MINUTE), TUMBLE_ROWTIME(ts, INTERVAL '10' MINUTE), COUNT(*) FROM t GROUP BY TUMBLE(ts, INTERVAL '10' MINUTE);
