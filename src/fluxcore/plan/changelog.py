@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
+from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWatermark,
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 def is_append_only(node: Node) -> bool:
     """Return whether the node never takes a row back."""
-    if isinstance(node, Sort | SideOutput) or (isinstance(node, Over) and node.at_end):
+    if isinstance(node, Sort | SideOutput | ToChangelog) or (isinstance(node, Over) and node.at_end):
         return True
+    if isinstance(node, FromChangelog):
+        return False
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return False
     if _pads_and_takes_back(node) or (isinstance(node, TriggeredAggregate) and node.updates):
@@ -41,8 +44,10 @@ def is_append_only(node: Node) -> bool:
 
 def is_final(node: Node) -> bool:
     """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
-    if isinstance(node, SideOutput) or (isinstance(node, Over) and node.at_end):
+    if isinstance(node, SideOutput | ToChangelog) or (isinstance(node, Over) and node.at_end):
         return True
+    if isinstance(node, FromChangelog):
+        return False
     if isinstance(node, Aggregate) or (isinstance(node, Rank) and node.window is None):
         return not node.ttl_ms  # what was forgotten before the end is not among the final rows
     if isinstance(node, Sort):

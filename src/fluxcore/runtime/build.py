@@ -20,6 +20,7 @@ from fluxcore.errors import ScriptError
 from fluxcore.expr.compile import compile_predicate, compile_projection
 from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.plan.changelog import is_append_only, is_final
+from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
@@ -41,7 +42,7 @@ from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.memory import MemoryBudget
 from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
-from fluxcore.runtime.pure import correlate_function, watermark_function, window_function
+from fluxcore.runtime.pure import changes_function, correlate_function, watermark_function, window_function
 from fluxcore.runtime.reading_order import independent, waiting
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import alignment_of, idle_timeout_s, source_of
@@ -110,6 +111,7 @@ class _Builder:
         self._settings = options.settings
         self._parts = Parts()
         self._placed: dict[Node, _Placed] = {}
+        self._watched: set[Node] = set()  # somebody wants to see all their changes
         self._stages: dict[Node, SourceStage] = {}
         self._groups: dict[str, AlignmentGroup] = {}
         size = self._settings.text("taskmanager.memory.process.size")
@@ -117,6 +119,7 @@ class _Builder:
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
         order = in_order([node for node, _ in roots])
+        self._watched = set(in_order([node.input for node in order if isinstance(node, ToChangelog)]))
         for number, node in enumerate(order):
             if not isinstance(node, Insert):
                 self._placed[node] = self._place(node, number)
@@ -155,6 +158,8 @@ class _Builder:
             return self._map(node, number, window_function(node, settings))
         if isinstance(node, Correlate):
             return self._map(node, number, correlate_function(node, settings))
+        if isinstance(node, ToChangelog | FromChangelog):
+            return self._map(node, number, changes_function(node))
         if isinstance(node, StampTime):
             return self._clock(node, number)
         if isinstance(node, SideOutput):
@@ -163,7 +168,10 @@ class _Builder:
             return _Placed([each.side(node.tag) for each in operators], number)
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
-        recipe = recipe_of(node, settings, final_only=self._options.bounded and not self._options.changelog)
+        final_only = self._options.bounded and not self._options.changelog and node not in self._watched
+        recipe = recipe_of(node, settings, final_only=final_only)
+        if node in self._watched:
+            recipe = replace(recipe, one_by_one=True, partials=None)
         inputs = tuple(self._placed[each] for each in node.inputs)
         placed = self._operator(inputs, recipe, number, lambda index: self._late(node, number, index))
         return replace(placed, spread=spread_of(node, placed.spread))
@@ -229,7 +237,7 @@ class _Builder:
     ) -> OperatorNode:
         context = OperatorContext(recipe.name, MemoryStateBackend(), self._options.clock, late)
         piece = OperatorNode(recipe.make(), context, self._parts.new_metrics(number, recipe.name), partials)
-        piece.memory = self._memory
+        piece.memory, piece.one_by_one = self._memory, recipe.one_by_one
         self._memory.watch(piece.metrics)
         self._parts.operators.append(piece)
         return piece

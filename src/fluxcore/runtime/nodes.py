@@ -232,6 +232,7 @@ class OperatorNode(Receiver):
         self.sides: dict[str, Outlet] = {}
         self.metrics = metrics
         self.memory: MemoryBudget | None = None
+        self.one_by_one = False
         self._context = context
         self._partials = partials
         self._ports: list[int] = []
@@ -263,6 +264,10 @@ class OperatorNode(Receiver):
 
     def push(self, source: int, batch: Batch | Partial) -> None:
         """Process rows, then advance to the watermark after them."""
+        if self.one_by_one and isinstance(batch, Batch) and batch.rows > 1:
+            for row in range(batch.rows):
+                self.push(source, batch.slice(row, 1))
+            return
         self._gate.set_active(source)
         self._wake_those_behind()
         steps = self._gate.steps(source, batch.steps)

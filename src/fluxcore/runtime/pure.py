@@ -12,8 +12,11 @@ from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.expr.table_calls import compile_table_call
+from fluxcore.operators.change_rows import from_changelog, to_changelog
 from fluxcore.operators.correlate import correlate
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
+from fluxcore.plan.changelog import unique_key
+from fluxcore.plan.changes import ToChangelog
 from fluxcore.runtime.recipe import plain, zone_of_windows
 from fluxcore.runtime.watermarks import generator_function
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.core.settings import Settings
+    from fluxcore.plan.changes import FromChangelog
     from fluxcore.plan.correlate import Correlate
     from fluxcore.plan.nodes import AssignWatermark, AssignWindow
 
@@ -57,6 +61,13 @@ def window_function(node: AssignWindow, settings: Settings) -> Callable[[Batch],
     schema = pa.schema([pa.field(column.name, column.type.arrow()) for column in node.schema])
     kind, zone = AssignKind(window.kind.value), zone_of_windows(window, settings)
     return assign_windows(AssignOptions(kind, window.time, window.size, window.slide, schema, window.offset, zone))
+
+
+def changes_function(node: ToChangelog | FromChangelog) -> Callable[[Batch], Batch]:
+    """Return the function that gives changes as rows, or takes rows as changes."""
+    if isinstance(node, ToChangelog):
+        return to_changelog(node.codes, unique_key(node.input), plain(node.schema))
+    return from_changelog(node.codes, node.op)
 
 
 def correlate_function(node: Correlate, settings: Settings) -> Callable[[Batch], Batch]:

@@ -30,7 +30,7 @@ class Recipe:
     """How to make a node's operator: ``keys`` the positions by which each input is spread, empty for a single task.
 
     ``partials`` aggregates rows before they are sent, where that is possible. The rows of the inputs in ``broadcast`` are sent
-    to all tasks.
+    to all tasks. With ``one_by_one`` each row is processed by itself, so that each change of its results can be seen.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Recipe:
     keys: tuple[tuple[int, ...], ...]
     partials: Callable[[Batch], Partial | None] | None = None
     broadcast: frozenset[int] = frozenset()
+    one_by_one: bool = False
 
 
 def operator_name(node: Node) -> str:

@@ -191,6 +191,41 @@ class TableFunction(Relation):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangelogTable(Relation):
+    """TO_CHANGELOG or FROM_CHANGELOG over a table."""
+
+    call: FunctionCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPattern(Tree):
+    """A part of PATTERN: ``kind`` NAME, SEQUENCE, CHOICE, PERMUTE or EXCLUDED; how often it stands, and how greedily."""
+
+    kind: str
+    name: str = ""
+    parts: tuple[RowPattern, ...] = ()
+    least: int = 1
+    most: int | None = 1
+    greedy: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchRecognize(Relation):
+    """MATCH_RECOGNIZE over a relation; ``skip`` is where the next match begins, with the variable that it names."""
+
+    relation: Relation
+    partition: tuple[Expression, ...]
+    order: tuple[OrderItem, ...]
+    measures: tuple[SelectItem, ...]
+    pattern: RowPattern
+    defines: tuple[tuple[str, Expression], ...]
+    all_rows: bool = False
+    skip: tuple[str, str] = ("PAST LAST ROW", "")
+    within: Constant | None = None
+    subsets: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Joined(Relation):
     """A join; ``using`` names columns that both sides have, and ``natural`` means all of those."""
 

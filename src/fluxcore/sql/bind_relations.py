@@ -15,8 +15,10 @@ from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.nodes import AssignWindow, Filter, JoinKind, Node, Project, WindowKind, WindowSpec
 from fluxcore.plan.windows import is_local
 from fluxcore.sql import ast
+from fluxcore.sql.bind_changes import bind_changes
 from fluxcore.sql.bind_correlate import correlated, correlated_join, is_lateral, is_lateral_query, lateral_last, one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder
+from fluxcore.sql.bind_match import check_match
 from fluxcore.sql.hints import name_of
 from fluxcore.sql.row_number import recognise_top_n
 from fluxcore.sql.scope import Outer, Scope
@@ -62,6 +64,12 @@ class RelationBinder:
             case ast.WindowTable():
                 node = self._window(tree.call)
                 return node, Scope.of(node.schema)
+            case ast.ChangelogTable():
+                node = bind_changes(tree.call, lambda each: self.bind(each)[0])
+                return node, Scope.of(node.schema)
+            case ast.MatchRecognize():
+                check_match(tree, self.bind(tree.relation)[0])
+                raise not_supported("running MATCH_RECOGNIZE", span=tree.span)
             case ast.Joined():
                 return self._join(tree)
             case ast.Unnest() | ast.TableFunction():

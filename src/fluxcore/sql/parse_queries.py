@@ -9,7 +9,7 @@ from fluxcore.sql import ast
 from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.hints import state_ttl
 from fluxcore.sql.lexer import Kind
-from fluxcore.sql.parse_expressions import ExpressionParser
+from fluxcore.sql.parse_match import MatchParser
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -18,7 +18,7 @@ _WINDOWS = ("TUMBLE", "HOP", "CUMULATE", "SESSION")
 _JOIN_WORDS = ("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL")
 
 
-class QueryParser(ExpressionParser):
+class QueryParser(MatchParser):
     """Parses SELECT, VALUES, set operations, WITH, ORDER BY and LIMIT."""
 
     def query(self) -> ast.Query:
@@ -234,7 +234,7 @@ class QueryParser(ExpressionParser):
                 self.need_word(word)
             found = ast.AsOf(relation=found, time=self.expression(), span=self.since(start))
         if self.is_word("MATCH_RECOGNIZE"):
-            raise self.unsupported("MATCH_RECOGNIZE")
+            found = self._match(found, start)
         if self.take_word("AS") or self._is_alias():
             alias = self.name("an alias")
             columns = self.bracketed(self.name) if self.is_symbol("(") else ()
@@ -278,6 +278,8 @@ class QueryParser(ExpressionParser):
             return ast.WindowTable(call=call, span=self.since(start))
         call = self._function(self.names()[-1], token.span)
         assert isinstance(call, ast.FunctionCall)
+        if call.name.upper() in ("TO_CHANGELOG", "FROM_CHANGELOG"):
+            return ast.ChangelogTable(call=call, span=self.since(start))
         return ast.TableFunction(call=call, span=self.since(start))
 
     def _unnest(self, start: Span) -> ast.Relation:

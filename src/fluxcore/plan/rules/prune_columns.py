@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.schema import Schema
 from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
 from fluxcore.expr.nodes import AggCall, columns_of, moved
+from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.columns import select
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order
@@ -113,6 +114,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, LookupJoin):
         condition = set() if node.condition is None else columns_of(node.condition)
         return [below | set(node.keys) | {index for index in condition if index < width}]
+    if isinstance(node, FromChangelog):
+        return [below | {node.op}]
     if isinstance(node, Correlate):
         return [below | {index for arg in node.call.args for index in columns_of(arg)}]
     return [set(range(width))]
@@ -207,6 +210,10 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return _prune_over(node, out, below, places)
     if isinstance(node, LookupJoin):
         return _prune_lookup(node, out, below, places)
+    if isinstance(node, FromChangelog):
+        return replace(node, input=below, op=places[node.op]), places
+    if isinstance(node, ToChangelog):  # each change is told, whichever column changed
+        return replace(node, input=below), _places(range(len(node.schema)))
     if isinstance(node, Correlate):
         call = replace(node.call, args=tuple(moved(arg, places) for arg in node.call.args))
         return replace(node, input=below, call=call), _appended(places, node.input, below, range(len(node.names)))
