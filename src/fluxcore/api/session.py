@@ -194,9 +194,9 @@ class Session:
         """Return whether a plan ends by itself."""
         return self.target.is_bounded(node, settings or self.settings)
 
-    def explain(self, *plans: nodes.Node) -> str:
-        """Return plans as they would run."""
-        return self.target.explain(list(plans), self.settings)
+    def explain(self, *plans: nodes.Node, details: Sequence[str] = ()) -> str:
+        """Return plans as they would run together; ``details`` as behind EXPLAIN, such as ``JSON_EXECUTION_PLAN``."""
+        return self.target.explain(list(plans), self.settings, details)
 
     def from_arrow(
         self,

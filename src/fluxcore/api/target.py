@@ -67,8 +67,8 @@ class Target(Protocol):
         """Return whether all sources of the plan end."""
         ...
 
-    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
-        """Return the plan as it would run."""
+    def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:
+        """Return the plan as it would run; ``details`` are the words behind EXPLAIN, such as ``JSON_EXECUTION_PLAN``."""
         ...
 
     def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:
@@ -137,9 +137,9 @@ class ExplainingTarget:
         """Return whether all sources of the plan end."""
         return self._target.is_bounded(node, settings)
 
-    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
+    def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:
         """Return the plan as it would run."""
-        return self._target.explain(roots, settings)
+        return self._target.explain(roots, settings, details)
 
     def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:
         """Return why the plan can't run on the target."""

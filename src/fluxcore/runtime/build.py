@@ -140,6 +140,7 @@ class _Builder:
             stage.idle_timeout_s = idle_timeout_s(node, settings)
             stage.alignment = alignment_of(node, self._groups)
             stage.limit = node.limit
+            stage.in_order = node.limit is not None and node.predicate is None  # the first block may be enough
             self._stages[node] = stage
             return _Placed([stage.out], number)
         if isinstance(node, Values):

@@ -10,13 +10,13 @@ from fluxcore.api.iteration import iterate
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.time import SystemClock
 from fluxcore.errors import ScriptError, not_supported
-from fluxcore.plan.changelog import changelog_mode, is_append_only
+from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.endless import is_bounded, order_endless
 from fluxcore.plan.lifetimes import with_lifetimes
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
-from fluxcore.plan.state import state_of
-from fluxcore.runtime.build import Options, build, tasks_of
+from fluxcore.runtime.build import Options, build
+from fluxcore.runtime.explain import Explained, explain_json, explain_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,15 +69,13 @@ class EmbeddedTarget:
         """Return nothing: what can be planned can run here."""
         return ()
 
-    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
-        """Return the optimised plans and the rules that changed something.
+    def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:
+        """Return the optimised plans, what is known of their nodes, and the rules that changed something.
 
-        Each node is shown with its changelog mode; one that keeps something also with what that is, and its tasks.
+        With the detail ``JSON_EXECUTION_PLAN`` as a JSON object, else as text, which holds what all other details ask for.
         """
-        plans, fired = planned(roots, settings)
-        text = "\n\n".join(_tree(plan, settings) for plan in plans)
-        rules = ", ".join(fired) or "none"
-        return f"{text}\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+        explained = Explained(*planned(roots, settings), settings)
+        return explain_json(explained) if "JSON_EXECUTION_PLAN" in details else explain_text(explained)
 
 
 def planned(roots: Sequence[Node], settings: Settings) -> tuple[list[Node], list[str]]:
@@ -86,15 +84,3 @@ def planned(roots: Sequence[Node], settings: Settings) -> tuple[list[Node], list
         roots, settings, lambda plans: order_endless(plans, lambda node: is_bounded(node, settings))
     )
     return with_lifetimes(plans, duration_ms(settings.text("table.exec.state.ttl"))), fired
-
-
-def _tree(node: Node, settings: Settings, depth: int = 0) -> str:
-    line = f"{'  ' * depth}{node.describe()} changelog=[{changelog_mode(node)}]"
-    state = state_of(node)
-    if state is not None:
-        try:
-            line += f" tasks={tasks_of(node, settings)}"
-        except ScriptError as error:  # a plan that can't run is shown all the same
-            line += f" [{error.message}]"
-        line += f" state=[{state}]"
-    return "\n".join([line, *(_tree(each, settings, depth + 1) for each in node.inputs)])

@@ -14,6 +14,7 @@ from fluxcore.core.ports import Source, Split, SplitReader
 from fluxcore.core.schema import Schema
 from fluxcore.formats.base import DecodeRequest
 from fluxcore.formats.faults import RowFaults
+from fluxcore.limits import TEXT_BLOCK_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fluxcore.formats.base import Format
 
 
+_FIRST_BLOCK_BYTES = 64 * 1024
+_ROW_BYTES = 256
 _FILES_COUNTED_MAX = 64
 """How many files are opened to learn the number of their rows before anything is read."""
 
@@ -45,6 +48,7 @@ class FilesystemSource(Source):
             options=table.options,
             pushdown=request.pushdown if self._extra is None else None,
             faults=self._faults,
+            block_bytes=_block_bytes(request),
         )
 
     def splits(self) -> list[Split]:
@@ -67,6 +71,13 @@ class FilesystemSource(Source):
     def statistics(self) -> Mapping[str, int]:
         """Return the rows that the row policy took out."""
         return self._faults.statistics()
+
+
+def _block_bytes(request: ScanRequest) -> int:
+    """Return how much text is cut off a file at once: little where few rows are wanted, whatever they are."""
+    if request.limit is None or request.pushdown is not None:
+        return TEXT_BLOCK_BYTES
+    return min(TEXT_BLOCK_BYTES, max(_FIRST_BLOCK_BYTES, request.limit * _ROW_BYTES))
 
 
 def _with_time(table: TableDescription) -> Schema:

@@ -11,6 +11,7 @@ from fluxcore.expr.pushdown import deterministic
 from fluxcore.plan.columns import select
 from fluxcore.plan.graph import rewrite, shared_nodes
 from fluxcore.plan.nodes import Aggregate, Join, JoinKind, Project
+from fluxcore.plan.sizes import Sizes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,23 +22,25 @@ if TYPE_CHECKING:
 _ONE_SIDED = (JoinKind.SEMI, JoinKind.ANTI)
 
 
-def semi_joins(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:  # noqa: ARG001
+def semi_joins(roots: Sequence[Node], settings: Settings | None = None) -> list[Node]:
     """Return the plans with two rewritings, both of regular joins without lifetimes that nobody else takes rows from.
 
     An inner join under DISTINCT, or under aggregates that don't count rows twice (MIN, MAX, DISTINCT ones), of which only one
-    side's columns are used, becomes a semi join. The partners of a semi or anti join are not made distinct before it.
+    side's columns are used, becomes a semi join; not where that side is known to have more rows than the other, since then a row
+    seldom has several partners. The partners of a semi or anti join are not made distinct before it.
     """
     shared = shared_nodes(roots)
-    return rewrite(roots, partial(_change, shared), shared)
+    sizes = None if settings is None else Sizes(settings)
+    return rewrite(roots, partial(_change, shared, sizes), shared)
 
 
-def _change(shared: set[Node], node: Node) -> Node:
+def _change(shared: set[Node], sizes: Sizes | None, node: Node) -> Node:
     if isinstance(node, Join) and node.kind in _ONE_SIDED:
         return _of_all_partners(node, shared)
     if isinstance(node, Aggregate) and all(call.distinct or call.function in ("MIN", "MAX") for call in node.calls):
         if not node.keys or node.input in shared:
             return node
-        return _of_one_side(node, shared)
+        return _of_one_side(node, shared, sizes)
     return node
 
 
@@ -51,7 +54,7 @@ def _of_all_partners(node: Join, shared: set[Node]) -> Node:
     return replace(node, right=select(right.input, right.keys))
 
 
-def _of_one_side(node: Aggregate, shared: set[Node]) -> Node:
+def _of_one_side(node: Aggregate, shared: set[Node], sizes: Sizes | None) -> Node:
     projection, below = None, node.input
     if isinstance(below, Project):
         projection, below = below, below.input
@@ -67,11 +70,17 @@ def _of_one_side(node: Aggregate, shared: set[Node]) -> Node:
     width = len(below.left.schema)
     if not used:
         return node
-    if max(used) < width:
+    if max(used) < width and _pays(sizes, below.left, below.right):
         return _over(node, projection, replace(below, kind=JoinKind.SEMI), 0)
-    if min(used) >= width:
+    if min(used) >= width and _pays(sizes, below.right, below.left):
         return _over(node, projection, _swapped(below), width)
     return node
+
+
+def _pays(sizes: Sizes | None, kept: Node, other: Node) -> bool:
+    """Return whether rows may have several partners, as far as sizes are known."""
+    first, second = (None, None) if sizes is None else (sizes.of(kept), sizes.of(other))
+    return first is None or second is None or first.rows <= second.rows
 
 
 def _used(node: Aggregate) -> set[int]:

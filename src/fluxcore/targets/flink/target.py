@@ -77,7 +77,7 @@ class FlinkTarget:
         """Return whether all sources of the plan end."""
         return is_bounded(node, settings)
 
-    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
+    def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:  # noqa: ARG002
         """Return the statements that would be sent."""
         return "\n\n".join(f"{statement};" for statement in print_job(roots, settings).statements)
 
