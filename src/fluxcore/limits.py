@@ -159,3 +159,42 @@ BUS_SLOW_S: Final = 0.2
 
 BUS_CLOSE_S: Final = 10.0
 """Time that handlers are given to end when the bus closes."""
+
+LOG_SEGMENT_BYTES: Final = 128 * 1024 * 1024
+"""Bytes of one file of the bus's log, where the log's options say nothing."""
+
+LOG_SEGMENT_BYTES_MIN: Final = 16 * 1024
+"""The smallest segment that may be asked for."""
+
+LOG_FRAME_BYTES: Final = 1024 * 1024
+"""Bytes from which on waiting events go into a further frame."""
+
+LOG_FRAME_ROWS_MAX: Final = 1_048_576
+"""Events of one frame."""
+
+LOG_FRAME_BYTES_MAX: Final = 1024 * 1024 * 1024
+"""Bytes of one frame; a single event that needs more is refused."""
+
+LOG_GROUP_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of waiting events that go into one write and one sync."""
+
+LOG_PENDING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of events that wait for the log's thread before publishers are held back."""
+
+LOG_IDLE_SYNC_US: Final = 200_000
+"""Quiet time after which what was written without a sync is synced, and the durable mark carried forward."""
+
+LOG_INDEX_BYTES: Final = 64 * 1024
+"""Bytes of a segment between two entries of its index."""
+
+LOG_SCAN_BYTES: Final = 1024 * 1024
+"""Bytes read at once when the next good frame is looked for."""
+
+LOG_VERSION_KEYS_MAX: Final = 1_000_000
+"""Keys whose last offsets are kept in memory; those of others are found through the frames' filters."""
+
+LOG_DEDUPLICATION_ROWS: Final = 100_000
+"""Events back to which a message id is known, where ids are checked and the options say nothing."""
+
+LOG_ENCODE_ROWS: Final = 8_192
+"""Single events that are turned into columns at once."""

@@ -1,0 +1,133 @@
+"""Frames as readers see them: decoding without copying, filtering, and the offsets of the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fluxcore.bus.log import statistics
+from fluxcore.bus.log.frame import SPARSE, Compression, Header, crc32c
+from fluxcore.expr.compile import compile_predicate
+from fluxcore.expr.pushdown import bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from fluxcore.bus.log.segment import SegmentView
+    from fluxcore.core.ports import Bound
+    from fluxcore.expr.nodes import Expr
+
+_OFFSET = pa.field("offset", pa.uint32(), nullable=False)
+_CODECS = {Compression.LZ4: "lz4", Compression.ZSTD: "zstd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Rows of the log that were written together.
+
+    ``first_offset`` and ``end_offset`` say which offsets the frame stands for; ``time_us`` when its last row was appended.
+    ``rows`` holds the distance of each row of ``batch`` from ``first_offset``, or None where the rows follow each other.
+    """
+
+    batch: pa.RecordBatch
+    first_offset: int
+    end_offset: int
+    time_us: int
+    rows: NDArray[np.int64] | None = field(default=None)
+
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return self.batch.num_rows
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """The offset of each row."""
+        if self.rows is None:
+            return np.arange(self.first_offset, self.first_offset + self.batch.num_rows)
+        return self.first_offset + self.rows
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A SQL condition over the rows, and the simple comparisons in it by which whole frames are skipped."""
+
+    mask: Callable[[pa.RecordBatch], pa.BooleanArray]
+    bounds: tuple[Bound, ...]
+
+
+class Filters:
+    """Makes the filter of each schema that a log holds. In: a condition, or a function that binds one to a schema."""
+
+    def __init__(self, where: Expr | Callable[[pa.Schema], Expr] | None) -> None:
+        self._where = where
+        self._made: dict[int, Filter | None] = {}
+
+    def get(self, id_: int, schema: pa.Schema) -> Filter | None:
+        """Return the filter for rows of a schema, or None for all rows."""
+        if id_ not in self._made:
+            where = self._where(schema) if callable(self._where) else self._where
+            self._made[id_] = None if where is None else Filter(compile_predicate(where), bounds(where))
+        return self._made[id_]
+
+
+def excluded(view: SegmentView, header: Header, schema: pa.Schema, comparisons: tuple[Bound, ...]) -> bool:
+    """Return whether the statistics of a frame exclude every row of it. A damaged meta excludes nothing."""
+    if not comparisons or not header.meta_length:
+        return False
+    meta = view.content.slice(header.position + 128, header.body_position - header.position - 128)
+    if crc32c(meta) != header.meta_crc:
+        return False
+    known = statistics.read(meta.slice(0, header.meta_length).to_pybytes())
+    return known is not None and statistics.excluded(known, comparisons, schema)
+
+
+def decode(view: SegmentView, header: Header, schema: pa.Schema) -> Frame | None:
+    """Return the rows of a frame, or None where its bytes are damaged. Without compression nothing is copied."""
+    if not view.holds(header):
+        return None
+    body = view.body(header)
+    codec = _CODECS.get(Compression(header.compression)) if header.compression else None
+    if codec is not None:
+        body = pa.Codec(codec).decompress(body, header.raw_length)
+    if not header.flags & SPARSE:
+        batch = pa.ipc.read_record_batch(body, schema)
+        return Frame(batch, header.first_offset, header.end_offset, header.time_max_us)
+    batch = pa.ipc.read_record_batch(body, schema.append(_OFFSET))
+    rows = batch.column(batch.num_columns - 1).to_numpy().astype(np.int64)
+    batch = batch.select(range(batch.num_columns - 1)).cast(schema)
+    return Frame(batch, header.first_offset, header.end_offset, header.time_max_us, rows)
+
+
+def chosen(frame: Frame, found: Filter | None, between: tuple[int, int], columns: Sequence[str] | None) -> Frame:
+    """Return the rows of a frame that pass a filter and stand between two offsets, with the wanted columns."""
+    start, stop = between
+    batch, rows = frame.batch, frame.rows
+    if stop < frame.end_offset:
+        distance = stop - frame.first_offset
+        kept = distance if rows is None else int(np.searchsorted(rows, distance))
+        batch, rows = batch.slice(0, kept), None if rows is None else rows[:kept]
+    if start > frame.first_offset:
+        distance = start - frame.first_offset
+        skipped = min(distance, batch.num_rows) if rows is None else int(np.searchsorted(rows, distance))
+        batch = batch.slice(skipped)
+        rows = np.arange(distance, distance + batch.num_rows) if rows is None else rows[skipped:]
+    if found is not None and batch.num_rows:
+        mask: Any = found.mask(batch)
+        passed: NDArray[np.int64] = np.flatnonzero(pc.fill_null(mask, False).to_numpy(zero_copy_only=False))
+        if len(passed) < batch.num_rows:
+            rows = passed if rows is None else rows[passed]
+            batch = batch if columns is None else batch.select(columns)
+            batch = batch.take(pa.array(passed))
+            return Frame(batch, frame.first_offset, frame.end_offset, frame.time_us, rows)
+    if columns is not None:
+        batch = batch.select(columns)
+    if batch is frame.batch:
+        return frame
+    return Frame(batch, frame.first_offset, frame.end_offset, frame.time_us, rows)

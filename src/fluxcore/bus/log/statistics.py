@@ -1,0 +1,149 @@
+"""What a frame says of its rows without being decoded: least and greatest values, nulls, Bloom filters of keys.
+
+It is the frame's *meta*, as MessagePack. Numbers and times stand as integers or doubles, decimals as text, texts by their first
+32 characters. A frame with few rows has none: to decode it costs as little.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fluxcore.bus.log import bloom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fluxcore.core.ports import Bound
+
+ROWS_MIN = 16
+_TEXT_MAX = 32
+_LAST = "\U0010ffff"
+
+
+class Range(msgspec.Struct, array_like=True, frozen=True):
+    """The least and the greatest value of a column in a frame, and its number of nulls; None where all are null."""
+
+    low: Any
+    high: Any
+    nulls: int
+
+
+class Statistics(msgspec.Struct, frozen=True, rename={"ranges": "r", "blooms": "b"}):
+    """What is known of a frame's columns, by their number."""
+
+    ranges: dict[int, Range] = {}
+    blooms: dict[int, bytes] = {}
+
+
+_decoder = msgspec.msgpack.Decoder(Statistics)
+
+
+def collect(batch: pa.RecordBatch, keys: Sequence[str] = ()) -> bytes:
+    """Return the meta of a frame with these rows; ``keys`` name the columns that get a Bloom filter."""
+    if batch.num_rows < ROWS_MIN:
+        return b""
+    ranges = {}
+    blooms = {}
+    for number, (field, array) in enumerate(zip(batch.schema, batch.columns, strict=True)):
+        found = _range(array)
+        if found is not None:
+            ranges[number] = found
+        if field.name in keys and bloom.can_hash(field.type):
+            blooms[number] = bloom.make(array)
+    return msgspec.msgpack.encode(Statistics(ranges, blooms))
+
+
+def read(meta: bytes) -> Statistics | None:
+    """Return the statistics in a meta; None where it has none, or has some of another making."""
+    try:
+        return _decoder.decode(meta) if meta else None
+    except msgspec.DecodeError:
+        return None
+
+
+def excluded(statistics: Statistics, bounds: Sequence[Bound], schema: pa.Schema) -> bool:
+    """Return whether no row of a frame can meet all bounds."""
+    for bound in bounds:
+        type_ = schema.field(bound.column).type
+        found = statistics.ranges.get(bound.column)
+        if found is not None and _outside(found, bound.op, comparable(bound.value, type_)):
+            return True
+        content = statistics.blooms.get(bound.column)
+        if content is not None and bound.op == "=" and not bloom.may_hold(content, bound.value, type_):
+            return True
+    return False
+
+
+def comparable(value: Any, type_: pa.DataType) -> Any:
+    """Return a constant as it compares with the ranges of a column; None where it does not."""
+    if pa.types.is_decimal(type_):
+        try:
+            return Decimal(value) if isinstance(value, int | Decimal) else None
+        except InvalidOperation:
+            return None
+    if pa.types.is_boolean(type_) or pa.types.is_integer(type_) or pa.types.is_floating(type_):
+        number = isinstance(value, int | float | Decimal) and not (isinstance(value, float) and math.isnan(value))
+        return value if number else None
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return value if isinstance(value, str) else None
+    if pa.types.is_temporal(type_):
+        try:
+            return pa.scalar(value, type_).value
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, ValueError):
+            return None
+    return None
+
+
+def _outside(found: Range, op: str, value: Any) -> bool:
+    if found.low is None:
+        return True  # all are null, and a comparison with null is never true
+    if value is None:
+        return False
+    low, high = found.low, found.high
+    if isinstance(value, Decimal) and isinstance(low, str):
+        low, high = Decimal(low), Decimal(high)
+    if isinstance(value, str) is not isinstance(low, str):
+        return False
+    if op == "=":
+        return bool(value < low or value > high)
+    if op in {"<", "<="}:
+        return bool(low > value or (op == "<" and low == value))
+    return bool(high < value or (op == ">" and high == value))
+
+
+def _range(array: pa.Array) -> Range | None:
+    type_ = array.type
+    if pa.types.is_floating(type_):
+        if pc.any(pc.is_nan(array)).as_py():
+            return None
+    elif not (_is_number(type_) or pa.types.is_string(type_) or pa.types.is_large_string(type_)):
+        return None
+    if pa.types.is_duration(type_) or pa.types.is_interval(type_) or pa.types.is_float16(type_):
+        return None
+    found = pc.min_max(array)
+    low, high = (_plain(found[name], type_) for name in ("min", "max"))
+    if isinstance(high, str) and len(high) > _TEXT_MAX:
+        high = high[:_TEXT_MAX] + _LAST
+    if isinstance(low, str):
+        low = low[:_TEXT_MAX]
+    return Range(low, high, array.null_count)
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_temporal, pa.types.is_decimal)
+    return any(each(type_) for each in kinds)
+
+
+def _plain(scalar: pa.Scalar, type_: pa.DataType) -> Any:
+    if not scalar.is_valid:
+        return None
+    if pa.types.is_temporal(type_):
+        return scalar.value
+    value = scalar.as_py()
+    return str(value) if isinstance(value, Decimal) else value

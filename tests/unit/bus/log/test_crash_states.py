@@ -1,0 +1,151 @@
+"""Every state that a disk may legally leave after a crash: nothing acknowledged is lost, nothing else appears."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fluxcore.bus.log import Log, LogOptions
+from fluxcore.bus.log.recovery import recover
+from fluxcore.bus.log.writer import LogWriter
+from fluxcore.testing.disk import SimulatedDisk
+from fluxcore.testing.faults import WithoutSync
+from fluxcore.testing.log_oracle import SCHEMA, Oracle, after_crash, read_back, rows
+
+if TYPE_CHECKING:
+    from fluxcore.bus.log.files import Files
+    from fluxcore.bus.log.queue import Settled
+
+PATH = "log/00000000000000000000.000000.seg"
+LONG = os.environ.get("FLUXCORE_TEST_PROFILE") == "long"
+STATES = 400 if LONG else 6
+SEEDS = range(40) if LONG else range(4)
+OPTIONS = LogOptions(row_schema=SCHEMA, segment_bytes=16 * 1024, frame_bytes=2048)
+
+
+def workload(disk: SimulatedDisk, files: Files, seed: int) -> Oracle:
+    """Append batches and single rows with all acknowledgements, over several segments; note receipts in the journal."""
+    choose = random.Random(seed)
+    oracle = Oracle()
+
+    def told(outcomes: list[Settled]) -> None:
+        for each in outcomes:
+            if each.error is None and each.survives == "disk":
+                numbers = [n for token in each.tokens for n in token]
+                disk.note(dict(zip(each.offsets, numbers, strict=True)))
+
+    with Log.open("log", OPTIONS, files) as log:
+        producers = {acks: log.producer(told, acks) for acks in ("memory", "os", "disk")}
+        number = 0
+        for _ in range(30):
+            count = choose.choice([1, 1, 2, 5, 20])
+            numbers = range(number, number + count)
+            number += count
+            oracle.appended += numbers
+            producers[choose.choice(["disk", "disk", "os", "memory"])].append(rows(numbers), numbers)
+            if choose.random() < 0.3:
+                log.sync()
+            if choose.random() < 0.05:
+                log.roll()
+    return oracle
+
+
+def failures(disk: SimulatedDisk, oracle: Oracle, seed: int, states: int) -> list[str]:
+    """Try crashes after every change of the disk and return what went wrong."""
+    choose = random.Random(seed)
+    wrong: list[str] = []
+    for number, (then, entry) in enumerate(disk.replay()):
+        if entry.kind == "note":
+            oracle.durable.update(entry.data)
+            continue
+        for crashed in then.crashes(states, choose):
+            problems, state = after_crash(crashed, "log", OPTIONS, oracle)
+            if state.lost:
+                problems.append(f"a crash alone was taken for damage: {state.lost}")
+            wrong += [f"seed {seed}, after change {number} ({entry.kind} {entry.path}): {each}" for each in problems]
+        if wrong:
+            break
+    return wrong
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crash_after_any_change_loses_nothing_that_was_acknowledged(seed: int) -> None:
+    disk = SimulatedDisk(seed=seed)
+    oracle = workload(disk, disk, seed)
+    assert failures(disk, oracle, seed, STATES) == []
+
+
+def test_without_syncs_the_same_test_fails() -> None:
+    """The mutation check: were the syncs left out, crashes would lose what was acknowledged, and the test would see it."""
+    disk = SimulatedDisk(seed=1)
+    oracle = workload(disk, WithoutSync(disk), 1)
+    assert failures(disk, oracle, 1, STATES) != []
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crash_while_recovering_from_a_crash_loses_nothing(seed: int) -> None:
+    choose = random.Random(seed)
+    disk = SimulatedDisk(seed=seed)
+    oracle = workload(disk, disk, seed)
+    points = set(choose.sample(range(len(disk.journal)), 12 if not LONG else len(disk.journal)))
+    for number, (then, entry) in enumerate(disk.replay()):
+        if entry.kind == "note":
+            oracle.durable.update(entry.data)
+        if number not in points:
+            continue
+        first = then.crash(choose)
+        start = first.copy()
+        state = recover(first, "log", "log", OPTIONS.segment_bytes)
+        assert state.lost == []
+        LogWriter(first, "log", OPTIONS, state).close()
+        seen, _ = read_back(first, "log")
+        after = first.crash(choose)
+        LogWriter(after, "log", OPTIONS, recover(after, "log", "log", OPTIONS.segment_bytes)).close()
+        assert seen.items() <= read_back(after, "log")[0].items(), "what could be read once stays"
+        for second, _ in first.replay(start):
+            problems, _ = after_crash(second.crash(choose), "log", OPTIONS, oracle)
+            assert problems == [], f"seed {seed}, change {number}"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_readable_after_a_killed_process_survives_a_crash_later(seed: int) -> None:
+    """A killed process leaves unsynced bytes in the system's memory: recovery makes them durable before it shows them."""
+    choose = random.Random(seed)
+    disk = SimulatedDisk(seed=seed)
+    workload(disk, disk, seed)
+    for point in choose.sample(range(len(disk.journal)), 12):
+        killed = next(then for number, (then, _) in enumerate(disk.replay()) if number == point)
+        LogWriter(killed, "log", OPTIONS, recover(killed, "log", "log", OPTIONS.segment_bytes)).close()
+        seen, _ = read_back(killed, "log")
+        for crashed in killed.crashes(STATES, choose):
+            LogWriter(crashed, "log", OPTIONS, recover(crashed, "log", "log", OPTIONS.segment_bytes)).close()
+            assert seen.items() <= read_back(crashed, "log")[0].items(), f"seed {seed}, change {point}"
+
+
+def test_frames_behind_a_torn_one_never_come_back() -> None:
+    """Two frames in one write; the crash keeps only the second. It must not show up behind a new frame of the first one's size."""
+    disk = SimulatedDisk()
+    state = recover(disk, "log", "log", OPTIONS.segment_bytes)
+    writer = LogWriter(disk, "log", OPTIONS, state)
+    writer.stage(rows([0]))
+    writer.write()
+    writer.sync()
+    size = len(disk.content(PATH).rstrip(b"\0"))
+    writer.stage(rows([1]))
+    writer.stage(rows([2]))
+    writer.write()
+    content = disk.content(PATH)
+    start = -(-size // 128) * 128
+    second = content.index(b"FRYS", start + 1)
+    for cut in (start, second - 512):  # all of the first frame is missing, or only its last sector
+        crashed = disk.copy()
+        crashed.put(PATH, content[:cut] + bytes(second - cut) + content[second:])
+        oracle = Oracle(appended=[0, 1, 2], durable={0: 0})
+        problems, state = after_crash(crashed, "log", OPTIONS, oracle)
+        assert problems == []
+        assert state.lost == []
+        assert state.torn_bytes > 0
+        assert set(read_back(crashed, "log")[0]) == {0, 1}
