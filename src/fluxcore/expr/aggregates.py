@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 AGGREGATES = frozenset(
     {"COUNT", "SUM", "MIN", "MAX", "AVG", "STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE",
      "FIRST_VALUE", "LAST_VALUE", "PERCENTILE", "LISTAGG", "ARRAY_AGG", "COLLECT", "APPROX_COUNT_DISTINCT",
-     "APPROX_PERCENTILE"}
+     "APPROX_PERCENTILE", "JSON_ARRAYAGG", "JSON_OBJECTAGG"}
 )  # fmt: skip
 """Names that mean an aggregate in SQL."""
 
@@ -159,6 +159,8 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
     if name in {"MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}:
         row = isinstance(first, RowType) and name in ("MIN", "MAX")
         return None if row or isinstance(first, ArrayType | MapType) else first
+    if name in {"JSON_ARRAYAGG", "JSON_OBJECTAGG"}:
+        return STRING.with_nullable(False) if isinstance(first, StringType) else None
     if name == "ARRAY_AGG":
         return ArrayType(element=args[0])
     if name == "COLLECT":

@@ -18,6 +18,7 @@ from fluxcore.expr.aggregates import (
 )
 from fluxcore.expr.nodes import Call, Expr
 from fluxcore.sql import ast
+from fluxcore.sql.aggregate_forms import plain_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -157,6 +158,8 @@ class ExpressionBinder:
         if not self._aggregates:
             kind = "an aggregate" if tree.over is None else "an OVER"
             raise ScriptError("FX-SQL-0207", f"{kind} function can't stand {self._place}", span=tree.span)
+        if name not in self.functions:
+            tree = plain_form(tree, name)
         inner = self._inside(tree)
         args = [inner.bind(arg) for arg in tree.args]
         if not args and not tree.star and name == "COUNT":

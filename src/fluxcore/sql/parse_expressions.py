@@ -333,11 +333,20 @@ class ExpressionParser(CallParser):
                 named = list(self.listed(self._named_argument))
             else:
                 args = self.listed(self.expression)
+        known = name.upper() == "ARRAY_AGG" and self._ignores_nulls()
         self.need_symbol(")")
         call = ast.FunctionCall(
             name=name, args=args, distinct=distinct, star=star, named=tuple(named), span=self.since(start)
         )
-        return self._followed(call)
+        call = self._followed(call)
+        if not known:
+            return call
+        where = self._call("IS NOT NULL", args[0])  # NULLs that are ignored are filtered
+        return replace(call, where=where if call.where is None else self._call("AND", call.where, where))
+
+    def _ignores_nulls(self) -> bool:
+        """Parse IGNORE NULLS or RESPECT NULLS, which is usual, and return whether it was the first."""
+        return not self.take_word("RESPECT", "NULLS") and self.take_word("IGNORE", "NULLS")
 
     def _followed(self, call: ast.FunctionCall) -> ast.FunctionCall:
         """Parse FILTER and OVER behind a call."""

@@ -14,6 +14,7 @@ from fluxcore.operators.aggregates.approximate import ApproxDistinct, ApproxPerc
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS, Accumulator, Rows
 from fluxcore.operators.aggregates.distinct import Distinct
 from fluxcore.operators.aggregates.extreme import HeapExtreme, TextExtreme
+from fluxcore.operators.aggregates.json_lists import JsonArrayAgg, JsonObjectAgg
 from fluxcore.operators.aggregates.listed import ArrayAgg, Chosen, ChosenForever, Collect, ListAgg, Percentile
 from fluxcore.operators.aggregates.numeric import Count, Extreme, Ordered, Spread, Sum
 from fluxcore.operators.aggregates.user import UserDefined
@@ -83,6 +84,10 @@ def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_o
             return ListAgg(call, type_, prefix)
         case "ARRAY_AGG":
             return ArrayAgg(call, type_, prefix)
+        case "JSON_ARRAYAGG":
+            return JsonArrayAgg(call, type_, prefix)
+        case "JSON_OBJECTAGG":
+            return JsonObjectAgg(call, type_, prefix)
         case "COLLECT":
             return Collect(call, type_, prefix)
         case function if function in _SPREAD and not isinstance(type_, DecimalType):

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SPREAD = frozenset({"STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE"})
 _LACKING = {
     "APPROX_PERCENTILE": "Flink has no approximate percentile; PERCENTILE is the exact one",
+    "JSON_ARRAYAGG": "Flink makes JSON of the values itself, and has no way to take JSON as it is",
+    "JSON_OBJECTAGG": "Flink makes JSON of the values itself, and has no way to take JSON as it is",
     "NTH_VALUE": "Flink has no function of that name",
 }
 _BATCH_ONLY = frozenset({"APPROX_COUNT_DISTINCT"})
