@@ -25,11 +25,13 @@ if TYPE_CHECKING:
 _SPREAD = frozenset({"STDDEV_POP", "STDDEV_SAMP", "STDDEV", "VAR_POP", "VAR_SAMP", "VARIANCE"})
 _LACKING = {
     "APPROX_PERCENTILE": "Flink has no approximate percentile; PERCENTILE is the exact one",
-    "JSON_ARRAYAGG": "Flink makes JSON of the values itself, and has no way to take JSON as it is",
-    "JSON_OBJECTAGG": "Flink makes JSON of the values itself, and has no way to take JSON as it is",
+    "JSON_ARRAYAGG": "Flink does not gather JSON in OVER",
+    "JSON_OBJECTAGG": "Flink does not gather JSON in OVER",
     "NTH_VALUE": "Flink has no function of that name",
 }
 _BATCH_ONLY = frozenset({"APPROX_COUNT_DISTINCT"})
+_JSON = {"JSON_ARRAYAGG": ("[", "]"), "JSON_OBJECTAGG": ("{", "}")}
+"""Functions over texts that are JSON already, which Flink joins as texts, and what stands around them."""
 _TYPED = frozenset({"LAG", "LEAD"})
 """Functions whose second parameter is a value of the result's type."""
 
@@ -44,6 +46,10 @@ def call_text(call: AggCall, block: Block, printer: Printer, node: nodes.Node) -
     types = node.inputs[0].schema
     args = [(block.items[index].sql, types[index].type) for index in call.args]
     where = "" if call.where is None else f" FILTER (WHERE {block.items[call.where].sql})"
+    if call.function in _JSON:
+        start, end = _JSON[call.function]
+        listed = call_of(replace(call, function="LISTAGG", parameters=(",",)), args, printer, node) + where
+        return f"COALESCE('{start}' || {listed} || '{end}', '{start}{end}')"
     return call_of(call, args, printer, node) + where
 
 
