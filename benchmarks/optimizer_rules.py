@@ -32,6 +32,8 @@ CASES = [
     ("semi_joins", "SELECT DISTINCT f.k FROM few AS f JOIN events AS e ON e.k = f.k"),
     ("semi_joins", "SELECT DISTINCT e.t FROM events AS e JOIN few AS f ON e.k = f.k"),
     ("semi_joins", "SELECT DISTINCT f.name FROM few AS f JOIN events AS e ON f.k = e.n"),
+    ("share_expressions", "SELECT v, REGEXP_EXTRACT(t, 'event ([0-9]*)', 1) AS x FROM events "
+     "WHERE REGEXP_EXTRACT(t, 'event ([0-9]*)', 1) <> '7'"),
     ("order_joins", "SELECT a.v, f.name FROM events AS a JOIN events AS b ON a.k = b.k JOIN few AS f ON b.k = f.k "
      "WHERE f.name = 'name7'"),
     ("push_limits", "SELECT v, t FROM events LIMIT 10"),

@@ -18,6 +18,7 @@ from fluxcore.plan.rules.prune_columns import prune_columns
 from fluxcore.plan.rules.push_filters import push_filters
 from fluxcore.plan.rules.push_limits import push_limits
 from fluxcore.plan.rules.semi_joins import semi_joins
+from fluxcore.plan.rules.share_expressions import share_expressions
 from fluxcore.plan.rules.slice_windows import slice_windows
 from fluxcore.plan.rules.strengthen_joins import strengthen_joins
 
@@ -46,7 +47,7 @@ TOGETHER: tuple[Rule, ...] = (
 )
 """Rules that make room for each other: they are repeated until none of them changes anything."""
 
-LAST: tuple[Rule, ...] = (order_joins, push_limits, prune_columns, merge_projects)
+LAST: tuple[Rule, ...] = (order_joins, push_limits, prune_columns, merge_projects, share_expressions)
 """What is done once, when filters are where they stay."""
 
 RULES: dict[str, Rule] = {rule.__name__: rule for rule in (*FIRST, *BEFORE, *TOGETHER, *LAST)}

@@ -114,7 +114,7 @@ class Sizes:
         if node.left_keys:
             pairs = self.joined((node.left, node.left_keys[0]), (node.right, node.right_keys[0]))
         if node.condition is not None:
-            pairs *= _share(node.condition)
+            pairs *= share_of(node.condition)
         if node.kind in (JoinKind.LEFT, JoinKind.FULL):
             pairs = max(pairs, left.rows)
         if node.kind in (JoinKind.RIGHT, JoinKind.FULL):
@@ -176,7 +176,7 @@ def _kept(size: Size | None, condition: Expr | None, limit: int | None = None) -
     if size is None:
         return None
     if condition is not None:
-        size = Size(size.rows * _share(condition))
+        size = Size(size.rows * share_of(condition))
     if limit is not None and limit < size.rows:
         size = Size(limit, exact=size.exact)
     return size
@@ -193,7 +193,7 @@ def _sum(sizes: list[Size | None]) -> Size | None:
     return Size(sum(size.rows for size in known), exact=all(size.exact for size in known))
 
 
-def _share(condition: Expr) -> float:
+def share_of(condition: Expr) -> float:
     """Return the guessed share of rows that meet a condition."""
     share = 1.0
     for part in conjuncts(condition):
