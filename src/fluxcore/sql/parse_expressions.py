@@ -96,11 +96,7 @@ class ExpressionParser(CallParser):
         if word == "IN":
             found = self._in(left)
         elif word == "BETWEEN":
-            self.take_word("ASYMMETRIC")
-            low = self._sum()
-            self.need_word("AND")
-            high = self._sum()
-            found = self._call("AND", self._call(">=", left, low), self._call("<=", left, high))
+            found = self._between(left)
         else:
             if word == "SIMILAR":
                 raise self.unsupported("SIMILAR TO")
@@ -109,6 +105,18 @@ class ExpressionParser(CallParser):
                 args.append(self._sum())
             found = self._call("LIKE", *args)
         return self._call("NOT", found) if negated else found
+
+    def _between(self, left: ast.Expression) -> ast.Expression:
+        symmetric = self.take_word("SYMMETRIC")
+        if not symmetric:
+            self.take_word("ASYMMETRIC")
+        low = self._sum()
+        self.need_word("AND")
+        high = self._sum()
+        found = self._call("AND", self._call(">=", left, low), self._call("<=", left, high))
+        if not symmetric:
+            return found
+        return self._call("OR", found, self._call("AND", self._call(">=", left, high), self._call("<=", left, low)))
 
     def _in(self, left: ast.Expression) -> ast.Expression:
         self.need_symbol("(")
