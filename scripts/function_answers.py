@@ -40,6 +40,7 @@ def main() -> int:
             told[group.name] = {"rows": group.basis(), "answers": {each: found[each] for each in group.questions}}
             if wanted:
                 print(f"{category}/{group.name}: {len(wanted)} asked in {time.monotonic() - start:.1f} s", flush=True)
+                write_answers(category, known | told)
         write_answers(category, told)
     return 0
 

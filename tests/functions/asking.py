@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 60
 PROPERTIES = {"parallelism.default": "1", "execution.runtime-mode": "streaming"}
 VIEW = "rows_"
+BROKEN = ("NoResourceAvailable", "OutOfMemory", "TaskManager", "does not answer")
 
 
 def ask(
@@ -45,8 +46,11 @@ def ask(
         def run(some: Sequence[str]) -> None:
             found.update(answered(session, some, len(group.rows)))
 
-        def row_by_row(one: str, _: JobError) -> None:
-            found[one] = each_row(session, group, one)
+        def row_by_row(one: str, error: JobError) -> None:
+            if "Compile" in reason(error):  # Flink's own generated code is wrong, for each row alike
+                refuse(one, error)
+            else:
+                found[one] = each_row(session, group, one)
 
         taken = [each for each in questions if each not in refused]
         alone = [each for each in taken if fails(known.get(each))]
@@ -134,7 +138,10 @@ def described(session: GatewaySession, question: str) -> str:
 
 def reason(error: JobError) -> str:
     """Return the first line of what Flink said; for people only."""
-    return error.message.strip().split("\n")[0][:160]
+    text = error.message.strip().split("\n")[0][:160]
+    if any(word in text for word in BROKEN):
+        raise error  # says nothing of the question
+    return text
 
 
 def _json(value: Any) -> Any:

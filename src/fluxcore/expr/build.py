@@ -11,6 +11,7 @@ from fluxcore.core import types as t
 from fluxcore.core.types import DataType, NullType, StringType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import functions as _functions
+from fluxcore.expr import utf16
 from fluxcore.expr.coercion import can_cast, can_coerce, common_type
 from fluxcore.expr.nodes import Call, Cast, Expr, Literal
 from fluxcore.expr.registry import REGISTRY
@@ -38,6 +39,8 @@ def call(function: str, args: Sequence[Expr], *, span: Span | None = None) -> Ex
         given = ", ".join(arg.type.name() for arg in args)
         message = f"{found.name} can't take ({given})"
         raise ScriptError("FX-SQL-0310", message, span=span, hint=f"it wants {resolved}")
+    if isinstance(resolved, Expr):
+        return replace(resolved, span=span)
     new_args, type_ = resolved
     return Call(function=found.name, args=tuple(new_args), type=type_, span=span)
 
@@ -87,9 +90,9 @@ def _type_of(value: Any) -> DataType:
     if isinstance(value, float):
         return t.DOUBLE
     if isinstance(value, str):
-        return StringType(length=max(1, len(value)), fixed=True)
+        return StringType(length=utf16.length(value), fixed=True)
     if isinstance(value, bytes):
-        return t.BytesType(length=max(1, len(value)), fixed=True)
+        return t.BytesType(length=len(value), fixed=True)
     if isinstance(value, Decimal):
         _, digits, exponent = value.as_tuple()
         scale = max(0, -int(exponent))

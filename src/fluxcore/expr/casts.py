@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import (
+    INT,
+    VARCHAR_MAX,
     ArrayType,
     BooleanType,
     BytesType,
@@ -32,16 +33,16 @@ from fluxcore.core.types import (
 from fluxcore.errors import DataError
 from fluxcore.expr.lists import map_array, maps_of
 from fluxcore.expr.local_times import to_instants, to_local
+from fluxcore.expr.rowwise import mapped
+from fluxcore.expr.text_casts import from_text, rounded
 from fluxcore.expr.texts import double_text, milliseconds_text, months_text, time_text, timestamp_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from fluxcore.core.settings import Settings
 
 _NUMPY = {8: np.int8, 16: np.int16, 32: np.int32, 64: np.int64}
 
-_WITH_LENGTH = (StringType, TimestampType, ArrayType, MapType, RowType)
+_WITH_LENGTH = (StringType, BytesType, TimestampType, TimeType, ArrayType, MapType, RowType)
 """Types whose values may need a change though their Arrow form is the same."""
 
 
@@ -58,8 +59,10 @@ def cast_values(array: pa.Array, source: DataType, target: DataType, *, lenient:
         return array
     if isinstance(target, StringType):
         return _fit(_to_text(array, source, settings), target)
+    if isinstance(target, BytesType) and isinstance(source, StringType | BytesType):
+        return _fit_bytes(array.cast(wanted), target)
     if isinstance(source, StringType):
-        return _from_text(array, target, lenient=lenient, settings=settings)
+        return from_text(array, target, lenient=lenient, settings=settings)
     if isinstance(source, IntegerType | FloatType | DecimalType | BooleanType):
         return _number(array, source, target)
     if isinstance(source, TimestampType | DateType | TimeType):
@@ -72,9 +75,9 @@ def cast_values(array: pa.Array, source: DataType, target: DataType, *, lenient:
 def _number(array: pa.Array, source: DataType, target: DataType) -> pa.Array:
     wanted = target.arrow()
     if isinstance(target, BooleanType):
-        return pc.not_equal(array, pa.scalar(0, pa.int64()).cast(array.type))
+        return pc.not_equal(array, pa.scalar(Decimal(0) if isinstance(source, DecimalType) else 0, array.type))
     if isinstance(source, BooleanType):
-        return array.cast(pa.int8()).cast(pa.int32()).cast(wanted)
+        return _number(array.cast(pa.int8()).cast(pa.int32()), INT, target)
     if isinstance(target, DecimalType):
         return _to_decimal(array, source, target)
     if isinstance(target, IntegerType | IntervalType):
@@ -104,7 +107,7 @@ def _decimal_to_float(array: pa.Array, scale: int) -> pa.Array:
     nulls = _nulls(array)
     if scale <= _EXACT_POWER and (small.all() if nulls is None else small[~nulls].all()):
         return pa.array(low / 10.0**scale, mask=nulls)
-    return _row_by_row(array, pa.float64(), float)
+    return mapped(array, float, pa.float64())
 
 
 def _float_to_integer(array: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -130,24 +133,17 @@ def _to_decimal(array: pa.Array, source: DataType, target: DecimalType) -> pa.Ar
         if target.scale >= source.scale and target.precision - target.scale >= source.precision - source.scale:
             return array.cast(wanted)
         return _fit_decimal(array, target)
-    return _row_by_row(array, wanted, lambda value: _decimal_of(repr(value), target))
+    return mapped(array, lambda value: _decimal_of(value, target), wanted)
 
 
 def _fit_decimal(array: pa.Array, target: DecimalType) -> pa.Array:
     """Round half up to the scale, and give NULL where the whole part doesn't fit."""
-    return _row_by_row(array, target.arrow(), lambda value: _round(value, target))
+    return mapped(array, lambda value: rounded(value, target), target.arrow())
 
 
-def _round(value: Decimal, target: DecimalType) -> Decimal | None:
-    with localcontext() as context:
-        context.prec = 80
-        rounded = value.quantize(Decimal(1).scaleb(-target.scale), ROUND_HALF_UP)
-    return rounded if len(rounded.as_tuple().digits) - target.scale <= target.precision - target.scale else None
-
-
-def _decimal_of(text: str, target: DecimalType) -> Decimal | None:
-    value = Decimal(text)
-    return _round(value, target) if value.is_finite() else None
+def _decimal_of(value: float, target: DecimalType) -> Decimal | None:
+    exact = Decimal(repr(value))
+    return rounded(exact, target) if exact.is_finite() else None
 
 
 def _time(array: pa.Array, source: DataType, target: DataType, settings: Settings) -> pa.Array:
@@ -155,7 +151,7 @@ def _time(array: pa.Array, source: DataType, target: DataType, settings: Setting
     if isinstance(source, TimestampType) and isinstance(target, TimestampType):
         if source.local != target.local:
             array = _shift_zone(array, source, settings)
-        return _truncate(array.cast(wanted, safe=False), target.precision)
+        return _truncate(_as_stamps(array, wanted), target.precision)
     if isinstance(source, TimestampType):
         if source.local:
             array = _shift_zone(array, source, settings)
@@ -163,6 +159,11 @@ def _time(array: pa.Array, source: DataType, target: DataType, settings: Setting
             return array.cast(pa.date32(), safe=False)
         assert isinstance(target, TimeType), target
         return _truncate(array, min(target.precision, 3)).cast(pa.timestamp("ms"), safe=False).cast(pa.time32("ms"))
+    if isinstance(target, TimeType):
+        step = 10 ** (3 - min(target.precision, 3))
+        return pa.array(
+            np.asarray(array.cast(pa.int32()).fill_null(0)) // step * step, pa.int32(), mask=_nulls(array)
+        ).cast(wanted)
     if isinstance(target, TimestampType):  # a time of the day is one of 1970-01-01
         days = isinstance(source, DateType)
         moved = (
@@ -171,11 +172,24 @@ def _time(array: pa.Array, source: DataType, target: DataType, settings: Setting
             else array.cast(pa.int32()).cast(pa.int64()).cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
         )
         return (
-            _shift_zone(moved, TimestampType(precision=6), settings).cast(wanted)
+            _as_stamps(_shift_zone(moved, TimestampType(precision=6), settings), wanted)
             if target.local
-            else moved.cast(wanted)
+            else _as_stamps(moved, wanted)
         )
     return array.cast(wanted, safe=False)
+
+
+def _as_stamps(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Return times in another unit. Raises ``DataError`` FX-RUN-0110 for what nanoseconds can't reach."""
+    if array.type.unit == "ns" and wanted.unit == "us":  # down, where Arrow cuts towards 1970
+        return pa.array(np.asarray(array.view(pa.int64()).fill_null(0)) // 1000, pa.int64(), mask=_nulls(array)).view(
+            wanted
+        )
+    try:
+        return array.cast(wanted, safe=wanted.unit == "ns")
+    except pa.ArrowInvalid as error:
+        hint = "a time with more than 6 digits of a second lies between 1677 and 2262"
+        raise DataError("FX-RUN-0110", "a time lies too far away for nanoseconds", hint=hint) from error
 
 
 def _truncate(array: pa.Array, precision: int) -> pa.Array:
@@ -222,6 +236,16 @@ def _fit(array: pa.Array, target: StringType) -> pa.Array:
     return array
 
 
+def _fit_bytes(array: pa.Array, target: BytesType) -> pa.Array:
+    """Cut bytes to the declared length, and fill BINARY up with zeros."""
+    if target.length == VARCHAR_MAX:
+        return array
+    cut = pc.binary_slice(array, 0, target.length)
+    if not target.fixed or pc.all(pc.equal(pc.binary_length(cut), target.length), min_count=0).as_py():
+        return cut
+    return mapped(cut, lambda value: value.ljust(target.length, b"\0"), pa.binary())
+
+
 def _to_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
     if isinstance(source, StringType):
         return array
@@ -230,12 +254,12 @@ def _to_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Array:
     if isinstance(source, IntegerType | DateType):
         return array.cast(pa.string())
     if isinstance(source, IntervalType):
-        return _row_by_row(array, pa.string(), months_text if source.months else milliseconds_text)
+        return mapped(array, months_text if source.months else milliseconds_text, pa.string())
     if isinstance(source, DecimalType):
-        return _row_by_row(array, pa.string(), lambda value: format(value, "f"))
+        return mapped(array, lambda value: format(value, "f"), pa.string())
     if isinstance(source, FloatType):
         single = source.bits == 32
-        return _row_by_row(array, pa.string(), lambda value: double_text(value, single=single))
+        return mapped(array, lambda value: double_text(value, single=single), pa.string())
     if isinstance(source, TimestampType):
         if source.local:
             array = _shift_zone(array, source, settings)
@@ -266,7 +290,7 @@ def _nested_text(array: pa.Array, source: DataType, settings: Settings) -> pa.Ar
         pairs = zip(texts(items.field(0), source.key), texts(items.field(1), source.value), strict=True)
         parts, (start, end) = [f"{key}={value}" for key, value in pairs], "{}"
     else:
-        return _row_by_row(array, pa.string(), str)
+        return mapped(array, str, pa.string())
     lengths = pc.list_value_length(array).fill_null(0) if isinstance(source, ArrayType) else pa.array(
         [len(each) if each is not None else 0 for each in array.to_pylist()])  # fmt: skip
     ends = np.concatenate(([0], np.cumsum(np.asarray(lengths)))).tolist()
@@ -283,116 +307,7 @@ def _decoded(array: pa.Array) -> pa.Array:
         return array.cast(pa.string())
     except pa.ArrowInvalid:
         mark = "\ufffd".encode()
-        return _row_by_row(array, pa.string(), lambda value: _SURROGATE.sub(mark, value).decode(errors="replace"))
-
-
-_TRUE = {"true", "t", "yes", "y", "1"}
-_FALSE = {"false", "f", "no", "n", "0"}
-
-
-def _from_text(array: pa.Array, target: DataType, *, lenient: bool, settings: Settings) -> pa.Array:
-    wanted = target.arrow()
-    if isinstance(target, BytesType):
-        return array.cast(wanted)
-    if isinstance(target, IntegerType) and not lenient:
-        try:
-            return pc.utf8_trim_whitespace(array).cast(wanted)
-        except pa.ArrowInvalid:
-            pass_row = _parser(target)
-            return _row_by_row(array, wanted, lambda text: _checked(text, pass_row, target, lenient=False))
-    parse = _parser(target)
-    if isinstance(target, TimestampType) and target.local:
-        plain = pa.timestamp(wanted.unit)
-        local = _row_by_row(array, plain, lambda text: _checked(text, parse, target, lenient=lenient))
-        return to_instants(local, settings.zone)
-    return _row_by_row(array, wanted, lambda text: _checked(text, parse, target, lenient=lenient))
-
-
-def _checked(text: str, parse: Callable[[str], Any], target: DataType, *, lenient: bool) -> Any:
-    try:
-        return parse(text.strip())
-    except (ValueError, InvalidOperation, OverflowError) as error:
-        if lenient:
-            return None
-        message = f"'{text}' is no {target.name()}"
-        raise DataError("FX-RUN-0102", message, hint="TRY_CAST gives NULL instead") from error
-
-
-def _parser(target: DataType) -> Callable[[str], Any]:
-    if isinstance(target, IntegerType):
-        low, high = -(2 ** (target.bits - 1)), 2 ** (target.bits - 1) - 1
-        return lambda text: _integer(text, low, high)
-    if isinstance(target, FloatType):
-        return _float
-    if isinstance(target, DecimalType):
-        return lambda text: _decimal_of(text, target)
-    if isinstance(target, BooleanType):
-        return _boolean
-    if isinstance(target, DateType):
-        return lambda text: _datetime(text).date()
-    if isinstance(target, TimeType):
-        return _clock
-    assert isinstance(target, TimestampType), target
-    return lambda text: _timestamp(text, target.precision)
-
-
-def _integer(text: str, low: int, high: int) -> int:
-    found = re.fullmatch(r"([+-]?\d+)(\.\d*)?", text, re.ASCII)
-    if not found or not low <= int(found[1]) <= high:
-        raise ValueError(text)
-    return int(found[1])
-
-
-def _float(text: str) -> float:
-    if not re.fullmatch(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)[dDfF]?", text, re.ASCII):
-        raise ValueError(text)
-    return float(text.rstrip("dDfF") if text[-1] in "dDfF" and text[-1:].isalpha() else text)
-
-
-def _boolean(text: str) -> bool:
-    word = text.lower()
-    if word not in _TRUE | _FALSE:
-        raise ValueError(text)
-    return word in _TRUE
-
-
-_STAMP = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?", re.ASCII)
-
-
-def _datetime(text: str) -> dt.datetime:
-    found = _STAMP.fullmatch(text)
-    if not found:
-        raise ValueError(text)
-    year, month, day, hour, minute, second, fraction = found.groups()
-    micros = int((fraction or "0").ljust(9, "0")[:6])
-    return dt.datetime(int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros)
-
-
-def _timestamp(text: str, precision: int) -> dt.datetime:
-    """Return text as a time of day and date, a blank between them, cut to ``precision`` digits of a second."""
-    if "T" in text:
-        raise ValueError(text)
-    found = _datetime(text)
-    step = 10 ** max(0, 6 - precision)
-    return found.replace(microsecond=found.microsecond // step * step)
-
-
-def _clock(text: str) -> dt.time:
-    found = re.fullmatch(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?", text, re.ASCII)
-    if not found:
-        return _datetime(text).time()
-    hour, minute, second, fraction = found.groups()
-    micros = int((fraction or "0").ljust(9, "0")[:3]) * 1000
-    return dt.time(int(hour), int(minute), int(second or 0), micros)
-
-
-def _row_by_row(array: pa.Array, wanted: pa.DataType, convert: Callable[[Any], Any]) -> pa.Array:
-    """Convert value by value, each distinct value once: for forms that no kernel knows."""
-    if len(array) > 1000:
-        encoded = array.dictionary_encode()
-        if len(encoded.dictionary) * 2 < len(array):
-            return _row_by_row(encoded.dictionary, wanted, convert).take(encoded.indices)
-    return pa.array([None if value is None else convert(value) for value in array.to_pylist()], wanted)
+        return mapped(array, lambda value: _SURROGATE.sub(mark, value).decode(errors="replace"), pa.string())
 
 
 def _nulls(array: pa.Array) -> Any:

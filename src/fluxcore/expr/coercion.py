@@ -80,6 +80,11 @@ def _common(left: DataType, right: DataType) -> DataType | None:
     if isinstance(left, ArrayType) and isinstance(right, ArrayType):
         element = common_type([left.element, right.element])
         return None if element is None else ArrayType(element=element)
+    if isinstance(left, RowType) and isinstance(right, RowType) and len(left.fields) == len(right.fields):
+        fields = [common_type([a, b]) for (_, a), (_, b) in zip(left.fields, right.fields, strict=True)]
+        names = [name for name, _ in left.fields]
+        known = [each for each in fields if each is not None]
+        return RowType(fields=tuple(zip(names, known, strict=True))) if len(known) == len(fields) else None
     if isinstance(left, MapType) and isinstance(right, MapType):
         key, value = common_type([left.key, right.key]), common_type([left.value, right.value])
         return None if key is None or value is None else MapType(key=key, value=value)
@@ -158,7 +163,7 @@ def can_cast(source: DataType, target: DataType) -> bool:
     if isinstance(source, BooleanType):
         return isinstance(target, numbers)
     if isinstance(source, DateType | TimeType):
-        return isinstance(target, TimestampType)
+        return isinstance(target, TimestampType) or type(source) is type(target)
     if isinstance(source, TimestampType):
         return isinstance(target, times)
     if isinstance(source, IntervalType):

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.settings import Settings
+from fluxcore.core.types import BOOLEAN
 from fluxcore.errors import FluxError
 from fluxcore.expr import functions as _functions
 from fluxcore.expr.casts import cast_values
@@ -112,6 +113,8 @@ def _compile_node(expr: Expr, settings: Settings, repeated: set[Expr]) -> Step:
     if isinstance(expr, Cast):
         return _compile_cast(expr, settings, repeated)
     assert isinstance(expr, Call)
+    if expr.function in ("COALESCE", "IFNULL") and not all(_cheap(arg) for arg in expr.args[1:]):
+        expr = _as_case(expr)
     if expr.function == "CASE" and not all(_cheap(arg) for arg in expr.args[1::2] + expr.args[-1:]):
         return _compile_case(expr, settings)
     function = REGISTRY[expr.function]
@@ -150,6 +153,15 @@ def _cheap(expr: Expr) -> bool:
     return isinstance(expr, ColumnRef | Literal) or (
         isinstance(expr, Call) and REGISTRY[expr.function].total and all(_cheap(arg) for arg in expr.args)
     )
+
+
+def _as_case(expr: Call) -> Call:
+    """Return COALESCE as the CASE that says the same, so that what is not asked for is not computed."""
+    known = BOOLEAN.with_nullable(False)
+    args: list[Expr] = []
+    for arg in expr.args[:-1]:
+        args += [Call(function="IS NOT NULL", args=(arg,), type=known), arg]
+    return Call(function="CASE", args=(*args, expr.args[-1]), type=expr.type, span=expr.span)
 
 
 def _compile_case(expr: Call, settings: Settings) -> Step:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import ArrayType, MapType, NullType, RowType, TimestampType
+from fluxcore.core.types import BOOLEAN, ArrayType, FloatType, MapType, NullType, RowType, TimestampType
 from fluxcore.errors import FluxError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, transform, walk
@@ -38,6 +38,8 @@ def waits_for_the_zone(expr: Expr) -> bool:
 def _fold(node: Expr, settings: Settings | None) -> Expr:
     if isinstance(node, Call) and node.function in ("AND", "OR"):
         return _simplify(node)
+    if isinstance(node, Call) and node.function in _SAME:
+        node = _of_itself(node)
     if not isinstance(node, Call | Cast) or not node.children:
         return node
     if isinstance(node, Call) and not REGISTRY[node.function].pure:
@@ -60,6 +62,24 @@ def _asks_the_zone(node: Call | Cast) -> bool:
     types = [node.type, *(child.type for child in node.children)]
     instants = [isinstance(type_, TimestampType) and type_.local for type_ in types]
     return any(instants) or (isinstance(node, Call) and node.function == "FROM_UNIXTIME")
+
+
+_SAME = {"=": True, "<=": True, ">=": True, "<>": False, "<": False, ">": False, "IS NOT DISTINCT FROM": True,
+         "IS DISTINCT FROM": False}  # fmt: skip
+
+
+def _of_itself(node: Call) -> Expr:
+    """Compare a float with itself as Flink's planner does: it is equal even where it is NaN, and NULL where it is NULL."""
+    value, other = node.args
+    pure = all(REGISTRY[each.function].pure for each in walk(value) if isinstance(each, Call))
+    if value != other or not isinstance(value.type, FloatType) or not pure:
+        return node
+    result = Literal(type=BOOLEAN.with_nullable(False), value=_SAME[node.function], span=node.span)
+    if not node.type.nullable:
+        return result
+    known = Call(function="IS NOT NULL", args=(value,), type=BOOLEAN.with_nullable(False), span=node.span)
+    unknown = Literal(type=BOOLEAN, value=None, span=node.span)
+    return Call(function="CASE", args=(known, result, unknown), type=node.type, span=node.span)
 
 
 def _simplify(node: Call) -> Expr:

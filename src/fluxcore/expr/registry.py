@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import Expr
 
-    Rule = Callable[[Sequence[Expr]], tuple[Sequence[Expr], DataType] | str]
+    Rule = Callable[[Sequence[Expr]], tuple[Sequence[Expr], DataType] | Expr | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Inputs:
 class Function:
     """A scalar function.
 
-    ``rule`` takes the bound arguments and returns them with implicit casts, and the result type; or a text that says what
-    it wants. ``kernel`` computes a batch. ``pure`` is false where the value changes from call to call; ``total`` where
+    ``rule`` takes the bound arguments and returns them with implicit casts, and the result type; or an expression that does
+    the same; or a text that says what it wants. ``kernel`` computes a batch. ``pure`` is false where the value changes from call to call; ``total`` where
     the kernel can fail on some values.
     """
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.types import (
     BOOLEAN,
+    BooleanType,
     DataType,
     DateType,
     NullType,
@@ -94,9 +95,23 @@ def comparable_type(args: Sequence[Expr]) -> DataType | None:
     texts = [arg for arg in args if isinstance(arg.type, StringType)]
     if times and all(isinstance(arg.type, StringType | NullType) for arg in others):
         return common_type(times)
-    if numbers and len(numbers) + len(texts) == len(args) and all(isinstance(arg, Literal) for arg in texts):
+    if numbers and len(numbers) + len(texts) == len(args):
         return common_type(numbers)
+    truths = [arg.type for arg in args if isinstance(arg.type, BooleanType)]
+    if truths and len(truths) + len(texts) == len(args):
+        return BOOLEAN
     return None
+
+
+def compared(args: Sequence[Expr], type_: DataType) -> list[Expr]:
+    """Return values brought to the type in which they are compared; text that is no time is NULL there."""
+    lenient = isinstance(type_, TimestampType | DateType | TimeType)
+    return [
+        Cast(arg=arg, type=type_.with_nullable(True), lenient=True, span=arg.span)
+        if lenient and isinstance(arg.type, StringType) and not isinstance(arg, Literal)
+        else to(arg, type_)
+        for arg in args
+    ]
 
 
 def boolean_of(args: Sequence[Expr]) -> DataType:

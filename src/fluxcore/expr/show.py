@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from fluxcore.expr.nodes import Expr
 
-_INFIX = {"+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR", "||", "LIKE", "IS DISTINCT FROM",
+_INFIX = {"+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR", "||", "LIKE", "SIMILAR TO", "IS DISTINCT FROM",
           "IS NOT DISTINCT FROM"}  # fmt: skip
 _POSTFIX = {"IS NULL", "IS NOT NULL", "IS TRUE", "IS NOT TRUE", "IS FALSE", "IS NOT FALSE", "IS UNKNOWN",
             "IS NOT UNKNOWN"}  # fmt: skip

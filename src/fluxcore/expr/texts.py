@@ -22,6 +22,10 @@ def double_text(value: float, *, single: bool = False) -> str:
     sign, digits, exponent = Decimal(shortest).normalize().as_tuple()
     text = "".join(map(str, digits))
     point = len(text) + int(exponent)
+    if len(text) == 1:  # two digits are written in any case: those next to the value
+        written = np.format_float_scientific(np.float32(value), 1, unique=False) if single else f"{value:.1e}"
+        sign, digits, exponent = Decimal(written).normalize().as_tuple()
+        text, point = "".join(map(str, digits)), len(digits) + int(exponent)
     minus = "-" if sign else ""
     if 1e-3 <= abs(value) < 1e7:
         if point <= 0:

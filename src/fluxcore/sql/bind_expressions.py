@@ -104,6 +104,8 @@ class ExpressionBinder:
                 alias = tree.parts[0] if len(tree.parts) == 1 else None
                 if alias in self.aliases and (self.aliases_first or not self.scope.knows(tree.parts)):
                     return self.aliases[tree.parts[0]]
+                if alias is not None and alias.upper() == "PI" and not self.scope.knows(tree.parts):
+                    return build.call("PI", [], span=tree.span)  # it may stand without brackets
                 return self.scope.resolve(tree.parts, tree.span)
             case ast.Constant():
                 return build.literal(tree.value, tree.type, span=tree.span)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from fluxcore.errors import ScriptError, Span
+from fluxcore.sql.text_constants import plain_text
 
 
 class Kind(Enum):
@@ -16,6 +17,7 @@ class Kind(Enum):
     QUOTED = "quoted name"
     NUMBER = "number"
     STRING = "string"
+    UNICODE = "string with escapes"
     HEX = "hexadecimal string"
     SYMBOL = "symbol"
     HINT = "hint"
@@ -47,6 +49,7 @@ _PARTS = re.compile(
   | (?P<hint>/\*\+(?:.|\n)*?\*/)
   | (?P<hex>[xX]'[0-9a-fA-F]*')
   | (?P<number>(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?)
+  | (?P<prefixed>[eE]'(?:[^'\\]|''|\\.)*'|(?:[uU]&|[nN]|_[A-Za-z][\w-]*)'(?:[^']|'')*')
   | (?P<word>[^\W\d][\w$]*)
   | (?P<quoted>`(?:[^`]|``)*`)
   | (?P<string>'(?:[^']|'')*')
@@ -83,6 +86,10 @@ def _token(group: str, piece: str, span: Span) -> Token:
             return Token(Kind.QUOTED, piece[1:-1].replace("``", "`"), span)
         case "string":
             return Token(Kind.STRING, piece[1:-1].replace("''", "'"), span)
+        case "prefixed" if piece[:2] in ("U&", "u&"):
+            return Token(Kind.UNICODE, piece[3:-1].replace("''", "'"), span)
+        case "prefixed":
+            return Token(Kind.STRING, plain_text(piece, span), span)
         case "hex":
             return Token(Kind.HEX, piece[2:-1], span)
         case "hint":

@@ -31,7 +31,11 @@ class CallParser(JsonParser):
         args: list[ast.Expression] = []
         while self.take_word("WHEN"):
             condition = self.expression()
-            args.append(condition if subject is None else self._call("=", subject, condition))
+            if subject is not None:
+                condition = self._call("=", subject, condition)
+                while self.take_symbol(","):
+                    condition = self._call("OR", condition, self._call("=", subject, self.expression()))
+            args.append(condition)
             self.need_word("THEN")
             args.append(self.expression())
         if not args:
@@ -103,9 +107,11 @@ class CallParser(JsonParser):
         self.need_symbol("(")
         part = self._sum()
         self.need_word("IN")
-        text = self.expression()
+        args = [part, self.expression()]
+        if self.take_word("FROM"):
+            args.append(self.expression())
         self.need_symbol(")")
-        return self._call("POSITION", part, text, start=token.span)
+        return self._call("POSITION", *args, start=token.span)
 
     def _substring(self) -> ast.Expression:
         token = self.advance()
@@ -122,7 +128,17 @@ class CallParser(JsonParser):
         return self._call("SUBSTRING", *args, start=token.span)
 
     def _overlay(self) -> ast.Expression:
-        raise self.unsupported("OVERLAY")
+        token = self.advance()
+        self.need_symbol("(")
+        args = [self.expression()]
+        self.need_word("PLACING")
+        args.append(self.expression())
+        self.need_word("FROM")
+        args.append(self.expression())
+        if self.take_word("FOR"):
+            args.append(self.expression())
+        self.need_symbol(")")
+        return self._call("OVERLAY", *args, start=token.span)
 
     def _exists(self) -> ast.Expression:
         token = self.advance()

@@ -15,6 +15,10 @@ _UNITS = {"SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000
 _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 
 
+_FINEST = 6
+"""Digits of a second that a Python datetime has."""
+
+
 class ConstantParser(Cursor):
     """Parses constants that a word introduces."""
 
@@ -31,6 +35,9 @@ class ConstantParser(Cursor):
                     value=dt.time.fromisoformat(text), type=t.TimeType(precision=min(fraction, 3)), span=span
                 )
             value = dt.datetime.fromisoformat(text)
+            if fraction > _FINEST and text[_FINEST - fraction :].strip("0"):
+                constant = ast.Constant(value=text, span=span)  # a Python datetime ends at microseconds
+                return ast.CastTo(arg=constant, type=t.TimestampType(precision=fraction), lenient=False, span=span)
         except ValueError as error:
             raise ScriptError("FX-SQL-0303", f"'{text}' is no {token.word}", span=span) from error
         return ast.Constant(value=value, type=t.TimestampType(precision=fraction), span=span)

@@ -14,6 +14,7 @@ from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_calls import CallParser
 from fluxcore.sql.parse_json import JSON_CALLS
+from fluxcore.sql.text_constants import unicode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -99,11 +100,11 @@ class ExpressionParser(CallParser):
             found = self._between(left)
         else:
             if word == "SIMILAR":
-                raise self.unsupported("SIMILAR TO")
+                self.need_word("TO")
             args = [left, self._sum()]
             if self.take_word("ESCAPE"):
                 args.append(self._sum())
-            found = self._call("LIKE", *args)
+            found = self._call("SIMILAR TO" if word == "SIMILAR" else "LIKE", *args)
         return self._call("NOT", found) if negated else found
 
     def _between(self, left: ast.Expression) -> ast.Expression:
@@ -247,9 +248,8 @@ class ExpressionParser(CallParser):
                     message = f"a number of more than {_DIGITS_MAX} digits fits no type"
                     raise ScriptError("FX-SQL-0303", message, span=token.span, hint="write it as a DOUBLE: 1.5E40")
                 return ast.Constant(value=value, type=type_, span=token.span)
-            case Kind.STRING:
-                self.advance()
-                return ast.Constant(value=token.text, span=token.span)
+            case Kind.STRING | Kind.UNICODE:
+                return self._text()
             case Kind.HEX:
                 self.advance()
                 if len(token.text) % 2:
@@ -264,6 +264,21 @@ class ExpressionParser(CallParser):
             case Kind.WORD:
                 return self._word()
         raise self.unexpected("an expression")
+
+    def _text(self) -> ast.Expression:
+        """Parse a string and those that follow it on lines of their own, which it is put together with."""
+        first = self.token
+        text = self._text_part()
+        while self.token.kind in (Kind.STRING, Kind.UNICODE) and self.token.span.line > first.span.line:
+            text += self._text_part()
+        return ast.Constant(value=text, span=self.since(first.span))
+
+    def _text_part(self) -> str:
+        token = self.advance()
+        if token.kind is Kind.STRING:
+            return token.text
+        escape = self.string("an escape character") if self.take_word("UESCAPE") else "\\"
+        return unicode_text(token.text, escape, token.span)
 
     def _brackets(self) -> ast.Expression:
         start = self.need_symbol("(").span

@@ -168,7 +168,13 @@ ERRORS = {
     "MOD(1, 0)": "FX-RUN-0101",
     "CAST('x' AS INT)": "FX-RUN-0102",
     "CAST('2024-13-01' AS DATE)": "FX-RUN-0102",
-    "'a' LIKE 'a!' ESCAPE '!'": "FX-RUN-0103",
+    "'a' LIKE 'a!' ESCAPE '!'": "FX-SQL-0315",
+    "'a' LIKE CONCAT('a', '!') ESCAPE '!'": "FX-RUN-0103",
+    "'a' SIMILAR TO '[a'": "FX-RUN-0104",
+    "REGEXP('a', '\\Ga')": "FX-RUN-0104",
+    "SHA2('a', 255)": "FX-RUN-0107",
+    "FROM_BASE64('!')": "FX-RUN-0108",
+    "ENCODE('a', 'nope')": "FX-RUN-0109",
 }
 
 

@@ -8,13 +8,20 @@ from fluxcore.expr.functions import (
     collections,
     comparison,
     conditional,
+    encodings,
     json_reads,
     json_writes,
     logic,
     maps,
+    mathematics,
+    patterns,
+    printf,
+    rounding,
+    splitting,
     strings,
     sub_queries,
     temporal,
+    types,
 )
 from fluxcore.expr.registry import REGISTRY
 
@@ -24,13 +31,20 @@ _MODULES = (
     collections,
     comparison,
     conditional,
+    encodings,
     json_reads,
     json_writes,
     logic,
     maps,
+    mathematics,
+    patterns,
+    printf,
+    rounding,
+    splitting,
     strings,
     sub_queries,
     temporal,
+    types,
 )
 
 

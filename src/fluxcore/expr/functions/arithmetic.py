@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.types import (
-    DOUBLE,
     INT,
     DataType,
     DateType,
@@ -24,10 +23,9 @@ from fluxcore.core.types import (
     is_numeric,
 )
 from fluxcore.errors import DataError
-from fluxcore.expr.coercion import as_decimal, common_type, decimal_result, rounded_decimal
-from fluxcore.expr.nodes import Literal
+from fluxcore.expr.coercion import as_decimal, common_type, decimal_result
 from fluxcore.expr.registry import Function, Inputs, register, spread
-from fluxcore.expr.rules import any_null, takes, to
+from fluxcore.expr.rules import any_null, to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
 
     Resolved = tuple[Sequence[Expr], DataType] | str
 
+_DIGITS_MAX = 38
 _ARROW = {"+": pc.add, "-": pc.subtract, "*": pc.multiply}
 
 
@@ -53,11 +52,14 @@ def _rule(operator: str) -> Callable[[Sequence[Expr]], Resolved]:
         both = common_type([left, right])
         assert both is not None
         if isinstance(both, DecimalType) and is_numeric(left) and is_numeric(right):
-            result = decimal_result(operator, as_decimal(left), as_decimal(right)).with_nullable(True)
-            return [to(args[0], as_decimal(left)), to(args[1], as_decimal(right))], result
+            decimal = decimal_result(operator, as_decimal(left), as_decimal(right)).with_nullable(nullable)
+            return [to(args[0], as_decimal(left)), to(args[1], as_decimal(right))], decimal
         if isinstance(both, NullType):
             both = INT
-        return [to(arg, both) for arg in args], both.with_nullable(nullable)
+        if isinstance(left, FloatType) and isinstance(right, FloatType):
+            both = left  # FLOAT + DOUBLE is a FLOAT, DOUBLE + FLOAT a DOUBLE
+        result = right if operator == "%" and isinstance(both, IntegerType) and isinstance(right, IntegerType) else both
+        return [to(arg, both) for arg in args], result.with_nullable(nullable)
 
     return rule
 
@@ -72,6 +74,8 @@ def _time_rule(operator: str, args: Sequence[Expr]) -> Resolved | None:
         if isinstance(left, TimeType) and right.months:
             return "a TIME and a day-time interval"
         return args, left.with_nullable(nullable)
+    if isinstance(left, IntegerType) and isinstance(right, IntervalType) and operator == "*":
+        return [args[1], args[0]], right.with_nullable(nullable)
     if isinstance(left, IntervalType) and isinstance(right, IntervalType) and operator in "+-":
         return (args, left.with_nullable(nullable)) if left.months == right.months else "intervals of one kind"
     if isinstance(left, IntervalType) and isinstance(right, IntegerType) and operator in "*/":
@@ -95,7 +99,7 @@ def _operate(operator: str) -> Callable[[Inputs], Any]:
         if operator in _ARROW:
             return _ARROW[operator](inputs.values[0], inputs.values[1])
         assert isinstance(right, IntegerType)
-        return _divide(inputs, remainder=operator == "%")
+        return _divide(inputs, remainder=operator == "%").cast(inputs.result.arrow())
 
     return kernel
 
@@ -221,54 +225,13 @@ def _mod_rule(args: Sequence[Expr]) -> Resolved:
     return _rule("%")(args)
 
 
-def _round_rule(args: Sequence[Expr]) -> Resolved:
-    if not 1 <= len(args) <= 2 or not all(is_numeric(arg.type) for arg in args):
-        return "a number and, if wanted, how many digits"
-    type_ = args[0].type
-    if isinstance(type_, DecimalType) and (len(args) == 1 or isinstance(args[1], Literal)):
-        digits = args[1].value if len(args) == 2 and isinstance(args[1], Literal) else 0
-        type_ = type_ if digits is None else rounded_decimal(type_, int(digits))
-    return [args[0], *(to(arg, INT) for arg in args[1:])], type_.with_nullable(any_null(args))
-
-
-def _round(mode: str) -> Callable[[Inputs], pa.Array]:
-    def kernel(inputs: Inputs) -> pa.Array:
-        value, type_ = inputs.array(0), inputs.types[0]
-        if isinstance(type_, DecimalType):
-            value = with_room(value, type_)
-        digits = inputs.values[1] if len(inputs.values) == 2 else pa.scalar(0, pa.int32())
-        if isinstance(digits, pa.Scalar):
-            done = _rounded_to(value, digits.as_py(), type_, mode)
-        else:
-            done = pa.nulls(len(value), value.type)
-            for each in pc.unique(digits).to_pylist():
-                chosen = pc.fill_null(pc.equal(digits, pa.scalar(each, digits.type)), False)
-                done = pc.if_else(chosen, _rounded_to(value, each, type_, mode), done)
-        return (
-            _narrowed(done, inputs.result)
-            if isinstance(inputs.result, DecimalType)
-            else done.cast(inputs.result.arrow(), safe=False)
-        )
-
-    return kernel
-
-
 def with_room(array: pa.Array, type_: DecimalType) -> pa.Array:
     """Return decimals with one more digit, which rounding up may need."""
-    return array.cast(pa.decimal128(min(38, type_.precision + 1), type_.scale))
+    wider = pa.decimal128 if type_.precision < _DIGITS_MAX else pa.decimal256
+    return array.cast(wider(type_.precision + 1, type_.scale))
 
 
-def _rounded_to(value: pa.Array, digits: int | None, type_: DataType, mode: str) -> pa.Array:
-    if digits is None:
-        return pa.nulls(len(value), value.type)
-    if isinstance(type_, DecimalType):
-        if digits < type_.scale - type_.precision:
-            return pc.if_else(value.is_valid(), pa.scalar(Decimal(0)).cast(value.type), value)
-        digits = min(digits, type_.scale)
-    return pc.round(value, ndigits=digits, round_mode=mode)
-
-
-def _narrowed(value: pa.Array, result: DecimalType) -> pa.Array:
+def narrowed(value: pa.Array, result: DecimalType) -> pa.Array:
     """Return rounded decimals as the result's type, NULL where they have too many digits."""
     try:
         return value.cast(result.arrow())
@@ -279,26 +242,21 @@ def _narrowed(value: pa.Array, result: DecimalType) -> pa.Array:
         )
 
 
+def _sign_rule(args: Sequence[Expr]) -> Resolved:
+    if len(args) != 1 or not is_numeric(args[0].type):
+        return "one number"
+    return args, args[0].type
+
+
 def _sign(inputs: Inputs) -> pa.Array:
     signs, result = pc.sign(inputs.array(0)), inputs.result
     if not isinstance(result, DecimalType):
         return signs.cast(result.arrow())
-    return _narrowed(signs.cast(pa.int64()).cast(pa.decimal128(19, 0)), result)
+    return narrowed(signs.cast(pa.int64()).cast(pa.decimal128(19, 0)), result)
 
 
 def _whole(compute: Callable[[pa.Array], pa.Array]) -> Callable[[Inputs], pa.Array]:
     return lambda inputs: compute(inputs.array(0)).cast(inputs.result.arrow())
-
-
-def _doubles(name: str, compute: Callable[..., Any], text: str, example: tuple[str, str], *, count: int = 1) -> None:
-    def kernel(inputs: Inputs) -> pa.Array:
-        arrays = [inputs.array(index) for index in range(count)]
-        with np.errstate(all="ignore"):
-            done = compute(*(np.asarray(array.fill_null(1.0)) for array in arrays))
-        nulls = np.logical_or.reduce([np.asarray(array.is_null()) for array in arrays])
-        return pa.array(done, pa.float64(), mask=nulls if nulls.any() else None)
-
-    register(Function(name, "Mathematics", takes(*[DOUBLE] * count, result=DOUBLE), kernel, text, example))
 
 
 for _name, _text, _example in (
@@ -317,24 +275,5 @@ register(
         "ABS", "Mathematics", _number, lambda i: pc.abs(i.array(0)), "The number without its sign.", ("ABS(-3)", "3")
     )
 )
-register(Function("SIGN", "Mathematics", _number, _sign,
+register(Function("SIGN", "Mathematics", _sign_rule, _sign,
                   "-1, 0 or 1.", ("SIGN(-3)", "-1")))  # fmt: skip
-register(Function("ROUND", "Mathematics", _round_rule, _round("half_towards_infinity"), "The nearest number of so many digits.",
-                  ("ROUND(2.345, 2)", "2.35")))  # fmt: skip
-register(Function("TRUNCATE", "Mathematics", _round_rule, _round("towards_zero"), "The number cut to so many digits.",
-                  ("TRUNCATE(2.345, 2)", "2.34")))  # fmt: skip
-_doubles("SQRT", np.sqrt, "The square root.", ("SQRT(9)", "3.0"))
-_doubles("EXP", np.exp, "e to a power.", ("EXP(0)", "1.0"))
-_doubles("LN", np.log, "The natural logarithm.", ("LN(1)", "0.0"))
-_doubles("LOG10", np.log10, "The logarithm to base 10.", ("LOG10(100)", "2.0"))
-_doubles("LOG2", np.log2, "The logarithm to base 2.", ("LOG2(8)", "3.0"))
-_doubles("SIN", np.sin, "The sine.", ("SIN(0)", "0.0"))
-_doubles("COS", np.cos, "The cosine.", ("COS(0)", "1.0"))
-_doubles("TAN", np.tan, "The tangent.", ("TAN(0)", "0.0"))
-_doubles("ASIN", np.arcsin, "The arc sine.", ("ASIN(0)", "0.0"))
-_doubles("ACOS", np.arccos, "The arc cosine.", ("ACOS(1)", "0.0"))
-_doubles("ATAN", np.arctan, "The arc tangent.", ("ATAN(0)", "0.0"))
-_doubles("DEGREES", np.degrees, "Radians as degrees.", ("DEGREES(0)", "0.0"))
-_doubles("RADIANS", np.radians, "Degrees as radians.", ("RADIANS(0)", "0.0"))
-_doubles("POWER", np.power, "A number to a power.", ("POWER(2, 3)", "8.0"), count=2)
-_doubles("ATAN2", np.arctan2, "The angle of a point.", ("ATAN2(0, 1)", "0.0"), count=2)

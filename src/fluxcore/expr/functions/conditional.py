@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import BOOLEAN, INT, BooleanType, NullType, TimestampType
+from fluxcore.core.types import (
+    BOOLEAN,
+    DATE,
+    INT,
+    ArrayType,
+    BooleanType,
+    DateType,
+    FloatType,
+    MapType,
+    NullType,
+    RowType,
+    StringType,
+    TimestampType,
+    is_numeric,
+)
 from fluxcore.expr.coercion import common_type
-from fluxcore.expr.functions.comparison import equality
+from fluxcore.expr.functions.comparison import equal_rule
+from fluxcore.expr.nodes import Call, Expr, Literal
 from fluxcore.expr.registry import Function, Inputs, register, spread
-from fluxcore.expr.rules import comparable_type, same_types, to
+from fluxcore.expr.rowwise import mapped
+from fluxcore.expr.rules import any_null, same_types, to
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fluxcore.core.types import DataType
-    from fluxcore.expr.nodes import Expr
 
     Resolved = tuple[Sequence[Expr], DataType] | str
 
@@ -41,6 +58,9 @@ def _case_rule(args: Sequence[Expr]) -> Resolved:
     found = _result_type([each.type for each in values])
     if found is None:
         return "values of types that go together"
+    floats = [each.type for each in values if isinstance(each.type, FloatType)]
+    if len(floats) == len(values):  # of FLOAT and DOUBLE the first decides
+        found = floats[0].with_nullable(found.nullable)
     cast = [to(arg, BOOLEAN if index % 2 == 0 and index < len(args) - 1 else found) for index, arg in enumerate(args)]
     return cast, found
 
@@ -57,35 +77,47 @@ def _case(inputs: Inputs) -> pa.Array:
     return result
 
 
-def _if_rule(args: Sequence[Expr]) -> Resolved:
-    return _case_rule(args) if len(args) == 3 else "a condition and two values"
+def _if_rule(args: Sequence[Expr]) -> Resolved | Expr:
+    found = _case_rule(args) if len(args) == 3 else "a condition and two values"
+    if isinstance(found, str):
+        return found
+    return Call(function="CASE", args=tuple(found[0]), type=found[1].with_nullable(any_null(args)))
 
 
-def _coalesce_rule(args: Sequence[Expr]) -> Resolved:
+def _coalesce_rule(args: Sequence[Expr]) -> Resolved | Expr:
     found = _result_type([arg.type for arg in args])
     if found is None:
         return "values of types that go together"
+    if isinstance(found, TimestampType) and any(isinstance(arg.type, DateType) for arg in args):
+        found = DATE.with_nullable(found.nullable)  # unlike in CASE, a DATE makes dates of all
+    known = next((place for place, arg in enumerate(args) if not arg.type.nullable), len(args) - 1)
+    asked = [
+        to(arg, found) for arg in args[: known + 1]
+    ]  # what stands behind a value that is never NULL does not count
     nullable = all(arg.type.nullable for arg in args)
-    return [to(arg, found) for arg in args], found.with_nullable(nullable)
+    return asked[0] if len(asked) == 1 else (asked, found.with_nullable(nullable))
+
+
+def _ifnull_rule(args: Sequence[Expr]) -> Resolved | Expr:
+    if len(args) != 2:
+        return "a value and what stands for it where it is NULL"
+    return args[0] if not args[0].type.nullable and isinstance(args[0].type, StringType) else _coalesce_rule(args)
 
 
 def _coalesce(inputs: Inputs) -> pa.Array:
     return pc.coalesce(*[inputs.array(index) for index in range(len(inputs.values))])
 
 
-def _nullif_rule(args: Sequence[Expr]) -> Resolved:
-    if len(args) != 2 or comparable_type(args) is None:
-        return "two values of types that go together"
-    found = comparable_type(args)
-    assert found is not None
-    found = INT if isinstance(found, NullType) else found
-    return [to(arg, found) for arg in args], found.with_nullable(True)
-
-
-def _nullif(inputs: Inputs) -> pa.Array:
-    left = inputs.array(0)
-    equal = pc.fill_null(equality(inputs), False)
-    return pc.if_else(equal, pa.scalar(None, left.type), left)
+def _nullif_rule(args: Sequence[Expr]) -> Resolved | Expr:
+    """NULLIF is a CASE over an equality; its type is that of the first value."""
+    wanted = "two values of types that go together"
+    equal = equal_rule(args) if len(args) == 2 else wanted
+    if isinstance(equal, str):
+        return wanted
+    condition = equal if isinstance(equal, Expr) else Call(function="=", args=tuple(equal[0]), type=equal[1])
+    value = to(args[0], INT) if isinstance(args[0].type, NullType) else args[0]
+    type_ = value.type.with_nullable(True)
+    return Call(function="CASE", args=(condition, Literal(type=type_, value=None), value), type=type_)
 
 
 def _extreme(largest: bool) -> Function:
@@ -93,11 +125,25 @@ def _extreme(largest: bool) -> Function:
     compute = pc.max_element_wise if largest else pc.min_element_wise
 
     def kernel(inputs: Inputs) -> pa.Array:
-        return compute(*[inputs.array(index) for index in range(len(inputs.values))], skip_nulls=False)
+        arrays = [inputs.array(index) for index in range(len(inputs.values))]
+        if pa.types.is_boolean(arrays[0].type):
+            return compute(*[array.cast(pa.int8()) for array in arrays], skip_nulls=False).cast(pa.bool_())
+        if largest and pa.types.is_floating(arrays[0].type):  # NaN is the largest of all
+            found = compute(*arrays, skip_nulls=False)
+            for array in arrays:
+                found = pc.if_else(pc.and_(found.is_valid(), pc.fill_null(pc.is_nan(array), False)), array, found)
+            return found
+        return compute(*arrays, skip_nulls=False)
 
     text = f"The {'largest' if largest else 'smallest'} value; NULL if any is NULL."
     example = (f"{name}(1, 3, 2)", "3" if largest else "1")
-    return Function(name, "Conditional", same_types(1), kernel, text, example)
+
+    def rule(args: Sequence[Expr]) -> Resolved | Expr:
+        if any(isinstance(arg.type, ArrayType | MapType | RowType) for arg in args):
+            return "values that have an order"
+        return same_types(1)(args)
+
+    return Function(name, "Conditional", rule, kernel, text, example)
 
 
 register(Function("CASE", "Conditional", _case_rule, _case, "The value behind the first condition that is true."))
@@ -110,13 +156,38 @@ register(
         _coalesce,
         "The first value that is not NULL.",
         ("COALESCE(NULL, 5)", "5"),
-    ),
-    "IFNULL",
-)
-register(
-    Function(
-        "NULLIF", "Conditional", _nullif_rule, _nullif, "NULL if both are equal, else the first.", ("NULLIF(1, 2)", "1")
     )
 )
+register(Function("IFNULL", "Conditional", _ifnull_rule, _coalesce, "The second value where the first is NULL.",
+                  ("IFNULL(CAST(NULL AS INT), 5)", "5")))  # fmt: skip
+register(
+    Function(
+        "NULLIF", "Conditional", _nullif_rule, _case, "NULL if both are equal, else the first.", ("NULLIF(1, 2)", "1")
+    )
+)
+
+
+def _letters(name: str, test: Callable[[str], bool], of_numbers: bool, text: str, example: tuple[str, str]) -> None:
+    """Register a test of texts that is never NULL; of any number it gives ``of_numbers``."""
+
+    def rule(args: Sequence[Expr]) -> Resolved:
+        if len(args) != 1 or not (isinstance(args[0].type, StringType) or is_numeric(args[0].type)):
+            return "a STRING or a number"
+        return args, BOOLEAN.with_nullable(False)
+
+    def kernel(inputs: Inputs) -> pa.Array:
+        if not isinstance(inputs.types[0], StringType):
+            return spread(pa.scalar(of_numbers), inputs.rows)
+        return pc.fill_null(mapped(inputs.array(0), test, pa.bool_()), False)
+
+    register(Function(name, "Conditional", rule, kernel, text, example))
+
+
+_DOUBLE = re.compile(r"[+-]?(NaN|Infinity|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?[dDfF]?)", re.ASCII)
+_letters("IS_ALPHA", str.isalpha, False, "Whether text is letters and nothing else.", ("IS_ALPHA('ab')", "TRUE"))
+_letters("IS_DIGIT", lambda text: bool(text) and all(unicodedata.category(letter) == "Nd" for letter in text), True,
+         "Whether text is digits and nothing else.", ("IS_DIGIT('12')", "TRUE"))  # fmt: skip
+_letters("IS_DECIMAL", lambda text: _DOUBLE.fullmatch(text.strip()) is not None, True, "Whether text is a number.",
+         ("IS_DECIMAL('-1.5')", "TRUE"))  # fmt: skip
 register(_extreme(True))
 register(_extreme(False))

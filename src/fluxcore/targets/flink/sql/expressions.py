@@ -125,8 +125,8 @@ class Expressions:
 
     def _infix(self, call: Call) -> Piece:
         name, level = call.function, INFIX[call.function]
-        if name == "LIKE" and len(call.args) == 3:
-            return f"{self._like(call, 'LIKE')} ESCAPE {self._held(call.args[2], PRIMARY)}", level
+        if name in ("LIKE", "SIMILAR TO") and len(call.args) == 3:
+            return f"{self._like(call, name)} ESCAPE {self._held(call.args[2], PRIMARY)}", level
         if name == "||":  # what stands beside it is bracketed, whatever Flink thinks of its precedence
             return " || ".join(self._beside(arg) for arg in call.args), level
         first = self._held(call.args[0], level + 1 if level == COMPARISON else level)

@@ -20,7 +20,7 @@ PRIMARY, UNARY, PRODUCT, SUM, COMPARISON, NEGATION, CONJUNCTION, DISJUNCTION = r
 INFIX = {
     "OR": DISJUNCTION, "AND": CONJUNCTION, "=": COMPARISON, "<>": COMPARISON, "<": COMPARISON, "<=": COMPARISON,
     ">": COMPARISON, ">=": COMPARISON, "IS DISTINCT FROM": COMPARISON, "IS NOT DISTINCT FROM": COMPARISON,
-    "LIKE": COMPARISON, "+": SUM, "-": SUM, "||": SUM, "*": PRODUCT, "/": PRODUCT, "%": PRODUCT,
+    "LIKE": COMPARISON, "SIMILAR TO": COMPARISON, "+": SUM, "-": SUM, "||": SUM, "*": PRODUCT, "/": PRODUCT, "%": PRODUCT,
 }  # fmt: skip
 POSTFIX = frozenset(
     {
@@ -51,7 +51,12 @@ def _rounded(name: str) -> Callable[[Sequence[str], Sequence[Expr]], str]:
 
 
 def _position(args: Sequence[str], _: Sequence[Expr]) -> str:
-    return f"POSITION({args[0]} IN {args[1]})"
+    return f"POSITION({args[0]} IN {args[1]})" if len(args) == 2 else f"LOCATE({', '.join(args)})"
+
+
+def _overlay(args: Sequence[str], _: Sequence[Expr]) -> str:
+    length = f" FOR {args[3]}" if len(args) == 4 else ""
+    return f"OVERLAY({args[0]} PLACING {args[1]} FROM {args[2]}{length})"
 
 
 def _trim(args: Sequence[str], _: Sequence[Expr]) -> str:
@@ -84,7 +89,7 @@ def _case(args: Sequence[str], _: Sequence[Expr]) -> str:
 
 SPECIAL: dict[str, Callable[[Sequence[str], Sequence[Expr]], str]] = {
     "EXTRACT": _extract, "FLOOR": _rounded("FLOOR"), "CEIL": _rounded("CEIL"), "POSITION": _position, "TRIM": _trim,
-    "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case, **JSON_FORMS,
+    "OVERLAY": _overlay, "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case, **JSON_FORMS,
 }  # fmt: skip
 """Functions with a form of their own: of their printed arguments, each of which stands by itself, and of the arguments."""
 

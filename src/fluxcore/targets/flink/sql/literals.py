@@ -19,6 +19,7 @@ from fluxcore.core.types import (
     TimestampType,
     TimeType,
 )
+from fluxcore.expr import utf16
 from fluxcore.targets.flink.sql.identifiers import text
 from fluxcore.targets.flink.sql.type_names import type_name
 
@@ -53,7 +54,7 @@ def literal(constant: Literal, zone: dt.tzinfo = dt.UTC) -> str:
         case FloatType():
             return _float(float(value), type_)
         case StringType():
-            plain = type_.fixed and (len(value) == type_.length or not value)
+            plain = type_.fixed and (utf16.length(value) == type_.length or not value)
             return text(value) if plain else _cast(text(value), type_)
         case BytesType():
             shown = f"X'{value.hex().upper()}'"
