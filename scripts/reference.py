@@ -74,15 +74,51 @@ def first_sentence(thing: object) -> str:
     return " ".join(text.split())
 
 
+CATEGORIES = {
+    "Comparison": ("Comparison",),
+    "Logical": ("Logic",),
+    "Arithmetic": ("Arithmetic", "Mathematics"),
+    "String": ("Text",),
+    "Temporal": ("Time",),
+    "Conditional": ("Conditional",),
+    "Type conversion": ("Types",),
+    "Collections": ("Collections",),
+    "JSON": ("JSON",),
+    "Hash": ("Hash",),
+}
+"""Flink's categories of scalar functions, and those of the registry in them."""
+
+
 def functions_page() -> str:
     from fluxcore.expr.functions import documented
 
-    lines = ["# Functions", "", "Made from the function registry; each example runs as a test."]
-    for category, functions in documented().items():
+    lines = [
+        "# Functions",
+        "",
+        "Flink SQL 2.3's scalar functions, in the order of its documentation; each example runs as a test. Aggregate functions and those",
+        "of `OVER` stand in [SQL](sql.md). What each gives at the edges of its types was asked of a real Flink, a few thousand questions;",
+        "`tests/functions/differences.toml` names the answers that FluxCore doesn't give, with the reasons.",
+    ]
+    found = documented()
+    grouped = {
+        title: sorted(row for part in parts for row in found.pop(part, [])) for title, parts in CATEGORIES.items()
+    }
+    for category, functions in (grouped | found).items():
         lines += ["", f"## {category}", "", "| function | what it gives | example |", "|---|---|---|"]
         for name, text, example in functions:
             cells = [cell.replace("|", "\\|").replace("\n", " ") for cell in (name, text, example)]
             lines.append(f"| `{cells[0]}` | {cells[1]} | {f'`{cells[2]}`' if cells[2] else ''} |")
+    left_out = tomllib.loads((ROOT / "tests" / "functions" / "left_out.toml").read_text("utf-8"))
+    lines += [
+        "",
+        "## Left out",
+        "",
+        "Functions of Flink 2.3 that are not there.",
+        "",
+        "| functions | why |",
+        "|---|---|",
+    ]
+    lines += [f"| {', '.join(f'`{name}`' for name in names)} | {reason} |" for reason, names in left_out.items()]
     return "\n".join(lines) + "\n"
 
 
