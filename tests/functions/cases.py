@@ -25,6 +25,7 @@ from typing import Any
 FOLDER = Path(__file__).parent
 ANSWERS = FOLDER / "answers"
 DIFFERENCES = FOLDER / "differences.toml"
+LEFT_OUT = FOLDER / "left_out.toml"
 ROW = "row_"
 
 
@@ -102,7 +103,7 @@ def is_float(type_: str) -> bool:
 
 def categories() -> list[str]:
     """Return the names of all categories."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml") if path != DIFFERENCES)
+    return sorted(path.stem for path in FOLDER.glob("*.toml") if path not in (DIFFERENCES, LEFT_OUT))
 
 
 def groups_of(category: str) -> list[Group]:
