@@ -132,10 +132,10 @@ def firsts(rows: Int64s, codes: Int64s) -> Bools:
 def unique_pairs(keys: Lists, items: pa.Array) -> pa.MapArray:
     """Return maps of pairs; of equal keys the last one's value counts, in the place of the first.
 
-    Raises: ``DataError`` FX-RUN-0109 for a NULL key.
+    Raises: ``DataError`` FX-RUN-0106 for a NULL key.
     """
     if keys.values.null_count:
-        raise DataError("FX-RUN-0109", "NULL can't be a key of a MAP")
+        raise DataError("FX-RUN-0106", "NULL can't be a key of a MAP")
     rows, codes = keys.rows, codes_of(keys.values)[0]
     first, last = (np.flatnonzero(each) for each in (firsts(rows, codes), firsts(rows[::-1], codes[::-1])[::-1]))
     by_code = [each[np.lexsort((codes[each], rows[each]))] for each in (first, last)]

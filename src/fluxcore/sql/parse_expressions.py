@@ -87,6 +87,12 @@ class ExpressionParser(CallParser):
     def _predicate(self, left: ast.Expression) -> ast.Expression | None:
         if self.is_word("IS"):
             return self._is(left)
+        if self.is_word("OVERLAPS") and isinstance(left, ast.FunctionCall) and left.name == "ROW":
+            self.advance()
+            right = self._sum()
+            if not (isinstance(right, ast.FunctionCall) and right.name == "ROW"):
+                raise self.unexpected("two times in brackets")
+            return self._call("OVERLAPS", *left.args, *right.args)
         negated = self.is_word("NOT") and self.ahead().word in ("IN", "LIKE", "BETWEEN", "SIMILAR")
         word = self.ahead(1 if negated else 0).word
         if word not in ("IN", "LIKE", "BETWEEN", "SIMILAR"):

@@ -22,10 +22,6 @@ _KINDS = ("VALUE", "OBJECT", "ARRAY", "SCALAR")
 class JsonParser(ConstantParser):
     """Parses calls of JSON functions; expressions inside them are left to :meth:`expression`."""
 
-    def expression(self) -> ast.Expression:
-        """Parse an expression; the expression parser does."""
-        raise NotImplementedError
-
     def json_kind(self) -> str:
         """Parse what stands behind IS [NOT] JSON, and return it."""
         return next((kind for kind in _KINDS if self.take_word(kind)), "VALUE")

@@ -21,6 +21,8 @@ from fluxcore.expr.functions import (
     strings,
     sub_queries,
     temporal,
+    time_parts,
+    time_texts,
     types,
 )
 from fluxcore.expr.registry import REGISTRY
@@ -45,6 +47,8 @@ _MODULES = (
     sub_queries,
     temporal,
     types,
+    time_parts,
+    time_texts,
 )
 
 

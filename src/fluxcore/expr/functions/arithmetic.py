@@ -68,6 +68,8 @@ def _time_rule(operator: str, args: Sequence[Expr]) -> Resolved | None:
     left, right = args[0].type, args[1].type
     times = (TimestampType, DateType, TimeType)
     nullable = any_null(args)
+    if isinstance(left, IntegerType) and isinstance(right, IntervalType) and operator == "*":
+        return _time_rule(operator, [args[1], args[0]])
     if isinstance(left, IntervalType) and isinstance(right, times) and operator == "+":
         return _time_rule(operator, [args[1], args[0]])
     if isinstance(left, times) and isinstance(right, IntervalType) and operator in "+-":

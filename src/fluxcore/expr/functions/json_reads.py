@@ -103,7 +103,7 @@ def _exists(inputs: Inputs) -> pa.Array:
 
 
 def _failed(found: Found) -> DataError:
-    return DataError("FX-RUN-0108", f"no JSON value was found: {found.error}", hint="NULL ON ERROR gives NULL instead")
+    return DataError("FX-RUN-0113", f"no JSON value was found: {found.error}", hint="NULL ON ERROR gives NULL instead")
 
 
 def _value_rule(args: Sequence[Expr]) -> Resolved:
@@ -152,7 +152,7 @@ def _value(inputs: Inputs) -> pa.Array:
             done.append(defaults[1][row] if defaults[1] else None)
         elif value is None or not is_scalar(value):
             if empty == "ERROR":
-                raise DataError("FX-RUN-0108", "no JSON value was found", hint="NULL ON EMPTY gives NULL instead")
+                raise DataError("FX-RUN-0113", "no JSON value was found", hint="NULL ON EMPTY gives NULL instead")
             done.append(defaults[0][row] if defaults[0] else None)
         else:
             done.append(convert(value))
@@ -171,7 +171,7 @@ def _converter(type_: DataType) -> Callable[[Any], Any]:
         )
         if not isinstance(value, wanted) or not whole:
             raise DataError(
-                "FX-RUN-0108", f"the JSON value {write(value)} is no {type_.name()}", hint="CAST the STRING"
+                "FX-RUN-0113", f"the JSON value {write(value)} is no {type_.name()}", hint="CAST the STRING"
             )
         return float(value) if isinstance(value, Decimal) else value
 

@@ -121,7 +121,7 @@ def _checked(text: str) -> str | None:
     try:
         return storable(write(parse(plain)))
     except (ValueError, RecursionError) as error:
-        raise DataError("FX-RUN-0108", f"'{text}' is no JSON: {error}") from error
+        raise DataError("FX-RUN-0113", f"'{text}' is no JSON: {error}") from error
 
 
 _C = "JSON"

@@ -63,9 +63,9 @@ def _from_arrays(inputs: Inputs) -> pa.Array:
     keys, items = lists_of(inputs.array(0)), lists_of(inputs.array(1))
     nulls = keys.nulls | items.nulls
     if ((keys.counts != items.counts) & ~nulls).any():
-        raise DataError("FX-RUN-0107", "MAP_FROM_ARRAYS wants as many values as keys")
+        raise DataError("FX-RUN-0106", "MAP_FROM_ARRAYS wants as many values as keys")
     if keys.values.null_count:
-        raise DataError("FX-RUN-0109", "NULL can't be a key of a MAP")
+        raise DataError("FX-RUN-0106", "NULL can't be a key of a MAP")
     counts = np.where(nulls, 0, keys.counts)
     held, given = (each.values.take(pa.array(np.flatnonzero(~nulls[each.rows]))) for each in (keys, items))
     return map_array(held, given, counts, nulls)

@@ -71,6 +71,10 @@ def _array(args: Sequence[str], _: Sequence[Expr]) -> str:
     return f"ARRAY[{', '.join(args)}]"
 
 
+def _overlaps(args: Sequence[str], _: Sequence[Expr]) -> str:
+    return f"(({args[0]}, {args[1]}) OVERLAPS ({args[2]}, {args[3]}))"
+
+
 def _map(args: Sequence[str], _: Sequence[Expr]) -> str:
     return f"MAP[{', '.join(args)}]"
 
@@ -89,7 +93,7 @@ def _case(args: Sequence[str], _: Sequence[Expr]) -> str:
 
 SPECIAL: dict[str, Callable[[Sequence[str], Sequence[Expr]], str]] = {
     "EXTRACT": _extract, "FLOOR": _rounded("FLOOR"), "CEIL": _rounded("CEIL"), "POSITION": _position, "TRIM": _trim,
-    "OVERLAY": _overlay, "ITEM": _item, "ARRAY": _array, "MAP": _map, "FIELD": _field, "CASE": _case, **JSON_FORMS,
+    "OVERLAY": _overlay, "ITEM": _item, "ARRAY": _array, "MAP": _map, "OVERLAPS": _overlaps, "FIELD": _field, "CASE": _case, **JSON_FORMS,
 }  # fmt: skip
 """Functions with a form of their own: of their printed arguments, each of which stands by itself, and of the arguments."""
 
