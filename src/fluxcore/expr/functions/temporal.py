@@ -201,7 +201,10 @@ def _overlaps_rule(args: Sequence[Expr]) -> Resolved:
             found = REGISTRY["+"].rule([start, end])
             if isinstance(found, str):
                 return found
-            end = Call(function="+", args=tuple(found[0]), type=found[1], span=end.span)
+            if isinstance(found, tuple):
+                end = Call(function="+", args=tuple(found[0]), type=found[1], span=end.span)
+            else:
+                end = found
         times += [start, end]
     common = common_type([time.type for time in times])
     if not isinstance(common, (*_TIMES, TimeType)):
