@@ -154,7 +154,7 @@ def shape(message: ast.expr | None) -> str:
 def errors_page() -> str:
     areas = {"SQL": "the script", "API": "Python calls", "CON": "connectors and their options", "DAT": "rows that can't be read",
              "RUN": "a running job", "SET": "settings", "JOB": "Python jobs", "CLI": "the command line", "FLK": "Flink clusters",
-             "BEN": "benchmarks", "LOG": "the log of the bus"}  # fmt: skip
+             "BAT": "batch mode", "BEN": "benchmarks", "LOG": "the log of the bus"}  # fmt: skip
     lines = [
         "# Error codes",
         "",

@@ -61,6 +61,12 @@ MEMORY_SHARE_FREE: Final = 0.9
 MEMORY_SHARE_TIGHT: Final = 0.85
 """Share of the memory budget from which on sources read one block after the other."""
 
+BATCH_DATABASE_SHARE: Final = 0.6
+"""Share of the memory budget that DuckDB may take in batch mode; beyond it rows go to the folder for temporary files."""
+
+BATCH_DATABASE_BYTES_MIN: Final = 64_000_000
+"""The least memory that DuckDB is given in batch mode."""
+
 MEMORY_LOOK_S: Final = 0.01
 """Least time between two looks at the memory that the process takes."""
 

@@ -3,7 +3,8 @@
 The head of a file says who gives the expectation:
 - `/* duckdb ... */` holds the same question in DuckDB's SQL, answered by DuckDB over the same files in the same test;
 - `/* rows ... */` holds the rows as JSON lines, worked out by hand; the text before them gives the reasoning.
-`{data}` stands for the folder of the inputs. Every query runs with 1, 2 and 3 workers.
+- `/* batch duckdb ... */` or `/* batch rows ... */` holds what batch mode gives, where that is something else: no row is late.
+`{data}` stands for the folder of the inputs. Every query runs with 1, 2 and 3 workers, and in batch mode.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def run(script: str, parallelism: int) -> list[tuple[Any, ...]]:
-    session = Session({"parallelism.default": str(parallelism)})
+def run(script: str, parallelism: int, target: str = "embedded") -> list[tuple[Any, ...]]:
+    session = Session({"parallelism.default": str(parallelism)}, target=target)
     sinks: list[CollectSink] = []
 
     def output(statement: Any) -> CollectSink:
@@ -67,24 +68,41 @@ def run(script: str, parallelism: int) -> list[tuple[Any, ...]]:
     return [tuple(plain(value) for value in row) for row in zip(*columns, strict=True)]
 
 
-def expected(text: str) -> list[tuple[Any, ...]]:
-    asked = re.search(r"/\* duckdb(.*?)\*/", text, re.DOTALL)
+def expected(text: str, mode: str = "") -> list[tuple[Any, ...]]:
+    asked = re.search(rf"/\* {mode}duckdb(.*?)\*/", text, re.DOTALL)
     if asked:
         connection = duckdb.connect()
         rows = connection.execute(asked[1]).fetchall()
         return [tuple(plain(value) for value in row) for row in rows]
-    given = re.search(r"/\* rows(.*?)\*/", text, re.DOTALL)
+    given = re.search(rf"/\* {mode}rows(.*?)\*/", text, re.DOTALL)
     assert given, "the file names no expectation"
     return [tuple(plain(value) for value in json.loads(line)) for line in given[1].splitlines() if line.startswith("[")]
 
 
-@pytest.mark.parametrize("parallelism", [1, 2, 3])
-@pytest.mark.parametrize("path", QUERIES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
-def test_query_gives_the_expected_table(path: Path, parallelism: int) -> None:
-    text = path.read_text("utf-8").replace("{data}", str(HERE / "data"))
-    found, wanted = run(text, parallelism), expected(text)
+def check(text: str, found: list[tuple[Any, ...]], wanted: list[tuple[Any, ...]]) -> None:
     assert wanted, "an expectation without rows proves nothing"
     if re.search(r"^-- ordered", text, re.MULTILINE):
         assert found == wanted
     else:
         assert Counter(found) == Counter(wanted)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text("utf-8").replace("{data}", str(HERE / "data"))
+
+
+@pytest.mark.parametrize("parallelism", [1, 2, 3])
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
+def test_query_gives_the_expected_table(path: Path, parallelism: int) -> None:
+    text = text_of(path)
+    check(text, run(text, parallelism), expected(text))
+
+
+@pytest.mark.parametrize("path", QUERIES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
+def test_batch_mode_gives_the_same_but_that_no_row_is_late(path: Path) -> None:
+    text = text_of(path)
+    apart = "/* batch " in text
+    found = run(text, 2, "batch")
+    check(text, found, expected(text, "batch " if apart else ""))
+    if apart:
+        assert Counter(found) != Counter(expected(text)), "batch mode needs no expectation of its own here"

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fluxcore.core import registry
-from fluxcore.errors import ScriptError, not_supported
+from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,12 +77,10 @@ class Target(Protocol):
 
 
 def find_target(name: str) -> Target:
-    """Return the target of that name, such as ``embedded`` or ``flink://HOST:PORT``.
+    """Return the target of that name, such as ``embedded``, ``batch`` or ``flink://HOST:PORT``.
 
     Raises: ``ScriptError`` FX-CON-0001 for an unknown one, FX-API-0040 for an address that it doesn't take.
     """
-    if name == "batch":
-        raise not_supported("the target 'batch'", hint="run it with --target embedded")
     scheme, separator, _ = name.partition("://")
     found: Any = registry.find(registry.TARGETS, scheme)
     if separator:

@@ -66,13 +66,17 @@ class Engine(ABC):
 class FluxCoreEngine(Engine):
     """FluxCore through its public Python API: a session that runs SQL text."""
 
+    target = "embedded"
+
     def __init__(self, task: Task, paths: Mapping[str, str], events: int) -> None:
         super().__init__(task, paths, events)
         use_cache_folder()
         from fluxcore.api.session import Session  # loads the engine
 
-        self.session = Session({"parallelism.default": str(task.parallelism)})
-        self.configuration = {"parallelism.default": task.parallelism, "batch_rows": BATCH_ROWS}
+        self.session = Session({"parallelism.default": str(task.parallelism)}, target=self.target)
+        self.configuration = {
+            "parallelism.default": task.parallelism, "batch_rows": BATCH_ROWS, "target": self.target
+        }  # fmt: skip
         columns = enumerate(result_schema(self.query))
         self.columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in columns)
         if task.source == "memory":
@@ -95,6 +99,12 @@ class FluxCoreEngine(Engine):
 
     def close(self) -> None:
         """Nothing to do: jobs end by themselves."""
+
+
+class FluxCoreBatchEngine(FluxCoreEngine):
+    """The same in batch mode."""
+
+    target = "batch"
 
 
 class DuckDbEngine(Engine):
@@ -160,5 +170,6 @@ def arrow_schema(query: Query) -> pa.Schema:
 
 ENGINES: dict[str, Callable[[Task, Mapping[str, str], int], Engine]] = {
     "fluxcore": FluxCoreEngine,
+    "fluxcore-batch": FluxCoreBatchEngine,
     "duckdb": DuckDbEngine,
 }

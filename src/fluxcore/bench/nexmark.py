@@ -38,6 +38,8 @@ __all__ = ["QUERIES", "NexmarkOptions", "run"]
 SEED = 1
 WARM_EVENTS = 2_000
 RIVALS = ("duckdb", "flink", "none")
+MODES = ("streaming", "batch")
+OURS = ("fluxcore", "fluxcore-batch")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class NexmarkOptions:
     runs: int = 3
     json: str | None = None
     smallest_heap: bool = False
+    mode: str = "streaming"
 
     @property
     def threads(self) -> int:
@@ -61,8 +64,9 @@ class NexmarkOptions:
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Return the engines, ours first."""
-        return ("fluxcore",) if self.versus == "none" else ("fluxcore", self.versus)
+        """Return the engines, ours first; in batch mode the streaming engine stands beside it."""
+        ours = ("fluxcore-batch", "fluxcore") if self.mode == "batch" else ("fluxcore",)
+        return ours if self.versus == "none" else (*ours, self.versus)
 
     @property
     def files(self) -> int:
@@ -118,7 +122,8 @@ def _texts(paths: dict[str, Path]) -> dict[str, str]:
 
 def _check(options: NexmarkOptions) -> None:
     asked = [("query", query, tuple(QUERIES)) for query in options.queries]
-    for what, name, known in [*asked, ("source", options.source, SOURCES), ("rival", options.versus, RIVALS)]:
+    others = [("source", options.source, SOURCES), ("rival", options.versus, RIVALS), ("mode", options.mode, MODES)]
+    for what, name, known in [*asked, *others]:
         if name not in known:
             hint = nearest(name, known) or f"known are {', '.join(known)}"
             raise ScriptError("FX-BEN-0001", f"there is no {what} '{name}'", hint=hint)
@@ -159,11 +164,13 @@ def _measure(
     """Compare the answers to one query, then return the timed runs of each engine that can run it."""
     engines, checked = options.engines, options.engines
     if runners.flink is not None:
-        checked = ("fluxcore",)  # `fluxcore flink compare` and the golden queries compare with Flink
+        checked = tuple(
+            engine for engine in engines if engine in OURS
+        )  # `fluxcore flink compare` and the golden queries compare with Flink
         why = runners.flink.refuses(task.query)
         if why:
             console.print(f"{task.query}: not on Flink: {why}")
-            engines = ("fluxcore",)
+            engines = checked
         else:
             console.print(f"{task.query}: flink is faster {runners.flink.warm(task)}")
     console.print(f"{task.query}: answers")
@@ -230,27 +237,51 @@ def _print(results: list[dict[str, Any]], about: dict[str, Any], options: Nexmar
     )
     for engine in options.engines:
         told = ", ".join(f"{key} = {value}" for key, value in _configuration(results, engine).items())
-        number = about["fluxcore" if engine == "fluxcore" else engine]
+        number = about["fluxcore" if engine in OURS else engine]
         console.print(f"{engine} {number}: {told}", soft_wrap=True)
-    table = Table(header_style="bold")
-    for name in ("query", "engine", "million rows/s", "seconds", "start-up s", "peak MB", "ratio"):
-        table.add_column(name, justify="left" if name in ("query", "engine") else "right")
+    _print_table(console, results, options)
+
+
+def _print_table(console: Console, results: list[dict[str, Any]], options: NexmarkOptions) -> None:
+    """Print the rates, and of our engines the ratio to the rival, and of batch mode that to streaming."""
     rates = {(each["query"], each["engine"]): each["rows_per_s"] for each in results}
+    others = [each for each in (options.versus, "fluxcore") if each != "none"]
+    ratios = {
+        other: {
+            (each["query"], each["engine"]): each["rows_per_s"] / rates[each["query"], other]
+            for each in results
+            if each["engine"] in OURS and each["engine"] != other and (each["query"], other) in rates
+        }
+        for other in others
+    }
+    ratios = {other: found for other, found in ratios.items() if found}
+    table = Table(header_style="bold")
+    heads = (
+        "query",
+        "engine",
+        "million rows/s",
+        "seconds",
+        "start-up s",
+        "peak MB",
+        *(f"to {each}" for each in ratios),
+    )
+    for name in heads:
+        table.add_column(name, justify="left" if name in ("query", "engine") else "right")
     for each in results:
-        rival = rates.get((each["query"], options.versus))
-        ratio = f"{each['rows_per_s'] / rival:.2f}" if rival and each["engine"] == "fluxcore" else ""
-        seconds = statistics.median(each["seconds"])
-        cells = (each["query"], each["engine"], f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}")
-        table.add_row(*cells, f"{each['startup_seconds']:.2f}", f"{each['peak_rss_mb']:.0f}", ratio)
+        key, seconds = (each["query"], each["engine"]), statistics.median(each["seconds"])
+        cells = (*key, f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}", f"{each['startup_seconds']:.2f}")
+        shown = (f"{found[key]:.2f}" if key in found else "" for found in ratios.values())
+        table.add_row(*cells, f"{each['peak_rss_mb']:.0f}", *shown)
     console.print(table)
-    ours_by = [
-        each["rows_per_s"] / rates[each["query"], options.versus]
-        for each in results
-        if each["engine"] == "fluxcore" and (each["query"], options.versus) in rates
-    ]
-    if ours_by:
-        mean = statistics.geometric_mean(ours_by)
-        console.print(f"{len(ours_by)} queries, geometric mean of the ratios {mean:.2f}, lowest {min(ours_by):.2f}")
+    for other, found in ratios.items():
+        for engine in OURS:
+            of_engine = [ratio for (_, name), ratio in found.items() if name == engine]
+            if of_engine:
+                mean = statistics.geometric_mean(of_engine)
+                console.print(
+                    f"{engine} to {other}: {len(of_engine)} queries, geometric mean of the ratios {mean:.2f}, "
+                    f"lowest {min(of_engine):.2f}"
+                )
 
 
 def _configuration(results: list[dict[str, Any]], engine: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def explain(options: RunOptions) -> None:
 def _explain_script(options: RunOptions) -> None:
     """Print the plan of each query, and of the inserts that run together."""
     text, name = read_script(options.script)
-    session = new_session(options.settings(), "embedded")
+    session = new_session(options.settings(), options.target)
     groups: list[list[Node]] = []
     inserting = False
     for statement in session.bind(text, file=name).statements:

@@ -35,7 +35,8 @@ Target = Annotated[
     str,
     typer.Option(
         metavar="TARGET",
-        help="Where it runs: embedded, flink://HOST:PORT (a SQL gateway), or flink (the cluster of `fluxcore flink up`).",
+        help="Where it runs: embedded, batch (bounded input, on DuckDB), flink://HOST:PORT (a SQL gateway), or flink (the cluster of "
+        "`fluxcore flink up`).",
     ),
 ]
 
@@ -196,6 +197,9 @@ def bench_nexmark(
             "--smallest-heap", help="With flink: look for the least memory that keeps nine tenths of its speed."
         ),
     ] = False,
+    mode: Annotated[
+        str, typer.Option(help="streaming, or batch: batch mode beside the streaming engine and the rival.")
+    ] = "streaming",
     debug: Debug = False,
 ) -> None:
     """Run Nexmark queries on the same files as a rival, and print rows per second of both."""
@@ -204,7 +208,9 @@ def bench_nexmark(
 
         asked = [name.strip() for name in queries.split(",") if name.strip()]
         names = command.QUERIES if asked == ["all"] else tuple(asked)
-        options = command.NexmarkOptions(names, events, source, versus, data, parallelism, runs, json, smallest_heap)
+        options = command.NexmarkOptions(
+            names, events, source, versus, data, parallelism, runs, json, smallest_heap, mode
+        )
         leave(command.run(options))
 
 

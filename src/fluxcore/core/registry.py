@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 CONNECTORS = "fluxcore.connectors"
 FORMATS = "fluxcore.formats"
 TARGETS = "fluxcore.targets"
+_ADDED = (EntryPoint("batch", "fluxcore.targets.batch.target:BatchTarget", TARGETS),)
+"""Built-ins that an installation in place may not name yet, because it was made before they came."""
 _KINDS = {CONNECTORS: "connector", FORMATS: "format", TARGETS: "target"}
 
 
 @cache
 def _entries(group: str) -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=group)}
+    return {
+        entry.name: entry for entry in (*(each for each in _ADDED if each.group == group), *entry_points(group=group))
+    }
 
 
 @cache

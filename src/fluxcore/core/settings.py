@@ -45,7 +45,7 @@ SETTINGS: dict[str, Setting] = {
             "execution.runtime-mode",
             "streaming",
             "enum",
-            "How a bounded script is executed; 'batch' is not supported yet.",
+            "How a script is executed: 'batch' runs one whose input ends on DuckDB.",
             ("streaming", "batch"),
         ),
         Setting(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fluxcore.api.iteration import iterate
+from fluxcore.api.target import find_target
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.time import SystemClock
-from fluxcore.errors import ScriptError, not_supported
+from fluxcore.errors import ScriptError
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.endless import is_bounded, order_endless
 from fluxcore.plan.lifetimes import with_lifetimes
@@ -21,6 +22,7 @@ from fluxcore.runtime.explain import Explained, explain_json, explain_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from fluxcore.api.target import RunningJob
     from fluxcore.core.ports import Sink
     from fluxcore.core.settings import Settings
     from fluxcore.core.time import Clock
@@ -34,16 +36,19 @@ class EmbeddedTarget:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
 
-    def start(self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False) -> Job:
-        """Start one job for all roots and return it. Raises ``ScriptError`` for plans that can't run."""
+    def start(
+        self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False
+    ) -> RunningJob:
+        """Start one job for all roots and return it, in batch mode that of the target ``batch``.
+
+        Raises: ``ScriptError`` for plans that can't run.
+        """
+        if _in_batch(settings):
+            return find_target("batch").start(roots, settings, changelog=changelog)
         return self.prepare(roots, settings, changelog=changelog).start()
 
     def prepare(self, roots: Sequence[tuple[Node, Sink | None]], settings: Settings, *, changelog: bool = False) -> Job:
         """Return the job for all roots without starting it."""
-        if settings.text("execution.runtime-mode").lower() == "batch":
-            raise not_supported(
-                "execution.runtime-mode=batch", hint="leave it at streaming; bounded input ends by itself"
-            )
         bounded = all(is_bounded(root, settings) for root, _ in roots)
         plans, _ = planned([root for root, _ in roots], settings)
         queries = [plan for plan in plans if not isinstance(plan, Insert)]
@@ -65,17 +70,24 @@ class EmbeddedTarget:
         """Return whether all sources of the plan end."""
         return is_bounded(node, settings)
 
-    def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:  # noqa: ARG002
-        """Return nothing: what can be planned can run here."""
-        return ()
+    def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:
+        """Return nothing, since what can be planned can run here; in batch mode what the target ``batch`` says."""
+        return find_target("batch").problems(roots, settings) if _in_batch(settings) else ()
 
     def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:
         """Return the optimised plans, what is known of their nodes, and the rules that changed something.
 
-        With the detail ``JSON_EXECUTION_PLAN`` as a JSON object, else as text, which holds what all other details ask for.
+        With the detail ``JSON_EXECUTION_PLAN`` as a JSON object, else as text, which holds what all other details ask for. In
+        batch mode it is what the target ``batch`` shows.
         """
+        if _in_batch(settings):
+            return find_target("batch").explain(roots, settings, details)
         explained = Explained(*planned(roots, settings), settings)
         return explain_json(explained) if "JSON_EXECUTION_PLAN" in details else explain_text(explained)
+
+
+def _in_batch(settings: Settings) -> bool:
+    return settings.text("execution.runtime-mode").lower() == "batch"
 
 
 def planned(roots: Sequence[Node], settings: Settings) -> tuple[list[Node], list[str]]:

@@ -1,0 +1,1 @@
+"""Prints plan nodes as DuckDB's SQL over columns ``c0``, ``c1``, …"""

@@ -1,0 +1,131 @@
+"""The target ``batch``: a bounded plan is cut into stages for DuckDB and for the operators of the embedded target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.api.iteration import iterate
+from fluxcore.api.target import find_target
+from fluxcore.core import registry
+from fluxcore.core.ports import SinkRequest
+from fluxcore.plan.endless import is_bounded
+from fluxcore.plan.nodes import Insert
+from fluxcore.targets.batch.job import BatchJob, Work
+from fluxcore.targets.batch.places import places, weigher
+from fluxcore.targets.batch.prepare import prepared, problems, refuse_endless
+from fluxcore.targets.batch.sql.queries import print_query
+from fluxcore.targets.batch.stages import Cut, cut
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fluxcore.core.ports import Sink
+    from fluxcore.core.settings import Settings
+    from fluxcore.plan.nodes import Node
+
+_MODE = "execution.runtime-mode"
+_STREAMING = {_MODE: "streaming", "table.exec.state.ttl": "0 ms"}
+"""What the operators of a stage run with: their input is not streamed for ever, and nothing is forgotten."""
+
+
+class BatchTarget:
+    """Runs bounded plans: joins, aggregates and sorts on DuckDB, all else on FluxCore's own operators."""
+
+    def start(
+        self,
+        roots: Sequence[tuple[Node, Sink | None]],
+        settings: Settings,
+        *,
+        changelog: bool = False,  # noqa: ARG002  (all rows are final: each is an insert)
+    ) -> BatchJob:
+        """Start one job for all roots: inserts write into their own sinks, queries into the given one.
+
+        Raises: ``ScriptError`` FX-BAT-0101 for input that never ends.
+        """
+        refuse_endless([node for node, _ in roots], settings)
+        own = settings_of_stages(settings)
+        sinks = [_sink(root, sink, settings) for root, sink in roots]
+        done, _ = prepared([node for node, _ in roots], own)
+        found = _plan(done, own)
+        named = [(leaf, name, sink) for leaf, (name, sink) in zip(found.roots, sinks, strict=True)]
+        stages = {stage.number: stage for stage in found.stages}
+        return BatchJob(Work(stages, _queries(found, own), named, own, find_target("embedded"))).start()
+
+    def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows batch by batch; closing the iterator ends the job.
+
+        With ``changelog`` a first column ``op`` says +I: nothing is taken back.
+        """
+        yield from iterate(self, node, settings, changelog=changelog)
+
+    def is_bounded(self, node: Node, settings: Settings) -> bool:
+        """Return whether all sources of the plan end."""
+        return is_bounded(node, settings)
+
+    def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:
+        """Return which tables never end."""
+        return problems(roots, settings)
+
+    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
+        """Return the stages: DuckDB's SQL, and the plans of the operators."""
+        own = settings_of_stages(settings)
+        done, fired = prepared(roots, own)
+        found = _plan(done, own)
+        queries = _queries(found, own)
+        parts = []
+        for stage in found.stages:
+            what = "DuckDB" if stage.duckdb else "operators"
+            kept = ", kept in a table" if stage.kept else ""
+            shown = queries[stage.number] if stage.duckdb else _tree(stage.node)
+            parts.append(f"stage {stage.number}: {what}{kept}\n{_indented(shown)}")
+        for root, leaf in zip(roots, found.roots, strict=True):
+            name = f"Insert({root.table.name})" if isinstance(root, Insert) else "Result"
+            parts.append(f"{name}\n{_indented(_tree(leaf))}")
+        rules = ", ".join(fired) or "none"
+        return "\n\n".join(parts) + f"\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+
+
+def settings_of_stages(settings: Settings) -> Settings:
+    """Return the settings with which the operators of a stage run."""
+    for key, value in _STREAMING.items():
+        settings = settings.with_value(key, value)
+    return settings
+
+
+def _plan(roots: Sequence[Node], settings: Settings) -> Cut:
+    leaving = [root.input if isinstance(root, Insert) else root for root in roots]
+    where = places(leaving, settings)
+    return cut(leaving, where.__getitem__)
+
+
+def _queries(found: Cut, settings: Settings) -> dict[int, str]:
+    """Return the SQL of the stages that DuckDB carries out, by number."""
+    weights: dict[int, float] = {}
+    weigh = weigher(settings, weights)
+    queries = {}
+    for stage in found.stages:
+        if stage.duckdb:
+            queries[stage.number] = print_query(stage.node, lambda rows: f"s{rows.stage}", weigh)
+        weights[stage.number] = weigh(stage.node)
+    return queries
+
+
+def _sink(root: Node, sink: Sink | None, settings: Settings) -> tuple[str, Sink]:
+    """Return the name of what a root writes, and its sink."""
+    if not isinstance(root, Insert):
+        assert sink is not None, "a query needs a sink"
+        return "Result", sink
+    connector = registry.connector(root.table.options["connector"])
+    request = SinkRequest(root.table, root.input.schema, settings.values)
+    return f"Insert({root.table.name})", connector.sink(request)
+
+
+def _tree(node: Node, depth: int = 0) -> str:
+    lines = [f"{'  ' * depth}{node.describe()}"]
+    return "\n".join([*lines, *(_tree(each, depth + 1) for each in node.inputs)])
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
