@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
 from fluxcore.core.ports import ScanRequest
-from fluxcore.plan.graph import in_order
+from fluxcore.plan.graph import consumers, in_order
 from fluxcore.plan.nodes import (
     Aggregate,
     Attached,
@@ -25,10 +26,11 @@ from fluxcore.plan.nodes import (
 from fluxcore.targets.batch.carriers import carried
 from fluxcore.targets.batch.sql.calls import printable_call
 from fluxcore.targets.batch.sql.expressions import printable
+from fluxcore.targets.batch.sql.parquet import print_scan
 from fluxcore.targets.batch.stages import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
@@ -39,17 +41,65 @@ _UNKNOWN_BYTES = 1e9
 _VALUE_BYTES = 16
 
 
-def places(roots: Sequence[Node], settings: Settings) -> dict[Node, bool]:
-    """Return of each node whether DuckDB carries it out.
+@dataclass(frozen=True)
+class Places:
+    """Where the nodes of a plan are carried out.
 
-    Filters and projections go with their input, so that rows don't change sides for them.
+    ``duckdb`` whether DuckDB does; ``scans`` the SQL of the files that it reads itself; ``repeated`` what only reads those, and
+    is read again by each part of the plan that wants it.
     """
-    found: dict[Node, bool] = {}
-    for node in in_order(roots):
-        found[node] = _carries(node, settings) and (
-            not isinstance(node, Filter | Project | Union) or any(found[each] for each in node.inputs)
+
+    duckdb: dict[Node, bool] = field(default_factory=dict)
+    scans: dict[Node, str] = field(default_factory=dict)
+    repeated: set[Node] = field(default_factory=set)
+
+
+def places(roots: Sequence[Node], settings: Settings) -> Places:
+    """Return where nodes are carried out.
+
+    1. Filters, projections and unions go with their input, so that rows don't change sides for them.
+    2. Files that DuckDB could read are read by operators all the same where operators take their rows.
+    3. So are joins: where operators rank rows or go on with them otherwise, they join them too, and copy only those that stay.
+    """
+    found = Places()
+    order = in_order(roots)
+    for node in order:
+        if isinstance(node, Scan):
+            text = print_scan(node)
+            if text is not None:
+                found.scans[node] = text
+                found.repeated.add(node)
+        elif isinstance(node, Filter | Project) and node.input in found.repeated and _carries(node, settings):
+            found.repeated.add(node)
+        follows = isinstance(node, Filter | Project | Union)
+        found.duckdb[node] = node in found.scans or (
+            _carries(node, settings) and (not follows or any(found.duckdb[each] for each in node.inputs))
         )
+    takers = consumers(roots)
+    for node in reversed(order):
+        if (node in found.repeated and _meets_operators(node, roots, takers, found)) or (
+            isinstance(node, Join) and _is_taken_by_operators(node, takers, found)
+        ):
+            found.duckdb[node] = False
+            found.repeated.discard(node)
+    for node in order:
+        if isinstance(node, Filter | Project | Union) and not any(found.duckdb[each] for each in node.inputs):
+            found.duckdb[node] = False
     return found
+
+
+def _meets_operators(node: Node, roots: Sequence[Node], takers: Mapping[Node, list[Node]], found: Places) -> bool:
+    return node in roots or not all(found.duckdb[each] for each in takers[node])
+
+
+def _is_taken_by_operators(node: Node, takers: Mapping[Node, list[Node]], found: Places) -> bool:
+    """Return whether all that goes on with a node's rows, behind filters and projections, are operators with state."""
+    if not takers[node]:
+        return False
+    return all(
+        _is_taken_by_operators(each, takers, found) if isinstance(each, Filter | Project) else not found.duckdb[each]
+        for each in takers[node]
+    )
 
 
 def _carries(node: Node, settings: Settings) -> bool:
@@ -63,8 +113,10 @@ def _carries(node: Node, settings: Settings) -> bool:
             return all(printable(expr) for expr in node.exprs)
         case Union() | Sort():
             return True
-        case Aggregate():
-            return all(printable_call(call, types) for call in node.calls)
+        case Aggregate():  # tables of distinct values are quicker here, where they don't outgrow the memory
+            return not any(call.distinct for call in node.calls) and all(
+                printable_call(call, types) for call in node.calls
+            )
         case WindowAggregate():
             own_windows = not isinstance(node.window, Attached)
             apart = (own_windows and node.spec.kind is WindowKind.SESSION) or _in_a_zone(node, settings)

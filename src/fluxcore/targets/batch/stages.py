@@ -12,7 +12,7 @@ from fluxcore.plan.graph import consumers, in_order
 from fluxcore.plan.nodes import Node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from fluxcore.core.schema import Schema
 
@@ -61,9 +61,12 @@ class Cut:
     roots: tuple[Node, ...]
 
 
-def cut(roots: Sequence[Node], in_duckdb: Callable[[Node], bool]) -> Cut:
-    """Return the plans cut where rows go from operators to DuckDB, back, or into several stages."""
-    regions = _Regions(roots, in_duckdb)
+def cut(roots: Sequence[Node], in_duckdb: Callable[[Node], bool], repeated: Collection[Node] = ()) -> Cut:
+    """Return the plans cut where rows go from operators to DuckDB, back, or into several stages.
+
+    What is ``repeated`` becomes a part of each stage of DuckDB that takes it.
+    """
+    regions = _Regions(roots, in_duckdb, repeated)
     done: dict[Node, Node] = {}
     stages: list[Stage] = []
     for node in regions.order:
@@ -81,7 +84,8 @@ def cut(roots: Sequence[Node], in_duckdb: Callable[[Node], bool]) -> Cut:
 class _Regions:
     """Which region each node belongs to. A region is named by the place of its head in the order, or ``_FINAL``."""
 
-    def __init__(self, roots: Sequence[Node], in_duckdb: Callable[[Node], bool]) -> None:
+    def __init__(self, roots: Sequence[Node], in_duckdb: Callable[[Node], bool], repeated: Collection[Node]) -> None:
+        self._repeated = repeated
         self.order = in_order(roots)
         self.duckdb = {node: in_duckdb(node) for node in self.order}
         self._takers = consumers(roots)
@@ -105,6 +109,8 @@ class _Regions:
         takers = self._takers[node]
         regions = {region for taker in takers if not self.duckdb[taker] for region in self._regions[taker]}
         leaves = self._roots.count(node)
+        if node in self._repeated:
+            return set()
         if self.duckdb[node]:
             head = leaves > 0 or len(takers) > 1 or any(not self.duckdb[taker] for taker in takers)
         else:

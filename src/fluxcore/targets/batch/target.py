@@ -48,10 +48,10 @@ class BatchTarget:
         own = settings_of_stages(settings)
         sinks = [_sink(root, sink, settings) for root, sink in roots]
         done, _ = prepared([node for node, _ in roots], own)
-        found = _plan(done, own)
+        found, scans = _plan(done, own)
         named = [(leaf, name, sink) for leaf, (name, sink) in zip(found.roots, sinks, strict=True)]
         stages = {stage.number: stage for stage in found.stages}
-        return BatchJob(Work(stages, _queries(found, own), named, own, find_target("embedded"))).start()
+        return BatchJob(Work(stages, _queries(found, scans, own), named, own, find_target("embedded"))).start()
 
     def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows batch by batch; closing the iterator ends the job.
@@ -72,8 +72,8 @@ class BatchTarget:
         """Return the stages: DuckDB's SQL, and the plans of the operators."""
         own = settings_of_stages(settings)
         done, fired = prepared(roots, own)
-        found = _plan(done, own)
-        queries = _queries(found, own)
+        found, scans = _plan(done, own)
+        queries = _queries(found, scans, own)
         parts = []
         for stage in found.stages:
             what = "DuckDB" if stage.duckdb else "operators"
@@ -94,20 +94,21 @@ def settings_of_stages(settings: Settings) -> Settings:
     return settings
 
 
-def _plan(roots: Sequence[Node], settings: Settings) -> Cut:
+def _plan(roots: Sequence[Node], settings: Settings) -> tuple[Cut, dict[Node, str]]:
+    """Return the plans in stages, and the SQL of the files that DuckDB reads."""
     leaving = [root.input if isinstance(root, Insert) else root for root in roots]
     where = places(leaving, settings)
-    return cut(leaving, where.__getitem__)
+    return cut(leaving, where.duckdb.__getitem__, where.repeated), where.scans
 
 
-def _queries(found: Cut, settings: Settings) -> dict[int, str]:
+def _queries(found: Cut, scans: dict[Node, str], settings: Settings) -> dict[int, str]:
     """Return the SQL of the stages that DuckDB carries out, by number."""
     weights: dict[int, float] = {}
     weigh = weigher(settings, weights)
     queries = {}
     for stage in found.stages:
         if stage.duckdb:
-            queries[stage.number] = print_query(stage.node, lambda rows: f"s{rows.stage}", weigh)
+            queries[stage.number] = print_query(stage.node, scans, weigh)
         weights[stage.number] = weigh(stage.node)
     return queries
 

@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from fluxcore.plan.nodes import Node, SortKey
 
 
-def print_query(root: Node, name: Callable[[Rows], str], weigh: Callable[[Node], float]) -> str:
-    """Return a plan as SQL.
+def print_query(root: Node, scans: Mapping[Node, str], weigh: Callable[[Node], float]) -> str:
+    """Return a plan as SQL; the rows of stage n are the relation ``sn``.
 
-    In: ``name`` the relation of another stage's rows; ``weigh`` about how much a node gives, so that joins keep the smaller side.
+    In: ``scans`` the SQL of files; ``weigh`` about how much a node gives, so that joins keep the smaller side.
     """
     order = in_order([root])
     names: dict[Node, str] = {}
     texts: list[str] = []
     for node in order:
         if isinstance(node, Rows):
-            names[node] = name(node)
+            names[node] = f"s{node.stage}"
             continue
-        text = _print(node, names, weigh)
+        text = scans.get(node) or _print(node, names, weigh)
         if node is root:
             lead = f"WITH {f',{chr(10)}'.join(texts)}\n" if texts else ""
             return lead + text
