@@ -332,3 +332,16 @@ def test_rows_that_never_end_come_in_the_order_of_their_time(kit, events, cuts, 
     numbers = [row[2] for row in rows]
     assert numbers == [row[2] for row in sorted(wanted, key=lambda row: (row[0], -row[1], row[2]))]
     assert [row[2] for row in gone] == [row[2] for row in late]
+
+
+def test_rows_that_were_ordered_are_not_late_for_a_join_by_time():
+    times = [dt.datetime(2024, 1, 1, 0, 0, second) for second in range(8)]
+    left = pa.table({"ts": pa.array(times[:4], pa.timestamp("us")), "a": range(4)})
+    right = pa.table({"ts": pa.array(times, pa.timestamp("us")), "b": range(8)})
+    for _ in range(10):  # which side ends first is chance
+        session = Session({"parallelism.default": "1"})
+        session.from_arrow(left, name="l", watermark=("ts", "1 s"))
+        session.from_arrow(right, name="r", watermark=("ts", "1 s"))
+        query = "SELECT a, b FROM (SELECT * FROM l ORDER BY ts) AS x FULL JOIN r ON x.ts = r.ts"
+        found = session.sql(query).to_arrow()
+        assert sorted(found["a"].to_pylist(), key=repr) == [0, 1, 2, 3, None, None, None, None]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.ports import Operator
+from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.limits import BATCH_ROWS
 from fluxcore.operators.materialize import Multiset, sliced
 from fluxcore.operators.rows import RowBuffer
@@ -66,6 +67,10 @@ class SortOperator(Operator):
         if self._options.limit is not None and self._options.keys and self._rows.rows > self._prune_at:
             self._prune(self._options.limit + self._options.offset)
         return ()
+
+    def output_watermark(self, watermark: int) -> int:  # noqa: ARG002
+        """Return none: all rows are still to come, so that none of them is late for who goes by their times."""
+        return MIN_TIME_MS
 
     def finish(self) -> Sequence[Batch]:
         """Return the rows in order, in batches of bounded size."""

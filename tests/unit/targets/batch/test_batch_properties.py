@@ -143,7 +143,7 @@ def _join(draw: st.DrawFn, below: Relation, depth: int) -> Relation:
     assume(pairs)
     a, b, kind = draw(st.sampled_from(pairs))
     how = draw(st.sampled_from(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "IN", "NOT IN"]))
-    if how.endswith("IN"):
+    if how in ("IN", "NOT IN"):
         return Relation(f"SELECT * FROM ({below.sql}) WHERE {a} {how} (SELECT {b} FROM ({other.sql}))", below.columns)
     rest = ""
     more = [(c, d) for c, d, which in pairs if which in "ibsct" and (c, d) != (a, b)]
