@@ -425,7 +425,9 @@ class Stream:
     def table_of(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
         """Return batches of the stream's rows as a table."""
         plain = pa.schema([pa.field(field.name, field.type) for field in self.schema.arrow()])
-        return pa.Table.from_batches(list(batches), schema=plain)
+        # readers mark columns that are never NULL, operators don't
+        same = (b if b.schema.equals(plain) else pa.RecordBatch.from_arrays(b.columns, schema=plain) for b in batches)
+        return pa.Table.from_batches(list(same), schema=plain)
 
     def to_polars(self) -> pl.DataFrame:
         """Run to the end and return the rows as a Polars frame over the same memory. Needs ``polars``."""

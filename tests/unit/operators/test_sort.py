@@ -1,3 +1,4 @@
+import datetime as dt
 import itertools
 import math
 from collections import Counter
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fluxcore.api.session import Session
 from fluxcore.core.batch import Batch
 from fluxcore.core.types import from_arrow
 from fluxcore.operators import materialize

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from fluxcore.core import registry
 from fluxcore.core.ports import ScanRequest
 from fluxcore.errors import ScriptError
+from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.changes import ToChangelog
 from fluxcore.plan.graph import in_order, rewrite
 from fluxcore.plan.nodes import Aggregate, AssignWatermark, Filter, Join, JoinKind, Rank, Scan
 from fluxcore.plan.optimizer import optimize
@@ -62,20 +64,32 @@ def endless_tables(roots: Sequence[Node], settings: Settings) -> list[TableDescr
     return list(found.values())
 
 
-def refuse_endless(roots: Sequence[Node], settings: Settings) -> None:
-    """Refuse tables that never end. Raises: ``ScriptError`` FX-BAT-0101."""
+def check(roots: Sequence[Node], settings: Settings) -> None:
+    """Refuse what batch mode can't do.
+
+    Raises: ``ScriptError`` FX-BAT-0101 for tables that never end, FX-BAT-0102 for changes as rows where none are made.
+    """
     for table in endless_tables(roots, settings):
         hint = "bound it (a 'number-of-rows', an 'events.num'), or run in streaming mode"
-        raise ScriptError("FX-BAT-0101", _never_ends(table), span=table.span, hint=hint)
-
-
-def _never_ends(table: TableDescription) -> str:
-    return f"batch mode needs input that ends, and the table '{table.name}' never does"
+        message = f"batch mode needs input that ends, and the table '{table.name}' never does"
+        raise ScriptError("FX-BAT-0101", message, span=table.span, hint=hint)
+    for node in _wanting_changes(roots):
+        name = node.describe().partition("(")[0]
+        message = f"{name} wants the changes of rows that are updated, and batch mode gives each row once"
+        raise ScriptError(
+            "FX-BAT-0102", message, hint="run in streaming mode, which gives all changes of bounded input too"
+        )
 
 
 def problems(roots: Sequence[Node], settings: Settings) -> list[str]:
     """Return why plans can't run in batch, a line for each reason."""
-    return [_never_ends(table) for table in endless_tables(roots, settings)]
+    endless = [f"the table '{table.name}' never ends" for table in endless_tables(roots, settings)]
+    return endless + [f"{node.describe()} wants changes" for node in _wanting_changes(roots)]
+
+
+def _wanting_changes(roots: Sequence[Node]) -> list[Node]:
+    found = (node for node in in_order(roots) if isinstance(node, ToChangelog))
+    return [node for node in found if not is_append_only(node.input)]
 
 
 def _at_rest(table: TableDescription) -> TableDescription:

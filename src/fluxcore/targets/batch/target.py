@@ -14,7 +14,7 @@ from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.nodes import Insert
 from fluxcore.targets.batch.job import BatchJob, Work
 from fluxcore.targets.batch.places import places, weigher
-from fluxcore.targets.batch.prepare import prepared, problems, refuse_endless
+from fluxcore.targets.batch.prepare import check, prepared, problems
 from fluxcore.targets.batch.sql.queries import print_query
 from fluxcore.targets.batch.stages import Cut, cut
 
@@ -42,9 +42,9 @@ class BatchTarget:
     ) -> BatchJob:
         """Start one job for all roots: inserts write into their own sinks, queries into the given one.
 
-        Raises: ``ScriptError`` FX-BAT-0101 for input that never ends.
+        Raises: ``ScriptError`` FX-BAT-0101 for input that never ends, FX-BAT-0102 for changes as rows where none are made.
         """
-        refuse_endless([node for node, _ in roots], settings)
+        check([node for node, _ in roots], settings)
         own = settings_of_stages(settings)
         sinks = [_sink(root, sink, settings) for root, sink in roots]
         done, _ = prepared([node for node, _ in roots], own)

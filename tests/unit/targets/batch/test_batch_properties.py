@@ -141,7 +141,7 @@ def _join(draw: st.DrawFn, below: Relation, depth: int) -> Relation:
     other = draw(relations(max(depth - 2, 0)))
     pairs = [(a, b, kind) for a, kind in below.columns for b, also in other.columns if kind == also and kind != "u"]
     assume(pairs)
-    a, b, kind = draw(st.sampled_from(pairs))
+    a, b, _ = draw(st.sampled_from(pairs))
     how = draw(st.sampled_from(["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "IN", "NOT IN"]))
     if how in ("IN", "NOT IN"):
         return Relation(f"SELECT * FROM ({below.sql}) WHERE {a} {how} (SELECT {b} FROM ({other.sql}))", below.columns)
@@ -169,7 +169,7 @@ def _sort(draw: st.DrawFn, below: Relation, depth: int) -> Relation:
 
 def plain(value: Any) -> Any:
     if isinstance(value, float):
-        return "NaN" if value != value else float(f"{value:.9e}") + 0.0  # noqa: PLR0124
+        return "NaN" if value != value else float(f"{value:.9e}") + 0.0
     return value
 
 
