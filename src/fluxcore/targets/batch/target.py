@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -68,23 +69,35 @@ class BatchTarget:
         """Return which tables never end."""
         return problems(roots, settings)
 
-    def explain(self, roots: Sequence[Node], settings: Settings) -> str:
-        """Return the stages: DuckDB's SQL, and the plans of the operators."""
+    def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:
+        """Return the stages: DuckDB's SQL, and the plans of the operators.
+
+        With the detail ``JSON_EXECUTION_PLAN`` as a JSON object, else as text, which holds what all other details ask for.
+        """
         own = settings_of_stages(settings)
         done, fired = prepared(roots, own)
         found, scans = _plan(done, own)
         queries = _queries(found, scans, own)
-        parts = []
-        for stage in found.stages:
-            what = "DuckDB" if stage.duckdb else "operators"
-            kept = ", kept in a table" if stage.kept else ""
-            shown = queries[stage.number] if stage.duckdb else _tree(stage.node)
-            parts.append(f"stage {stage.number}: {what}{kept}\n{_indented(shown)}")
-        for root, leaf in zip(roots, found.roots, strict=True):
-            name = f"Insert({root.table.name})" if isinstance(root, Insert) else "Result"
-            parts.append(f"{name}\n{_indented(_tree(leaf))}")
-        rules = ", ".join(fired) or "none"
-        return "\n\n".join(parts) + f"\n\nrules: {rules}\nparallelism: {settings.parallelism}"
+        stages = [
+            {
+                "stage": stage.number,
+                "by": "DuckDB" if stage.duckdb else "operators",
+                "kept": stage.kept,
+                "plan": queries[stage.number] if stage.duckdb else _tree(stage.node),
+            }
+            for stage in found.stages
+        ]
+        names = [f"Insert({root.table.name})" if isinstance(root, Insert) else "Result" for root in roots]
+        leaves = [{"name": name, "plan": _tree(leaf)} for name, leaf in zip(names, found.roots, strict=True)]
+        if "JSON_EXECUTION_PLAN" in details:
+            told = {"stages": stages, "results": leaves, "rules": fired, "parallelism": settings.parallelism}
+            return json.dumps(told, indent=2)
+        parts = [
+            f"stage {each['stage']}: {each['by']}{', kept in a table' if each['kept'] else ''}\n{_indented(str(each['plan']))}"
+            for each in stages
+        ]
+        parts += [f"{each['name']}\n{_indented(each['plan'])}" for each in leaves]
+        return "\n\n".join(parts) + f"\n\nrules: {', '.join(fired) or 'none'}\nparallelism: {settings.parallelism}"
 
 
 def settings_of_stages(settings: Settings) -> Settings:

@@ -219,6 +219,8 @@ def test_explain_shows_the_stages():
     assert "sum(c1)" in shown
     assert "GROUP BY c0" in shown
     assert "rules: " in shown
+    told = given.target.explain([given.sql(GROUPS).node], given.settings, ["JSON_EXECUTION_PLAN"])
+    assert [each["by"] for each in json.loads(told)["stages"]] == ["operators", "DuckDB"]
 
 
 class Doubled(fx.ProcessFunction):
