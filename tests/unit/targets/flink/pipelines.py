@@ -298,11 +298,3 @@ for _how in ("inner", "left", "right", "full", "semi", "anti"):
     PIPELINES[f"windows_joined_{_how}"] = windows_joined(_how)
 for _how in ("inner", "left", "right", "full"):
     PIPELINES[f"in_time_{_how}"] = in_time(_how)
-
-ONLY_FLINK = {
-    "joined_anti": "EXISTS over columns of the query around it",
-    "two_keys": "EXISTS over columns of the query around it",
-    "windows_joined_anti": "EXISTS over columns of the query around it",
-    "windows_joined_semi": "EXISTS over columns of the query around it",
-}
-"""What Flink reads and our own SQL does not yet."""

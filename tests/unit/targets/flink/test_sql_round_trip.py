@@ -19,11 +19,19 @@ from fluxcore.targets.flink.sql import print_job
 GOLDEN = Path(__file__).parents[3] / "golden"
 QUERIES = sorted(GOLDEN.rglob("*.sql"))
 BATCH_OR_LACKING = {
-    "aggregates/over_ahead", "joins/lookup", "joins/lookup_in_groups", "over/ahead", "over/any_order",
-    "over/of_groups",
-    "over/ranks",
+    "aggregates/over_ahead", "joins/lookup", "joins/lookup_in_groups", "over/ahead", "over/any_order", "over/of_groups",
+    "over/ranks", "ranking/filter_between",
 }  # fmt: skip
 """Golden queries of which Flink can't do all while their input may go on."""
+
+NO_WORDING = {
+    "changes/from_changelog", "changes/from_changelog_codes", "changes/from_changelog_in_groups", "changes/there_and_back",
+    "changes/to_changelog", "changes/to_changelog_codes", "changes/to_changelog_in_windows", "changes/to_changelog_of_query",
+    "changes/to_changelog_of_rows", "sets/except_all", "sets/intersect_all", "sub_queries/correlated_count_less",
+    "sub_queries/correlated_nested", "sub_queries/correlated_not_equal", "sub_queries/scalar_by_key",
+    "sub_queries/scalar_of_no_row", "sub_queries/scalar_two",
+}  # fmt: skip
+"""Golden queries that are sent as they stand: their plans can't be put into words of Flink SQL."""
 
 LACKING = {"OVER in another order than of event time", "one row of each partition in an order of several columns"}
 """What of the random queries Flink can't do."""
@@ -64,7 +72,7 @@ def inputs(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", sorted(set(pipelines.PIPELINES) - set(pipelines.ONLY_FLINK)))
+@pytest.mark.parametrize("name", sorted(pipelines.PIPELINES))
 def test_pipelines_read_again_give_the_same_rows(name, inputs):
     session = new_session()
     stream = pipelines.PIPELINES[name](*pipelines.tables(session, inputs))
@@ -73,17 +81,6 @@ def test_pipelines_read_again_give_the_same_rows(name, inputs):
     wanted = rows_of(column.to_pylist() for column in stream.to_arrow().columns)
     assert wanted, "a pipeline without rows proves nothing"
     assert answer(new_session(), script) == wanted, script
-
-
-@pytest.mark.parametrize("name", sorted(pipelines.ONLY_FLINK))
-def test_what_our_sql_does_not_read_yet_is_still_told_apart(name, inputs):
-    """Where this fails our SQL has learned to read it, and the pipeline belongs to those above."""
-    session = new_session()
-    stream = pipelines.PIPELINES[name](*pipelines.tables(session, inputs))
-    script, unportable = printed(stream.node, session.settings)
-    assert unportable == ()
-    with pytest.raises(fx.ScriptError):
-        new_session().bind(script)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +100,9 @@ def test_golden_queries_read_again_give_the_same_rows(path, golden_data):
     select = [each for each in session.bind(text).statements if isinstance(each, SelectStatement)][-1]
     script, unportable = printed(select.plan, select.settings)
     name = str(path.relative_to(GOLDEN).with_suffix(""))
-    assert bool(unportable) == (name in BATCH_OR_LACKING), unportable
+    assert bool(unportable) == (name in BATCH_OR_LACKING or name in NO_WORDING), unportable
+    if name in NO_WORDING:
+        return
     again = answer(fx.Session({**new_session().settings.values, **select.settings.values}), script)
     assert again, "an answer without rows proves nothing"
     assert again == answer(new_session(), text), script

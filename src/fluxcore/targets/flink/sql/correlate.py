@@ -10,7 +10,7 @@ from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.correlate import Correlate
 from fluxcore.targets.flink.sql.blocks import Block, columns
 from fluxcore.targets.flink.sql.identifiers import quoted
-from fluxcore.targets.flink.sql.queries import Printer, print_node
+from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 
 if TYPE_CHECKING:
     from fluxcore.targets.flink.sql.blocks import Item
@@ -31,5 +31,6 @@ def _correlate(node: Correlate, printer: Printer) -> Block:
 def _call(node: Correlate, printer: Printer, items: tuple[Item, ...]) -> str:
     expressions = printer.expressions(items, node)
     args = ", ".join(expressions.text(arg) for arg in node.call.args)
-    assert node.call.function == UNNEST
+    if node.call.function != UNNEST:
+        printer.report.add(f"the rows of {node.call.function}", "Flink SQL has nothing like it", place_of(node))
     return f"UNNEST({args}){' WITH ORDINALITY' if node.call.ordinality else ''}"
