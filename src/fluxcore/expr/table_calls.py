@@ -47,7 +47,7 @@ class TableCall:
 def unnest_call(arg: Expr, *, ordinality: bool = False, span: Span | None = None) -> TableCall:
     """Return the call that gives a row for each element of an array or multiset, or entry of a map.
 
-    Elements that are rows become one column a field. Raises: ``ScriptError`` FX-SQL-0316 for any other type.
+    Elements that are rows become one column a field, and one that is NULL none, as in Flink. Raises: ``ScriptError`` FX-SQL-0316 for any other type.
     """
     type_ = arg.type
     if isinstance(type_, MapType) and not type_.multiset:
@@ -70,7 +70,7 @@ def repeat_call(times: Expr) -> TableCall:
 
 def _columns_of(element: DataType) -> tuple[tuple[str, DataType], ...]:
     if isinstance(element, RowType):
-        return tuple((name, type_.with_nullable(type_.nullable or element.nullable)) for name, type_ in element.fields)
+        return element.fields
     return (("EXPR$0", element),)
 
 
@@ -113,9 +113,19 @@ def _elements(lists: pa.Array, type_: DataType) -> tuple[NDArray[np.int64], NDAr
         found = [each.take(chosen) for each in parts]
     if isinstance(type_, MapType) and type_.multiset:
         return _repeated(rows, found)
-    if len(found) == 1 and isinstance(type_, ArrayType) and isinstance(type_.element, RowType):
-        found = found[0].flatten()
+    if isinstance(type_, ArrayType) and isinstance(type_.element, RowType):
+        return _fields(rows, places, found[0])
     return rows, places, found
+
+
+def _fields(
+    rows: NDArray[np.int64], places: NDArray[np.int64], elements: pa.Array
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[pa.Array]]:
+    """Return rows as a column for each field; one that is NULL is none."""
+    if elements.null_count:
+        there = np.asarray(elements.is_valid())
+        rows, places, elements = rows[there], places[there], elements.filter(pa.array(there))
+    return rows, places, elements.flatten()
 
 
 def _repeated(
@@ -128,4 +138,4 @@ def _repeated(
     starts = np.flatnonzero(np.diff(repeated, prepend=-1))
     lengths = np.diff(np.append(starts, len(repeated)))
     places = np.arange(len(repeated), dtype=np.int64) - np.repeat(starts, lengths)
-    return repeated, places, keys.flatten() if pa.types.is_struct(keys.type) else [keys]
+    return _fields(repeated, places, keys) if pa.types.is_struct(keys.type) else (repeated, places, [keys])

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema
-from fluxcore.plan.nodes import OneInput
+from fluxcore.plan.nodes import OneInput, show
 
 if TYPE_CHECKING:
+    from fluxcore.expr.nodes import Expr
     from fluxcore.expr.table_calls import TableCall
 
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 class Correlate(OneInput):
     """Gives each row once for every row that ``call`` gives for it, with that one's columns appended under ``names``.
 
-    A row for which the call gives none is left out, or with ``outer`` comes out with NULLs.
+    A row for which the call gives none is left out, or with ``outer`` comes out with NULLs. A ``condition`` over the input's and
+    the call's columns says which of its rows count.
     """
 
     call: TableCall
     names: tuple[str, ...]
     outer: bool = False
+    condition: Expr | None = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -34,4 +37,6 @@ class Correlate(OneInput):
 
     def describe(self) -> str:
         kind = "LEFT" if self.outer else "INNER"
-        return f"Correlate({self.call.show(self.input.schema.names)}, {kind}, gives=[{', '.join(self.names)}])"
+        rest = f", where={show(self.condition, self.schema)}" if self.condition is not None else ""
+        call = self.call.show(self.input.schema.names)
+        return f"Correlate({call}, {kind}, gives=[{', '.join(self.names)}]{rest})"

@@ -10,7 +10,7 @@ import pyarrow as pa
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.types import TimestampType
 from fluxcore.errors import DataError
-from fluxcore.expr.compile import compile_expr
+from fluxcore.expr.compile import compile_expr, compile_predicate
 from fluxcore.expr.table_calls import compile_table_call
 from fluxcore.operators.change_rows import from_changelog, to_changelog
 from fluxcore.operators.correlate import correlate
@@ -72,4 +72,6 @@ def changes_function(node: ToChangelog | FromChangelog) -> Callable[[Batch], Bat
 
 def correlate_function(node: Correlate, settings: Settings) -> Callable[[Batch], Batch]:
     """Return the function that gives each row once per row of a call over its columns."""
-    return correlate(compile_table_call(node.call, settings), plain(node.schema), outer=node.outer)
+    condition = None if node.condition is None else compile_predicate(node.condition, settings)
+    call = compile_table_call(node.call, settings)
+    return correlate(call, plain(node.schema), outer=node.outer, condition=condition)

@@ -57,7 +57,7 @@ def lateral_last(tree: ast.Joined) -> ast.Joined:
 def correlated_join(left: Bound, tree: ast.Joined) -> Bound:
     """Return a join whose right side sees the columns of its left one.
 
-    Raises: ``ScriptError`` FX-SQL-0414 for RIGHT and FULL, and for a LEFT join on more than TRUE.
+    Raises: ``ScriptError`` FX-SQL-0414 for RIGHT and FULL.
     """
     if tree.kind in ("RIGHT", "FULL") or tree.using:
         message = f"UNNEST and table functions can't be joined by {'USING' if tree.using else tree.kind}"
@@ -68,9 +68,8 @@ def correlated_join(left: Bound, tree: ast.Joined) -> Bound:
     condition = ExpressionBinder(scope, place="in ON").condition(tree.condition, "ON")
     if isinstance(condition, Literal) and condition.value is True:
         return node, scope
-    if tree.kind == "LEFT":
-        message = "a LEFT join of UNNEST or a table function goes ON TRUE only"
-        raise ScriptError("FX-SQL-0414", message, span=tree.condition.span)
+    if isinstance(node, Correlate) and node.outer:
+        return replace(node, condition=condition), scope
     return Filter(node, condition), scope
 
 
@@ -89,6 +88,8 @@ def correlated(left: Bound, tree: ast.Relation, *, outer: bool = False) -> Bound
             message = f"{alias} names {len(columns)} columns, and there are {len(names)}"
             raise ScriptError("FX-SQL-0209", message, span=tree.span)
         names = columns
+    elif alias is not None and len(names) == 1 + call.ordinality:
+        names = (alias, *names[1:])  # the only column goes by the name of the relation
     node = Correlate(below, call, names, outer)
     hidden = len(below.schema) - len(scope.schema)  # the one row that stands for nothing
     if hidden:

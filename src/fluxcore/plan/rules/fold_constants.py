@@ -44,7 +44,8 @@ def _folded(node: Node, fold: Callable[[Expr], Expr]) -> Node:
     if isinstance(node, AssignWatermark):
         return replace(node, expr=fold(node.expr))
     if isinstance(node, Correlate):
-        return replace(node, call=replace(node.call, args=tuple(fold(arg) for arg in node.call.args)))
+        call = replace(node.call, args=tuple(fold(arg) for arg in node.call.args))
+        return replace(node, call=call, condition=node.condition and fold(node.condition))
     if isinstance(node, Join) and node.condition is not None:
         # a pair of rows meets where the condition is TRUE, so that NULL is as FALSE in all kinds of joins
         condition = simplify_condition(fold(node.condition))

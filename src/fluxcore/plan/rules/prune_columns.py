@@ -117,7 +117,8 @@ def _wanted(node: Node, out: set[int]) -> list[set[int]]:
     if isinstance(node, FromChangelog):
         return [below | {node.op}]
     if isinstance(node, Correlate):
-        return [below | {index for arg in node.call.args for index in columns_of(arg)}]
+        exprs = (*node.call.args, *(() if node.condition is None else (node.condition,)))
+        return [below | {index for expr in exprs for index in columns_of(expr) if index < width}]
     return [set(range(width))]
 
 
@@ -216,7 +217,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
         return replace(node, input=below), _places(range(len(node.schema)))
     if isinstance(node, Correlate):
         call = replace(node.call, args=tuple(moved(arg, places) for arg in node.call.args))
-        return replace(node, input=below, call=call), _appended(places, node.input, below, range(len(node.names)))
+        both = _appended(places, node.input, below, range(len(node.names)))
+        return replace(node, input=below, call=call, condition=node.condition and moved(node.condition, both)), both
     if isinstance(node, Sort | TimeSort):
         return replace(node, input=below, keys=_moved_keys(node.keys, places)), places
     if isinstance(node, SideOutput):

@@ -22,9 +22,10 @@ def _correlate(node: Correlate, printer: Printer) -> Block:
     names = distinct_names(node.names)
     call = _call(node, printer, left.items)
     alias = f"AS {quoted('t')}({', '.join(quoted(name) for name in names)})"
-    join = f"LEFT JOIN {call} {alias} ON TRUE" if node.outer else f"CROSS JOIN {call} {alias}"
-    source = f"{left.source}\n{join}"
     items = (*left.items, *columns(names, "t"))
+    on = "TRUE" if node.condition is None else printer.expressions(items, node).text(node.condition)
+    join = f"LEFT JOIN {call} {alias} ON {on}" if node.outer else f"CROSS JOIN {call} {alias}"
+    source = f"{left.source}\n{join}"
     return replace(left, source=source, items=items, names=distinct_names(node.schema.names), whole=False, table=False)
 
 

@@ -1,0 +1,32 @@
+/* rows by: flink
+Flink 2.3 gave these, through its SQL gateway at parallelism 1.
+[1, 4, "b"]
+[1, 4, "é"]
+[10, 4, "é"]
+[10, 4, "é"]
+[11, 4, "a"]
+[11, 4, "é"]
+[12, 6, "a"]
+[12, 6, "c"]
+[13, 5, "c"]
+[13, 5, "d"]
+[14, 6, "c"]
+[14, 6, "d"]
+[2, 1, "a"]
+[2, 1, "é"]
+[3, 2, "a"]
+[3, 2, "é"]
+[4, 1, "é"]
+[4, 1, "é"]
+[5, 7, "é"]
+[5, 7, "é"]
+[6, 7, "a"]
+[6, 7, "é"]
+[7, 5, "a"]
+[7, 5, "é"]
+[8, 4, "c"]
+[8, 4, "é"]
+[9, 2, "c"]
+[9, 2, "é"] */
+CREATE TABLE events (id BIGINT, k STRING, n INT, v DOUBLE, ts TIMESTAMP(3), note STRING, WATERMARK FOR ts AS ts - INTERVAL '10' MINUTE) WITH ('connector' = 'filesystem', 'path' = '{data}/events.csv', 'format' = 'csv', 'csv.null-literal' = '');
+SELECT a.id, b.n, x FROM events AS a JOIN events AS b ON a.id = b.id + 1 CROSS JOIN UNNEST(ARRAY[a.k, b.k]) AS t(x) WHERE a.id < 15;
