@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         row_number,
         stddev_pop,
         stddev_samp,
-        udaf,
         var_pop,
         var_samp,
     )
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from fluxcore.api.aggregates import total as sum  # noqa: A004
     from fluxcore.api.bus import Bus
     from fluxcore.api.expressions import Term, call, col, lit
+    from fluxcore.api.functions import ScalarUdf, TableUdf, udaf, udf, udtf, unnest
     from fluxcore.api.lookups import cache, calls
     from fluxcore.api.session import Session
     from fluxcore.api.shared import collect, from_arrow, from_feed, read, run, sql
@@ -117,9 +117,14 @@ _PLACES = {
     "stddev_pop": ("api.aggregates", "stddev_pop"),
     "stddev_samp": ("api.aggregates", "stddev_samp"),
     "sum": ("api.aggregates", "total"),
-    "udaf": ("api.aggregates", "udaf"),
     "var_pop": ("api.aggregates", "var_pop"),
     "var_samp": ("api.aggregates", "var_samp"),
+    "ScalarUdf": ("api.functions", "ScalarUdf"),
+    "TableUdf": ("api.functions", "TableUdf"),
+    "udaf": ("api.functions", "udaf"),
+    "udf": ("api.functions", "udf"),
+    "udtf": ("api.functions", "udtf"),
+    "unnest": ("api.functions", "unnest"),
     "Session": ("api.session", "Session"),
     "Stream": ("api.stream", "Stream"),
     "sql": ("api.shared", "sql"),

@@ -90,9 +90,11 @@ class FluxError(Exception):
         self.hint = hint
 
     def located(self, text: str, file: str | None = None) -> FluxError:
-        """Fill in the place from the span and the script's text; keeps a place that is already known."""
-        if self.place is None and self.span is not None:
-            self.place = Place.in_text(text, self.span, file)
+        """Fill in the place from the span and the script's text; keeps a place that is already known, and the operator."""
+        known = self.place or Place()
+        if self.span is not None and known.file is None and known.line is None:
+            found = Place.in_text(text, self.span, file)
+            self.place = replace(found, field=known.field, operator=known.operator)
         return self
 
     def in_operator(self, name: str) -> FluxError:

@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.api.expressions import Term, named
 from fluxcore.core.aggregate import AggregateFunction, UserAggregate, VectorAggregateFunction
 from fluxcore.core.duration import duration_ms
-from fluxcore.core.types import from_arrow
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable
-
-    import pyarrow as pa
 
     Reach = float | str | dt.timedelta | None
 
@@ -203,19 +199,3 @@ def cume_dist() -> Aggregate:
 def ntile(tiles: int) -> Aggregate:
     """Divide each partition into so many tiles, numbered from 1, for ``over`` input that ends."""
     return Aggregate("NTILE", (), (tiles,))
-
-
-def udaf(function: AggregateFunction, type: pa.DataType) -> Callable[..., Aggregate]:
-    """Return an aggregate function made of one written in Python; ``type`` is the Arrow type of its results.
-
-    ``spread = fx.udaf(Range(), pa.float64())`` gives ``spread("price")``, for ``agg`` and ``over``.
-    """
-    user = UserAggregate(function, from_arrow(type))
-
-    def of(*values: str | Term) -> Aggregate:
-        if not values:
-            raise ScriptError("FX-API-0011", f"{user.name} needs an argument")
-        return Aggregate(user.name, tuple(named(each) for each in values), user=user)
-
-    of.user = user  # type: ignore[attr-defined]
-    return of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -14,15 +14,15 @@ from fluxcore.api.target import find_target
 from fluxcore.api.watermarks import with_watermark
 from fluxcore.connectors.collect import CollectSink
 from fluxcore.core import registry
-from fluxcore.core.aggregate import UserAggregate
+from fluxcore.core.describe_function import described
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
 from fluxcore.errors import ScriptError, nearest
-from fluxcore.expr.aggregates import is_aggregate, is_group_window, is_over_function
-from fluxcore.expr.registry import REGISTRY
 from fluxcore.plan import nodes
 from fluxcore.sql.catalog import COMMON_OPTIONS, Catalog, check_alignment
+from fluxcore.sql.functions import Lifetime, Registered, is_built_in
+from fluxcore.sql.parse_types import type_of
 from fluxcore.sql.script import (
     BoundScript,
     CommandReply,
@@ -37,7 +37,6 @@ from fluxcore.sql.script import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from fluxcore.api.aggregates import Aggregate
     from fluxcore.api.target import RunningJob, Target
     from fluxcore.api.watermarks import Watermark
     from fluxcore.core.feed import Feed
@@ -261,18 +260,22 @@ class Session:
         given = {"connector": "filesystem", "path": str(place), "format": chosen, **(options or {})}
         return self._register(name or place.stem, found, given, watermark)
 
-    def register_function(self, name: str, function: Callable[..., Aggregate]) -> None:
-        """Make an aggregate function that :func:`fluxcore.udaf` gave known to SQL, whatever the case of its letters.
+    def register_function(self, name: str, function: Any) -> None:
+        """Make a function known to SQL, whatever the case of its letters.
 
-        Raises: ``ScriptError`` FX-API-0014 for what is no such function, or the name of one that SQL has already.
+        ``function`` is what :func:`fluxcore.udf`, :func:`fluxcore.udtf` or :func:`fluxcore.udaf` gave, or a plain function with
+        type hints. Raises: ``ScriptError`` FX-API-0014 for what is no function, or the name of one that SQL has already.
         """
-        user = getattr(function, "user", None)
-        if not isinstance(user, UserAggregate):
-            message = f"'{name}' is registered with what is no aggregate function"
-            raise ScriptError("FX-API-0014", message, hint="give what fx.udaf(…) returns")
-        if is_aggregate(name) or is_over_function(name) or is_group_window(name) or name.upper() in REGISTRY:
+        try:
+            user = described(function, type_of)
+        except ScriptError as error:
+            if error.code != "FX-API-0052":
+                raise
+            message = f"'{name}' is registered with what is no function for SQL"
+            raise ScriptError("FX-API-0014", message, hint=error.hint) from error
+        if is_built_in(name):
             raise ScriptError("FX-API-0014", f"SQL has a function '{name}' already", hint="choose another name")
-        self.catalog.aggregates[name.upper()] = user
+        self.catalog.functions.put(name, Registered(user, Lifetime.TEMPORARY_SYSTEM))
 
     def _register(self, name: str, schema: Schema, options: Mapping[str, str], watermark: Watermark | None) -> Stream:
         time = schema.find(watermark[0]) if isinstance(watermark, tuple) else None

@@ -37,6 +37,7 @@ from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
 from fluxcore.expr.pushdown import conjunction
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import attached_window, named_as, select
+from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.joins import join, temporal_join
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.rules.slice_windows import slice_windows
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from fluxcore.api.aggregates import Aggregate
+    from fluxcore.api.functions import TableTerm
     from fluxcore.api.lookups import Cache, Calls
     from fluxcore.api.processing import CallSettings, RowSchema
     from fluxcore.api.session import Session
@@ -116,6 +118,19 @@ class Stream:
         if isinstance(window, Window) and chosen.is_plain:
             return self._with(nodes.AssignWindow(self.node, window.bind(self.schema)))
         return Windowed(self, chosen)
+
+    def join_lateral(self, rows: TableTerm, *, outer: bool = False) -> Stream:
+        """Join each row with the rows that a table function, or :func:`fluxcore.unnest`, gives for it.
+
+        A row for which there is none is left out, or with ``outer`` comes out with NULLs.
+        Example: ``orders.join_lateral(fx.unnest("items").alias("item"))``. Raises ``ScriptError``.
+        """
+        call = rows.bind(self.schema)
+        names = rows.names or tuple(name for name, _ in call.columns)
+        if len(names) != len(call.columns):
+            message = f"{len(names)} names are given, and {call.function} gives {len(call.columns)} columns"
+            raise ScriptError("FX-API-0053", message)
+        return self._with(Correlate(self.node, call, names, outer))
 
     def late(self) -> Stream:
         """Return the rows that came too late for every window of the aggregate that this stream is, whole as they were.

@@ -49,6 +49,12 @@ SETTINGS: dict[str, Setting] = {
             ("streaming", "batch"),
         ),
         Setting(
+            "python.files",
+            "",
+            "string",
+            "Files (.py, .zip) and folders with commas between them, in which CREATE FUNCTION finds Python modules.",
+        ),
+        Setting(
             "pipeline.auto-watermark-interval",
             "0",
             "string",

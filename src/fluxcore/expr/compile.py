@@ -18,8 +18,10 @@ from fluxcore.core.types import BOOLEAN
 from fluxcore.errors import FluxError
 from fluxcore.expr import functions as _functions
 from fluxcore.expr.casts import cast_values
-from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, walk
+from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, UserCall, walk
+from fluxcore.expr.pushdown import is_pure
 from fluxcore.expr.registry import REGISTRY, Inputs, spread
+from fluxcore.expr.user_kernels import user_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +86,7 @@ def _repeated(exprs: Sequence[Expr]) -> set[Expr]:
     twice: set[Expr] = set()
     for root in exprs:
         for node in walk(root):
-            if isinstance(node, Call | Cast):
+            if isinstance(node, Call | Cast | UserCall) and is_pure(node):
                 (twice if node in seen else seen).add(node)
     return twice
 
@@ -112,6 +114,8 @@ def _compile_node(expr: Expr, settings: Settings, repeated: set[Expr]) -> Step:
         return lambda _: scalar
     if isinstance(expr, Cast):
         return _compile_cast(expr, settings, repeated)
+    if isinstance(expr, UserCall):
+        return _compile_user(expr, settings, repeated)
     assert isinstance(expr, Call)
     if expr.function in ("COALESCE", "IFNULL") and not all(_cheap(arg) for arg in expr.args[1:]):
         expr = _as_case(expr)
@@ -126,6 +130,21 @@ def _compile_node(expr: Expr, settings: Settings, repeated: set[Expr]) -> Step:
         values = [step(run) for step in steps]
         try:
             return kernel(Inputs(values, run.rows, types, result, settings))
+        except FluxError as error:
+            if error.span is None:
+                error.span = expr.span
+            raise
+
+    return compute
+
+
+def _compile_user(expr: UserCall, settings: Settings, repeated: set[Expr]) -> Step:
+    steps = [_compile(arg, settings, repeated) for arg in expr.args]
+    compute_rows = user_kernel(expr.user, len(steps))
+
+    def compute(run: _Run) -> Any:
+        try:
+            return compute_rows([step(run) for step in steps], run.rows)
         except FluxError as error:
             if error.span is None:
                 error.span = expr.span

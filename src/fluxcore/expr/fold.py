@@ -9,8 +9,8 @@ import pyarrow as pa
 from fluxcore.core.types import BOOLEAN, ArrayType, FloatType, MapType, NullType, RowType, TimestampType
 from fluxcore.errors import FluxError
 from fluxcore.expr.compile import compile_expr
-from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, transform, walk
-from fluxcore.expr.registry import REGISTRY
+from fluxcore.expr.nodes import Call, Cast, ColumnRef, Expr, Literal, UserCall, transform, walk
+from fluxcore.expr.pushdown import is_pure
 
 if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
@@ -31,7 +31,7 @@ def waits_for_the_zone(expr: Expr) -> bool:
     """Return whether an expression is a constant but for what the session's zone makes of it."""
     nodes = list(walk(expr))
     calls = [node for node in nodes if isinstance(node, Call)]
-    constant = not any(isinstance(node, ColumnRef) for node in nodes) and all(REGISTRY[c.function].pure for c in calls)
+    constant = not any(isinstance(node, ColumnRef | UserCall) for node in nodes) and all(map(is_pure, calls))
     return constant and any(isinstance(node, Call | Cast) and _asks_the_zone(node) for node in nodes)
 
 
@@ -40,9 +40,7 @@ def _fold(node: Expr, settings: Settings | None) -> Expr:
         return _simplify(node)
     if isinstance(node, Call) and node.function in _SAME:
         node = _of_itself(node)
-    if not isinstance(node, Call | Cast) or not node.children:
-        return node
-    if isinstance(node, Call) and not REGISTRY[node.function].pure:
+    if not isinstance(node, Call | Cast | UserCall) or not node.children or not is_pure(node):
         return node
     if not all(isinstance(child, Literal) for child in node.children):
         return node
@@ -57,7 +55,7 @@ def _fold(node: Expr, settings: Settings | None) -> Expr:
     return Literal(type=node.type, value=value, span=node.span)
 
 
-def _asks_the_zone(node: Call | Cast) -> bool:
+def _asks_the_zone(node: Call | Cast | UserCall) -> bool:
     """Return whether the value may depend on the session's zone: whatever turns instants into other values, or back."""
     types = [node.type, *(child.type for child in node.children)]
     instants = [isinstance(type_, TimestampType) and type_.local for type_ in types]

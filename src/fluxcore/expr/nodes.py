@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.aggregate import UserAggregate
     from fluxcore.core.types import DataType
+    from fluxcore.core.user_functions import ScalarFunction
     from fluxcore.errors import Span
 
 
@@ -66,6 +67,21 @@ class Call(Expr):
     """A call of the registered scalar function ``function`` (its registry name, upper case, such as ``+`` or ``UPPER``)."""
 
     function: str
+    args: tuple[Expr, ...]
+
+    @property
+    def children(self) -> tuple[Expr, ...]:
+        return self.args
+
+    def with_children(self, children: tuple[Expr, ...]) -> Expr:
+        return replace(self, args=children)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserCall(Expr):
+    """A call of a scalar function written in Python, with as many arguments as are given."""
+
+    user: ScalarFunction
     args: tuple[Expr, ...]
 
     @property

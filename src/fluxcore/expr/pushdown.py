@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.ports import Bound
 from fluxcore.core.types import BOOLEAN
-from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, walk
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, Literal, UserCall, walk
 from fluxcore.expr.registry import REGISTRY
 
 if TYPE_CHECKING:
@@ -51,4 +51,11 @@ def bounds(expr: Expr) -> tuple[Bound, ...]:
 
 def deterministic(expr: Expr) -> bool:
     """Return whether the expression gives the same value wherever and however often it is computed."""
-    return all(REGISTRY[node.function].pure for node in walk(expr) if isinstance(node, Call))
+    return all(is_pure(node) for node in walk(expr))
+
+
+def is_pure(node: Expr) -> bool:
+    """Return whether an expression gives the same value each time that it is computed from the same values."""
+    if isinstance(node, UserCall):
+        return node.user.deterministic
+    return not isinstance(node, Call) or REGISTRY[node.function].pure

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from fluxcore.core.types import IntervalType
-from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal
+from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal, UserCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,8 @@ def show_expr(expr: Expr, names: Sequence[str]) -> str:
     if isinstance(expr, Cast):
         word = "TRY_CAST" if expr.lenient else "CAST"
         return f"{word}({show_expr(expr.arg, names)} AS {expr.type.name()})"
+    if isinstance(expr, UserCall):
+        return f"{expr.user.name}({', '.join(show_expr(arg, names) for arg in expr.args)})"
     assert isinstance(expr, Call)
     args = [show_expr(arg, names) for arg in expr.args]
     if expr.function in _INFIX and len(args) >= 2:

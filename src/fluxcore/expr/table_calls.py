@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.types import INT, ArrayType, DataType, MapType, RowType
-from fluxcore.errors import ScriptError
+from fluxcore.errors import FluxError, ScriptError
 from fluxcore.expr.compile import compile_expr
 from fluxcore.expr.show import show_expr
+from fluxcore.expr.user_kernels import table_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fluxcore.core.settings import Settings
+    from fluxcore.core.user_functions import TableFunction
     from fluxcore.errors import Span
     from fluxcore.expr.nodes import Expr
 
@@ -36,6 +38,7 @@ class TableCall:
     args: tuple[Expr, ...]
     columns: tuple[tuple[str, DataType], ...]
     ordinality: bool = False
+    user: TableFunction | None = None
     span: Span | None = field(default=None, compare=False)
 
     def show(self, names: Sequence[str]) -> str:
@@ -76,6 +79,8 @@ def _columns_of(element: DataType) -> tuple[tuple[str, DataType], ...]:
 
 def compile_table_call(call: TableCall, settings: Settings) -> Callable[[pa.RecordBatch], Rows]:
     """Return the function of a batch that gives, for each row of the call, its row in the batch (not falling), and columns."""
+    if call.user is not None:
+        return _compile_user(call, call.user, settings)
     compute = compile_expr(call.args[0], settings)
     if call.function == REPEAT:
         return lambda batch: (np.repeat(np.arange(batch.num_rows), np.asarray(compute(batch))), [])
@@ -91,6 +96,21 @@ def compile_table_call(call: TableCall, settings: Settings) -> Callable[[pa.Reco
             each if each.type == wanted else each.cast(wanted, safe=False)
             for each, wanted in zip(columns, types, strict=True)
         ]
+
+    return run
+
+
+def _compile_user(call: TableCall, user: TableFunction, settings: Settings) -> Callable[[pa.RecordBatch], Rows]:
+    computes = [compile_expr(arg, settings) for arg in call.args]
+    give = table_kernel(user, len(computes))
+
+    def run(batch: pa.RecordBatch) -> Rows:
+        try:
+            return give([compute(batch) for compute in computes], batch.num_rows)
+        except FluxError as error:
+            if error.span is None:
+                error.span = call.span
+            raise
 
     return run
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fluxcore.core.types import DataType
+    from fluxcore.core.user_functions import AnyUserFunction
     from fluxcore.errors import Span
 
 
@@ -46,7 +47,10 @@ class Constant(Expression):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionCall(Expression):
-    """A function or operator applied to arguments, with what only aggregates have."""
+    """A function or operator applied to arguments, with what only aggregates have.
+
+    ``user`` is the function of the user's that the name means, once that is known.
+    """
 
     name: str
     args: tuple[Expression, ...]
@@ -55,6 +59,8 @@ class FunctionCall(Expression):
     where: Expression | None = None
     over: OverClause | None = None
     named: tuple[tuple[str, Expression], ...] = ()
+    qualifier: tuple[str, ...] = ()
+    user: AnyUserFunction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

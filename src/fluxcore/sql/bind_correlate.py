@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Column, Schema
-from fluxcore.errors import ScriptError, not_supported
+from fluxcore.core.user_functions import TableFunction
+from fluxcore.errors import ScriptError
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Literal
 from fluxcore.expr.table_calls import unnest_call
+from fluxcore.expr.user_calls import user_table_call
 from fluxcore.plan.columns import select
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.nodes import Filter, Values
@@ -88,7 +90,7 @@ def correlated(left: Bound, tree: ast.Relation, *, outer: bool = False) -> Bound
             message = f"{alias} names {len(columns)} columns, and there are {len(names)}"
             raise ScriptError("FX-SQL-0209", message, span=tree.span)
         names = columns
-    elif alias is not None and len(names) == 1 + call.ordinality:
+    elif alias is not None and isinstance(inner, ast.Unnest) and len(names) == 1 + call.ordinality:
         names = (alias, *names[1:])  # the only column goes by the name of the relation
     node = Correlate(below, call, names, outer)
     hidden = len(below.schema) - len(scope.schema)  # the one row that stands for nothing
@@ -104,4 +106,11 @@ def _call(tree: ast.Relation, scope: Scope) -> TableCall:
         arg = ExpressionBinder(scope, place="in UNNEST").bind(tree.arg)
         return unnest_call(arg, ordinality=tree.ordinality, span=tree.span)
     assert isinstance(tree, ast.TableFunction)
-    raise not_supported(f"the table function {tree.call.name}", span=tree.span)
+    call, user = tree.call, tree.call.user
+    if not isinstance(user, TableFunction):
+        hint = "CREATE FUNCTION f AS 'module.name' LANGUAGE PYTHON, of a function with @fx.udtf"
+        raise ScriptError("FX-SQL-0210", f"there is no table function '{call.name}'", span=call.span, hint=hint)
+    if call.distinct or call.star or call.where is not None or call.over is not None:
+        raise ScriptError("FX-SQL-0206", f"{call.name} is no aggregate function", span=call.span)
+    args = ExpressionBinder(scope, place=f"in {call.name}").arguments(call, user)
+    return user_table_call(user, args, span=call.span)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.aggregate import UserAggregate
 from fluxcore.core.types import BIGINT, BOOLEAN, BooleanType, NullType
+from fluxcore.core.user_functions import ScalarFunction, TableFunction
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.aggregates import (
@@ -17,15 +19,16 @@ from fluxcore.expr.aggregates import (
     is_over_function,
 )
 from fluxcore.expr.nodes import Call, Expr
+from fluxcore.expr.user_calls import user_call
 from fluxcore.sql import ast
 from fluxcore.sql.aggregate_forms import plain_form
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fluxcore.core.aggregate import UserAggregate
     from fluxcore.core.settings import Settings
     from fluxcore.core.types import DataType
+    from fluxcore.core.user_functions import UserFunction
     from fluxcore.errors import Span
     from fluxcore.sql.scope import Scope
 
@@ -87,7 +90,6 @@ class ExpressionBinder:
         self.scope = scope
         self.asked: list[Asked] = []
         self.windows: dict[str, ast.OverClause] = {}
-        self.functions: Mapping[str, UserAggregate] = {}
         self.settings: Settings | None = None
         self.window_calls: dict[ast.FunctionCall, Expr] = {}
         self.sub_query: Callable[[ast.SubQuery, ExpressionBinder], Expr] | None = None
@@ -140,11 +142,13 @@ class ExpressionBinder:
         if is_group_window(name):
             hint = "its arguments must be those of the window in GROUP BY" if self.window_calls else None
             raise ScriptError("FX-SQL-0410", f"{name} needs a window in GROUP BY", span=tree.span, hint=hint)
+        if isinstance(tree.user, ScalarFunction | TableFunction):
+            return self._user_call(tree, tree.user)
         if tree.named:
             raise not_supported("named arguments of a function", span=tree.span)
         if name in ("GROUPING", "GROUPING_ID", "GROUP_ID") and tree.over is None:
             return self._grouping(tree, name)
-        if tree.over is not None or is_aggregate(name) or name in self.functions:
+        if tree.over is not None or is_aggregate(name) or tree.user is not None:
             return self._asked(tree, name)
         if is_over_function(name):
             raise ScriptError("FX-SQL-0206", f"{name} needs OVER (…)", span=tree.span)
@@ -153,6 +157,34 @@ class ExpressionBinder:
         if name == "CURRENT_WATERMARK":
             raise not_supported(f"{name}()", span=tree.span)
         return build.call(tree.name, [self.bind(arg) for arg in tree.args], span=tree.span)
+
+    def _user_call(self, tree: ast.FunctionCall, user: ScalarFunction | TableFunction) -> Expr:
+        if isinstance(user, TableFunction):
+            hint = f"FROM t, LATERAL TABLE({tree.name}(…)) AS r"
+            raise ScriptError("FX-SQL-0206", f"{tree.name} gives rows, not a value", span=tree.span, hint=hint)
+        if tree.distinct or tree.star or tree.where is not None or tree.over is not None:
+            raise ScriptError("FX-SQL-0206", f"{tree.name} is no aggregate function", span=tree.span)
+        return user_call(user, self.arguments(tree, user), span=tree.span)
+
+    def arguments(self, tree: ast.FunctionCall, user: UserFunction) -> list[Expr]:
+        """Return the bound arguments of a call, named ones in the place of their parameters.
+
+        Raises: ``ScriptError`` FX-SQL-0206 for a name that is none of the function's parameters.
+        """
+        if not tree.named:
+            return [self.bind(arg) for arg in tree.args]
+        given = {name.upper(): self.bind(arg) for name, arg in tree.named}
+        found: list[Expr] = []
+        for parameter in user.parameters:
+            arg = given.pop(parameter.name.upper(), None)
+            if arg is None:
+                break
+            found.append(arg)
+        if given:
+            hint = f"it wants {user.signature()}"
+            message = f"{tree.name} can't take the argument {next(iter(given))} here"
+            raise ScriptError("FX-SQL-0206", message, span=tree.span, hint=hint)
+        return found
 
     def _asked(self, tree: ast.FunctionCall, name: str) -> Expr:
         if self._in_over and tree.over is not None:
@@ -166,8 +198,9 @@ class ExpressionBinder:
         args = [inner.bind(arg) for arg in tree.args]
         if not args and not tree.star and name == "COUNT":
             raise ScriptError("FX-SQL-0206", "write COUNT(*)", span=tree.span)
-        user = self.functions.get(name)
+        user = tree.user
         if user is not None:
+            assert isinstance(user, UserAggregate)
             if not args:
                 raise ScriptError("FX-SQL-0206", f"{tree.name} needs an argument", span=tree.span)
             name, type_ = tree.name, user.result_type([arg.type for arg in args])
@@ -191,7 +224,7 @@ class ExpressionBinder:
             self.scope, aggregates=tree.over is not None and self._aggregates, place="inside another aggregate"
         )
         if tree.over is not None:
-            inner.asked, inner.functions, inner.settings = self.asked, self.functions, self.settings
+            inner.asked, inner.settings = self.asked, self.settings
             inner.window_calls, inner._in_over = self.window_calls, True
         inner.sub_query = self.sub_query
         return inner

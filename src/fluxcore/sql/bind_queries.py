@@ -138,7 +138,7 @@ class QueryBinder:
         if query.where is not None:
             node = self._where(node, scope, query.where)
         binder = ExpressionBinder(scope, aggregates=True)
-        binder.functions, binder.settings = self._catalog.aggregates, self._settings
+        binder.settings = self._settings
         binder.windows, binder.sub_query = dict(query.windows), self._value
         node, binder.window_calls = group_window(node, scope, query.group or ())
         exprs, names = self._items(query, scope, binder)

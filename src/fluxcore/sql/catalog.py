@@ -9,11 +9,11 @@ from fluxcore.core import registry
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.ports import Option, TableDescription
 from fluxcore.errors import ScriptError, nearest
+from fluxcore.sql.functions import FunctionCatalog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from fluxcore.core.aggregate import UserAggregate
     from fluxcore.errors import Span
     from fluxcore.plan.nodes import Node
 
@@ -65,19 +65,19 @@ class Catalog:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self.aggregates: dict[str, UserAggregate] = {}
+        self.functions = FunctionCatalog()
 
     def copy(self) -> Catalog:
         """Return a catalog of the same tables and views."""
         found = Catalog()
         found._entries = dict(self._entries)
-        found.aggregates = dict(self.aggregates)
+        found.functions = self.functions.copy()
         return found
 
     def take(self, other: Catalog) -> None:
         """Hold what another catalog holds."""
         self._entries = dict(other._entries)
-        self.aggregates = dict(other.aggregates)
+        self.functions = other.functions.copy()
 
     def add(self, name: str, entry: Entry, *, if_not_exists: bool = False, span: Span | None = None) -> bool:
         """Add a table or view; return whether it is new. Raises ``ScriptError`` FX-SQL-0502 for a name in use."""

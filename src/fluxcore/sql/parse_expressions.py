@@ -347,7 +347,11 @@ class ExpressionParser(CallParser):
         if self.is_symbol("(", 1) and (token.word not in RESERVED or token.word in _CALLABLE):
             self.advance()
             return self._function(token.text if token.kind is Kind.QUOTED else token.word, token.span)
-        return ast.Name(parts=self.names(), span=self.since(token.span))
+        names = self.names()
+        if self.is_symbol("(") and len(names) > 1:
+            call = self._function(names[-1], token.span)
+            return replace(call, qualifier=names[:-1]) if isinstance(call, ast.FunctionCall) else call
+        return ast.Name(parts=names, span=self.since(token.span))
 
     def _function(self, name: str, start: Span) -> ast.Expression:
         self.need_symbol("(")

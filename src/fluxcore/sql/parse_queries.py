@@ -276,11 +276,12 @@ class QueryParser(MatchParser):
             call = self._function(token.word, token.span)
             assert isinstance(call, ast.FunctionCall)
             return ast.WindowTable(call=call, span=self.since(start))
-        call = self._function(self.names()[-1], token.span)
+        names = self.names()
+        call = self._function(names[-1], token.span)
         assert isinstance(call, ast.FunctionCall)
         if call.name.upper() in ("TO_CHANGELOG", "FROM_CHANGELOG"):
             return ast.ChangelogTable(call=call, span=self.since(start))
-        return ast.TableFunction(call=call, span=self.since(start))
+        return ast.TableFunction(call=replace(call, qualifier=names[:-1]), span=self.since(start))
 
     def _unnest(self, start: Span) -> ast.Relation:
         self.need_symbol("(")

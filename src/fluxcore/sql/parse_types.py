@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core import types as t
 from fluxcore.errors import ScriptError
+from fluxcore.sql.cursor import Cursor
+from fluxcore.sql.lexer import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.core.types import DataType
-    from fluxcore.sql.cursor import Cursor
 
 _PLAIN: dict[str, DataType] = {
     "BOOLEAN": t.BOOLEAN,
@@ -195,3 +196,12 @@ _MAKERS: dict[str, Callable[[Cursor], DataType]] = {
     "MAP": _map,
     "ROW": _row,
 }
+
+
+def type_of(text: str) -> DataType:
+    """Return the type that a text names, such as ``DECIMAL(10, 2)``. Raises ``ScriptError``."""
+    cursor = Cursor(tokens(text))
+    found = parse_type(cursor)
+    if not cursor.at_end():
+        raise cursor.unexpected("the end of the type")
+    return found

@@ -9,6 +9,7 @@ from fluxcore.sql import statements as st
 from fluxcore.sql.lexer import tokens
 from fluxcore.sql.parse_changes import ChangeParser
 from fluxcore.sql.parse_definitions import DefinitionParser
+from fluxcore.sql.parse_functions import FunctionParser
 from fluxcore.sql.parse_show import ShowParser
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def parse_script(text: str) -> list[ast.Statement]:
     return Parser(tokens(text)).script()
 
 
-class Parser(DefinitionParser, ChangeParser, ShowParser):
+class Parser(DefinitionParser, ChangeParser, ShowParser, FunctionParser):
     """Parses the statements of a script, each ended by ``;``; the last may go without."""
 
     def __init__(self, words: list[Token]) -> None:
@@ -73,6 +74,8 @@ class Parser(DefinitionParser, ChangeParser, ShowParser):
         """Parse one statement."""
         word = self.token.word
         start = self.token.span
+        if self.is_about_functions():
+            return self.function_statement()
         parse = self._families.get(word)
         if parse is not None:
             return parse()

@@ -18,6 +18,8 @@ from fluxcore.sql.bind_tables import bind_insert, bind_table
 from fluxcore.sql.catalog import Catalog, Entry
 from fluxcore.sql.lexer import is_complete
 from fluxcore.sql.parser import parse_script
+from fluxcore.sql.resolve_functions import with_functions
+from fluxcore.sql.run_functions import FUNCTION_STATEMENTS, run_function_statement
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -94,7 +96,7 @@ def bind_script(text: str, *, file: str | None = None, catalog: Catalog, setting
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES_MAX))
     trial = catalog.copy()
     try:
-        binder = _ScriptBinder(text, trial, settings)
+        binder = _ScriptBinder(text, file, trial, settings)
         bound = BoundScript(tuple(binder.bind(tree) for tree in parse_script(text)), binder.settings)
     except FluxError as error:
         raise error.located(text, file) from error.__cause__
@@ -114,12 +116,17 @@ def bind_query(text: str, *, catalog: Catalog, settings: Settings) -> Node:
 
 
 class _ScriptBinder:
-    def __init__(self, text: str, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, text: str, file: str | None, catalog: Catalog, settings: Settings) -> None:
+        self._file = file
         self._text = text
         self._catalog = catalog
         self.settings = settings
 
     def bind(self, tree: ast.Statement) -> BoundStatement:
+        tree = with_functions(tree, self._catalog.functions)
+        if isinstance(tree, FUNCTION_STATEMENTS):
+            message, columns, rows = run_function_statement(tree, self._catalog.functions, self.settings, self._file)
+            return CommandReply(message, columns, rows)
         match tree:
             case st.QueryStatement():
                 return SelectStatement(self._emitted(tree.query), tree.span, self.settings)
@@ -203,6 +210,7 @@ class _ScriptBinder:
             return CommandReply(None, ("result",), ((entry.text,),))
         if tree.what == "FUNCTIONS":
             names = sorted(name for name in REGISTRY if name[0].isalpha() and " " not in name)
+            names += [name for name in self._catalog.functions.names() if name not in names]
         else:
             names = self._catalog.names("VIEW" if tree.what == "VIEWS" else None)
         return CommandReply(None, (tree.what.lower().removesuffix("s") + " name",), tuple((name,) for name in names))

@@ -10,6 +10,7 @@ from fluxcore.sql.ast import Expression, Query, Statement, Tree
 if TYPE_CHECKING:
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
+    from fluxcore.sql.functions import Lifetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,3 +109,37 @@ class SetOption(Statement):
 
     key: str | None
     value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateFunction(Statement):
+    """CREATE FUNCTION, or ALTER FUNCTION; ``exists`` is IF NOT EXISTS of the one and IF EXISTS of the other."""
+
+    name: tuple[str, ...]
+    identifier: str
+    lifetime: Lifetime
+    exists: bool = False
+    alter: bool = False
+    place: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFunction(Statement):
+    """DROP FUNCTION."""
+
+    name: tuple[str, ...]
+    lifetime: Lifetime
+    if_exists: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeFunction(Statement):
+    """DESCRIBE FUNCTION."""
+
+    name: tuple[str, ...]
+    extended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowUserFunctions(Statement):
+    """SHOW USER FUNCTIONS."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.expr.table_calls import UNNEST
 from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.correlate import Correlate
+from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, columns
 from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
@@ -32,6 +33,11 @@ def _correlate(node: Correlate, printer: Printer) -> Block:
 def _call(node: Correlate, printer: Printer, items: tuple[Item, ...]) -> str:
     expressions = printer.expressions(items, node)
     args = ", ".join(expressions.text(arg) for arg in node.call.args)
+    if node.call.user is not None:
+        name = node.call.function
+        why = "it is Python of this program, which is no function of a Flink cluster"
+        printer.report.add(f"the function {name}", why, source_line(node.call.user.function) or place_of(node))
+        return f"LATERAL TABLE({quoted(name)}({args}))"
     if node.call.function != UNNEST:
         printer.report.add(f"the rows of {node.call.function}", "Flink SQL has nothing like it", place_of(node))
     return f"UNNEST({args}){' WITH ORDINALITY' if node.call.ordinality else ''}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import IntegerType, StringType, is_numeric
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
-from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal
+from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal, UserCall
 from fluxcore.targets.flink.sql.blocks import Item
 from fluxcore.targets.flink.sql.functions import (
     BARE,
@@ -23,6 +23,7 @@ from fluxcore.targets.flink.sql.functions import (
     UNIT_ARGUMENT,
     problem,
 )
+from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import is_finite, literal
 from fluxcore.targets.flink.sql.type_names import type_name
 
@@ -91,6 +92,8 @@ class Expressions:
         if isinstance(expr, Cast):
             word = "TRY_CAST" if expr.lenient else "CAST"
             return f"{word}({self.text(expr.arg)} AS {type_name(expr.type)})", PRIMARY
+        if isinstance(expr, UserCall):
+            return f"{quoted(expr.user.name)}({', '.join(self.text(arg) for arg in expr.args)})", PRIMARY
         assert isinstance(expr, Call), expr
         return self._call(lean(expr))
 

@@ -1,0 +1,10 @@
+/* rows by: hand
+The row with NULL gives no rows, and comes out once.
+[1, "a", 0]
+[1, "b", 1]
+[6, "cc", 0]
+[7, null, null] */
+SET 'python.files' = '{data}/golden_functions.py';
+CREATE FUNCTION cut AS 'golden_functions.cut' LANGUAGE PYTHON;
+CREATE VIEW v AS SELECT * FROM (VALUES (1, 'a b', 1.50), (6, 'cc', 2.00), (7, CAST(NULL AS STRING), 10.01)) AS t(n, s, p);
+SELECT n, w, i FROM v LEFT JOIN LATERAL TABLE(cut(s, ' ')) AS t(w, i) ON TRUE;

@@ -1,0 +1,9 @@
+/* rows by: hand
+Each row by itself.
+[1, "b"]
+[6, "cc"]
+[7, null] */
+SET 'python.files' = '{data}/golden_functions.py';
+CREATE FUNCTION cut AS 'golden_functions.cut' LANGUAGE PYTHON;
+CREATE VIEW v AS SELECT * FROM (VALUES (1, 'a b', 1.50), (6, 'cc', 2.00), (7, CAST(NULL AS STRING), 10.01)) AS t(n, s, p);
+SELECT n, w FROM v LEFT JOIN LATERAL TABLE(cut(s, ' ')) AS t(w, i) ON w <> 'a';
