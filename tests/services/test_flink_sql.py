@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_a_pipeline_gives_the_same_rows_on_flink(name: str, inputs: Path, remote
 def test_flink_plans_every_golden_query_that_ports(gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "events.csv").touch()
     (tmp_path / "events.jsonl").touch()
+    shutil.copy(GOLDEN / "data" / "golden_functions.py", tmp_path)
     failed = {}
     for path in sorted(GOLDEN.rglob("*.sql")):
         text = path.read_text("utf-8").replace("{data}", str(tmp_path)).replace(", 'csv.header' = 'true'", "")

@@ -13,7 +13,8 @@ from fluxcore.errors import FluxError, ScriptError
 from fluxcore.sql.lexer import Kind, tokens
 
 GOLDEN = sorted((Path(__file__).parents[2] / "golden").rglob("*.sql"))
-SCRIPTS = [path.read_text("utf-8") for path in GOLDEN]
+DATA = str(Path(__file__).parents[2] / "golden" / "data")
+SCRIPTS = [path.read_text("utf-8").replace("{data}", DATA) for path in GOLDEN]
 WORDS = sorted({token.text for text in SCRIPTS for token in tokens(text) if token.kind not in (Kind.END, Kind.STRING)})
 WORDS += [
     "'x'",
@@ -53,7 +54,7 @@ def pieces(text):
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_whole_scripts_are_fine(path):
-    Session().bind(path.read_text("utf-8"))
+    Session().bind(path.read_text("utf-8").replace("{data}", DATA))
 
 
 @settings(max_examples=400)
