@@ -117,7 +117,10 @@ def _spread(node: Node, domain: Domain) -> Node:
         case Correlate():
             below = _spread(node.input, domain)
             call = replace(node.call, args=tuple(_filled(each, below, domain) for each in node.call.args))
-            return _own_first(replace(node, input=below, call=call), len(node.input.schema), count)
+            first = len(node.input.schema)
+            places = {index: index + (count if index >= first else 0) for index in range(len(node.schema))}
+            condition = node.condition and _filled(moved(node.condition, places), below, domain)
+            return _own_first(replace(node, input=below, call=call, condition=condition), first, count)
         case Over() if node.at_end:
             below = _spread(node.input, domain)
             first = len(node.input.schema)

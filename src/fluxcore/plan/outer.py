@@ -69,5 +69,5 @@ def _exprs(node: Node) -> Iterable[Expr]:
         case Join() | TemporalJoin() if node.condition is not None:
             return (node.condition,)
         case Correlate():
-            return node.call.args
+            return (*node.call.args, *(() if node.condition is None else (node.condition,)))
     return ()

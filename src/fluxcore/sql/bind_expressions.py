@@ -192,7 +192,7 @@ class ExpressionBinder:
         if not self._aggregates:
             kind = "an aggregate" if tree.over is None else "an OVER"
             raise ScriptError("FX-SQL-0207", f"{kind} function can't stand {self._place}", span=tree.span)
-        if name not in self.functions:
+        if tree.user is None:
             tree = plain_form(tree, name)
         inner = self._inside(tree)
         args = [inner.bind(arg) for arg in tree.args]
