@@ -69,7 +69,7 @@ _SAME = {"=": True, "<=": True, ">=": True, "<>": False, "<": False, ">": False,
 def _of_itself(node: Call) -> Expr:
     """Compare a float with itself as Flink's planner does: it is equal even where it is NaN, and NULL where it is NULL."""
     value, other = node.args
-    pure = all(REGISTRY[each.function].pure for each in walk(value) if isinstance(each, Call))
+    pure = all(is_pure(each) for each in walk(value))
     if value != other or not isinstance(value.type, FloatType) or not pure:
         return node
     result = Literal(type=BOOLEAN.with_nullable(False), value=_SAME[node.function], span=node.span)
