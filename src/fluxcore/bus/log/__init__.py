@@ -6,6 +6,7 @@ from fluxcore.bus.log.options import LogOptions, Retention
 from fluxcore.bus.log.queue import Expect, Producer, Settled
 from fluxcore.bus.log.reader import Reader, ReadOptions
 from fluxcore.bus.log.reading import Frame
+from fluxcore.bus.log.verify import Report, SegmentReport, verify
 
 __all__ = [
     "Appended",
@@ -18,6 +19,9 @@ __all__ = [
     "Producer",
     "ReadOptions",
     "Reader",
+    "Report",
     "Retention",
+    "SegmentReport",
     "Settled",
+    "verify",
 ]

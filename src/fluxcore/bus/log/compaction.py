@@ -177,20 +177,27 @@ def _write(log: Log, head: Head, drafts: list[tuple[Draft, pa.Schema]]) -> tuple
         log.files, log.folder, head, filled(sum(draft.size for draft, _ in drafts) + extra), publish=False
     )
     index = SegmentIndex(segment=head.segment, end=head.first)
-    staged: list[tuple[Header, bytes]] = list(made.first)
-    for draft, _ in drafts:
-        if draft.schema not in made.schemas:
-            content = schemas[draft.schema]
-            made.stage(Draft(Kind.SCHEMA, draft.first_offset, body=content, schema=draft.schema), draft.first_offset)
-        made.stage(draft, draft.first_offset)
-        staged += made.write()
-    for header, raw in staged:
-        index.add(header, raw)
-    index.end = head.end if head.end is not None else index.end
-    made.publish()
+    try:
+        staged: list[tuple[Header, bytes]] = list(made.first)
+        for draft, _ in drafts:
+            if draft.schema not in made.schemas:
+                content = schemas[draft.schema]
+                made.stage(
+                    Draft(Kind.SCHEMA, draft.first_offset, body=content, schema=draft.schema), draft.first_offset
+                )
+            made.stage(draft, draft.first_offset)
+            staged += made.write()
+        for header, raw in staged:
+            index.add(header, raw)
+        index.end = head.end if head.end is not None else index.end
+        made.publish()
+    except BaseException:
+        log.files.remove(f"{log.folder}/{made.name}.new")
+        raise
+    finally:
+        made.close()
     save_index(log.files, log.folder, made.name, index)
     index.drop_entries()
-    made.close()
     return made, index
 
 

@@ -99,5 +99,10 @@ def not_encoded(cause: str) -> DataError:
     return DataError("FX-LOG-0015", f"the events don't fit the log's columns: {cause}")
 
 
+def not_opened(folder: str, cause: str) -> JobError:
+    """The disk refused when the log was opened."""
+    return JobError("FX-LOG-0016", f"the log in '{folder}' can't be opened: {cause}")
+
+
 def _shown(version: int | None) -> str:
     return "none" if version is None else f"event {version}"

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from fluxcore.bus.log import compaction, retention
 from fluxcore.bus.log.commit import Committer
-from fluxcore.bus.log.errors import closed, forked, in_use, wrong_option
+from fluxcore.bus.log.errors import closed, forked, in_use, not_opened, not_written, wrong_option
 from fluxcore.bus.log.files import Files, OsFiles, read_file
 from fluxcore.bus.log.keys import LastOffsets, SeenIds
 from fluxcore.bus.log.manifest import Lost
@@ -22,6 +22,7 @@ from fluxcore.bus.log.options import LogOptions, check_acks
 from fluxcore.bus.log.queue import Expect, Producer, Queue, Settled
 from fluxcore.bus.log.reader import Reader, ReadOptions
 from fluxcore.bus.log.recovery import recover
+from fluxcore.bus.log.verify import Report, verify
 from fluxcore.bus.log.writer import Broken, LogWriter
 from fluxcore.errors import FluxError
 
@@ -78,14 +79,19 @@ class Log:
         self.folder = folder
         self.options = options
         self.files = files
-        files.make_folder(folder)
-        self._lock = _locked(files, folder)
+        try:
+            files.make_folder(folder)
+            self._lock = _locked(files, folder)
+        except OSError as error:
+            raise not_opened(folder, str(error)) from error
         try:
             state = recover(files, folder, options.topic, options.segment_bytes)
             self.torn_bytes = state.torn_bytes
             self._writer = LogWriter(files, folder, options, state)
-        except BaseException:
+        except BaseException as error:
             files.close(self._lock)
+            if isinstance(error, OSError):
+                raise not_opened(folder, str(error)) from error
             raise
         self._queue = Queue(options.pending_bytes)
         self._committer = Committer(self._writer, self._queue, lambda: self._reader)
@@ -177,7 +183,15 @@ class Log:
         """
         if self.options.key_column is None:
             raise wrong_option("compaction needs the log's key_column")
-        return compaction.compact(self, self._command)
+        try:
+            return compaction.compact(self, self._command)
+        except OSError as error:
+            raise not_written(self.folder, str(error)) from error
+
+    def verify(self) -> Report:
+        """Check every byte that is durable: see :func:`verify`."""
+        self.sync()
+        return verify(self.folder, self.files)
 
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call back when at most half of the room for waiting events is taken; for producers that don't wait."""

@@ -176,7 +176,8 @@ def _index(state: Recovered, view: SegmentView, found: Scan, work: _Work) -> Seg
         work.changed = state.manifest.learn(content) or work.changed
     state.lost += [_lost(view, each) for each in found.damages if each.end > each.first]
     index = make_index(view, found.headers)
-    index.end = max(index.end, found.end)
+    compacted = view.head.end if view.head is not None and view.head.end is not None else 0
+    index.end = max(index.end, found.end, compacted)
     return index
 
 

@@ -6,9 +6,10 @@ import os
 import random
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
-from fluxcore.bus.log import Log, LogOptions
+from fluxcore.bus.log import Log, LogOptions, Reader, ReadOptions, Retention, verify
 from fluxcore.bus.log.recovery import recover
 from fluxcore.bus.log.writer import LogWriter
 from fluxcore.testing.disk import SimulatedDisk
@@ -149,3 +150,67 @@ def test_frames_behind_a_torn_one_never_come_back() -> None:
         assert state.lost == []
         assert state.torn_bytes > 0
         assert set(read_back(crashed, "log")[0]) == {0, 1}
+
+
+KEYED = LogOptions(key_column="key", segment_bytes=16 * 1024)
+
+
+def keyed(first: int) -> pa.RecordBatch:
+    return pa.record_batch(
+        {"key": [f"k{n % 7}" for n in range(first, first + 40)], "n": list(range(first, first + 40))}
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crash_while_compacting_leaves_the_old_or_the_new(seed: int) -> None:
+    disk = SimulatedDisk(seed=seed)
+    with Log.open("log", KEYED, disk) as log:
+        for first in range(0, 240, 40):
+            log.append(keyed(first))
+            if first % 80:
+                log.roll()
+        before = len(disk.journal)
+        log.compact()
+    last = {f"k{n % 7}": n for n in range(240)}
+    choose = random.Random(seed)
+    for number, (then, entry) in enumerate(disk.replay()):
+        if number < before or entry.kind == "note":
+            continue
+        for crashed in then.crashes(STATES, choose):
+            told = f"seed {seed}, change {number} ({entry.kind} {entry.path})"
+            state = recover(crashed, "log", "log", KEYED.segment_bytes)
+            assert state.lost == [], told
+            LogWriter(crashed, "log", KEYED, state).close()
+            with Reader("log", crashed) as reader:
+                rows_left = [
+                    (offset, row)
+                    for f in reader.read()
+                    for offset, row in zip(f.offsets.tolist(), f.batch.to_pylist(), strict=True)
+                ]
+            assert all(offset == row["n"] for offset, row in rows_left), told
+            assert len({offset for offset, _ in rows_left}) == len(rows_left), told
+            assert {row["key"]: row["n"] for _, row in rows_left} == last, told
+            assert verify("log", crashed).ok, told
+            assert not any(name.endswith(".new") for name in crashed.names("log")), told
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_crash_while_old_segments_are_removed_leaves_no_hole(seed: int) -> None:
+    options = LogOptions(segment_bytes=16 * 1024, retention=Retention(rows=50))
+    disk = SimulatedDisk(seed=seed)
+    with Log.open("log", options, disk) as log:
+        for first in range(0, 240, 40):
+            log.append(keyed(first))
+            log.roll()
+        log.append(keyed(240))
+    choose = random.Random(seed)
+    for number, (then, entry) in enumerate(disk.replay()):
+        if entry.kind not in {"remove", "sync_folder"}:
+            continue
+        for crashed in then.crashes(STATES, choose):
+            state = recover(crashed, "log", "log", options.segment_bytes)
+            assert state.lost == []
+            LogWriter(crashed, "log", options, state).close()
+            with Reader("log", crashed) as reader:
+                left = [n for f in reader.read(ReadOptions(earliest=True)) for n in f.batch.column("n").to_pylist()]
+                assert left == list(range(reader.start, reader.start + len(left))), f"seed {seed}, change {number}"
