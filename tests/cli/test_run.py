@@ -55,8 +55,8 @@ def test_rows_go_to_standard_output_and_nothing_else_does(run):
 def test_json_has_the_form_of_every_type(run):
     script = """
     SELECT CAST(1 AS TINYINT) AS i, CAST(0.1 AS FLOAT) AS f, 0.1E0 AS d, CAST('NaN' AS DOUBLE) AS nan, -1E0 / 0E0 AS down,
-      CAST(1.5 AS DECIMAL(10, 3)) AS dec, TIMESTAMP '2024-01-01 00:00:00.123' AS ts, DATE '2024-01-01' AS day, TIME '12:30:00' AS t,
-      TO_TIMESTAMP_LTZ(0, 3) AS ltz, INTERVAL '1' SECOND AS ms, INTERVAL '2' YEAR AS months, X'01FF' AS raw,
+      CAST(1.5 AS DECIMAL(10, 3)) AS `dec`, TIMESTAMP '2024-01-01 00:00:00.123' AS ts, DATE '2024-01-01' AS `day`, TIME '12:30:00' AS t,
+      TO_TIMESTAMP_LTZ(0, 3) AS ltz, INTERVAL '1' SECOND AS ms, INTERVAL '2' YEAR AS months, X'01FF' AS `raw`,
       ARRAY[1, CAST(NULL AS INT)] AS list, ROW(1, 'a') AS r, TRUE AS ok, CAST(NULL AS STRING) AS missing, 'ä"\\' AS text;
     """
     found = run(script, "--format", "json")

@@ -20,7 +20,7 @@ from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.plan import nodes
-from fluxcore.sql.catalog import COMMON_OPTIONS, Catalog, check_alignment
+from fluxcore.sql.catalog import Catalog
 from fluxcore.sql.functions import Lifetime, Registered, is_built_in
 from fluxcore.sql.parse_types import type_of
 from fluxcore.sql.script import (
@@ -33,6 +33,7 @@ from fluxcore.sql.script import (
     bind_query,
     bind_script,
 )
+from fluxcore.sql.table_options import COMMON_OPTIONS, check_alignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,7 +117,9 @@ class Session:
                 continue
             if isinstance(statement, ExplainStatement):
                 plans = statement.plan if isinstance(statement.plan, tuple) else (statement.plan,)
-                steps.append(Step(reply=CommandReply(None, ("result",), ((self.explain(*plans),),))))
+                steps.append(
+                    Step(reply=CommandReply(None, ("result",), ((self.explain(*plans, details=statement.details),),)))
+                )
                 continue
             flush()
             if unbounded:

@@ -16,8 +16,8 @@ from pygments.lexers.sql import SqlLexer
 from fluxcore.cli.errors import tell
 from fluxcore.expr.aggregates import AGGREGATES, OVER_ONLY
 from fluxcore.expr.registry import REGISTRY
-from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.lexer import is_complete
+from fluxcore.sql.reserved import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +90,7 @@ class SqlCompleter(Completer):
         start = word.upper()
         catalog = self._session.catalog
         names = catalog.names()
-        columns = {column for name in names for column in catalog.get(name).node.schema.names}
+        columns = {column for name in names for column in catalog.column_names(name)}
         for name in [*names, *sorted(columns)]:
             if name.upper().startswith(start):
                 yield Completion(name, -len(word))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TABLE = """
 CREATE TABLE {name} (
-  id BIGINT, name STRING, price DOUBLE, amount DECIMAL(10, 2), small INT, ok BOOLEAN, day DATE, ts TIMESTAMP(3),
+  id BIGINT, name STRING, price DOUBLE, amount DECIMAL(10, 2), small INT, ok BOOLEAN, `day` DATE, ts TIMESTAMP(3),
   WATERMARK FOR ts AS ts - INTERVAL '5' SECOND
 ) WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = '{format}');
 """

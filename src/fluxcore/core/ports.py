@@ -116,11 +116,17 @@ class ScanRequest:
 
 @dataclass(frozen=True, slots=True)
 class SinkRequest:
-    """What a plan hands to a sink: the table, and the schema of the rows (types equal, names may differ)."""
+    """What a plan hands to a sink: the table, and the schema of the rows (types equal, names may differ).
+
+    With ``overwrite`` the rows take the place of what the table held. Where the rows have constants for columns of the
+    partition, their positions are in ``fixed``; the partitions with these constants are replaced.
+    """
 
     table: TableDescription
     schema: Schema
     settings: Mapping[str, str] = field(default_factory=dict)
+    overwrite: bool = False
+    fixed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +254,8 @@ class Connector(ABC):
 
     name: ClassVar[str]
     options: ClassVar[Sequence[Option]] = ()
+    replaces: ClassVar[bool] = False
+    """Whether its sink can put rows in the place of what a table holds."""
 
     def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:  # noqa: ARG002
         """Return all options that count with these given ones (a format's options included)."""
@@ -255,6 +263,14 @@ class Connector(ABC):
 
     def validate(self, table: TableDescription) -> None:  # noqa: B027
         """Raise a ``ScriptError`` for options that don't fit each other or the schema. Names are checked by the caller."""
+
+    def metadata(self, given: Mapping[str, str]) -> Mapping[str, DataType]:  # noqa: ARG002
+        """Return the keys of the metadata that the source can put into columns, with their types, for these options."""
+        return {}
+
+    def partitions(self, table: TableDescription) -> Sequence[Sequence[tuple[str, str]]]:  # noqa: ARG002
+        """Return the partitions that a table has now, each as the names and texts of its columns."""
+        return ()
 
     def source(self, request: ScanRequest) -> Source:
         """Return the source for a scan. Raises a ``ScriptError`` when the connector can't be read."""

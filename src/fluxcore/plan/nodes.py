@@ -666,10 +666,16 @@ class TimeSort(OneInput):
 
 @dataclass(frozen=True)
 class Insert(OneInput):
-    """Writes rows into a table's sink."""
+    """Writes rows into a table's sink.
+
+    With ``overwrite`` they take the place of what the table held, or of the partitions that they are of; ``fixed`` are the
+    positions of the columns for which PARTITION gave a constant.
+    """
 
     table: TableDescription
     span: Span | None = field(default=None, compare=False)
+    overwrite: bool = False
+    fixed: tuple[int, ...] = ()
 
     def describe(self) -> str:
         return f"Insert({self.table.name})"

@@ -255,7 +255,10 @@ class _Builder:
     def _add_sink(self, root: Node, sink: Sink | None, number: int) -> None:
         if isinstance(root, Insert):
             connector = registry.connector(root.table.options["connector"])
-            request = SinkRequest(root.table, root.input.schema, self._settings.values)
+            if root.overwrite and not self._options.bounded:
+                message = "INSERT OVERWRITE replaces a table when all rows are there, and these rows never end"
+                raise ScriptError("FX-RUN-0112", message, span=root.span, hint="write INSERT INTO")
+            request = SinkRequest(root.table, root.input.schema, self._settings.values, root.overwrite, root.fixed)
             node, name, sink = root.input, f"Insert({root.table.name})", connector.sink(request)
         else:
             assert sink is not None, "a query needs a sink"

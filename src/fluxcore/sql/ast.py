@@ -138,15 +138,25 @@ class OverClause(Tree):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptionPair(Tree):
+    """``'key' = 'value'``; the span is the key's, ``value_span`` the value's."""
+
+    key: str
+    value: str
+    value_span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Relation(Tree):
     """The root of what stands in FROM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableName(Relation):
-    """A table or view by name."""
+    """A table or view by name; ``options`` are those of the hint OPTIONS."""
 
     parts: tuple[str, ...]
+    options: tuple[OptionPair, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

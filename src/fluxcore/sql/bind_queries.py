@@ -20,6 +20,7 @@ from fluxcore.sql.bind_groups import group
 from fluxcore.sql.bind_over import bind_over
 from fluxcore.sql.bind_relations import RelationBinder
 from fluxcore.sql.bind_sets import bind_set, bind_values
+from fluxcore.sql.bind_tables import with_hint
 from fluxcore.sql.calls import sort_key
 from fluxcore.sql.group_windows import group_window
 from fluxcore.sql.hints import check_names, name_of
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcore.core.settings import Settings
-    from fluxcore.errors import Span
     from fluxcore.sql.bind_expressions import Asked
     from fluxcore.sql.catalog import Catalog
 
@@ -71,10 +71,12 @@ class QueryBinder:
         """Return the plan of a query. Raises ``ScriptError`` with the place of what is wrong."""
         return recognise_top_n(self._query(query))
 
-    def _table(self, name: str, span: Span) -> Node:
-        if name in self._tables:
-            return self._tables[name]
-        return self._catalog.relation(name, span)
+    def _table(self, tree: ast.TableName) -> Node:
+        if len(tree.parts) == 1 and tree.parts[0] in self._tables:
+            return self._tables[tree.parts[0]]
+        if tree.options:
+            return with_hint(self._catalog, tree)
+        return self._catalog.relation(tree.parts, tree.span)
 
     def _query(self, query: ast.Query) -> Node:
         if query.tables:

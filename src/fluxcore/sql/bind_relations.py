@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 class RelationBinder:
-    """Binds relations; ``table`` finds a table's plan by name, ``query`` binds a sub-query.
+    """Binds relations; ``table`` finds the plan of a name, ``query`` binds a sub-query.
 
     ``lifetimes`` (ms) by name or alias are those of the tables of the SELECT whose FROM is bound.
     """
 
     def __init__(
-        self, table: Callable[[str, Span], Node], query: Callable[[ast.Query], Node], outer: Outer | None = None
+        self, table: Callable[[ast.TableName], Node], query: Callable[[ast.Query], Node], outer: Outer | None = None
     ) -> None:
         self._table = table
         self._query = query
@@ -54,7 +54,7 @@ class RelationBinder:
         """Return the plan of a relation and the names that it brings."""
         match tree:
             case ast.TableName():
-                node = self._table(tree.parts[-1], tree.span)
+                node = self._table(tree)
                 return node, Scope.of(node.schema, tree.parts[-1])
             case ast.Derived():
                 node = self._query(tree.query)

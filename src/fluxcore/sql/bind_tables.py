@@ -1,80 +1,206 @@
-"""Binds CREATE TABLE and INSERT."""
+"""Binds the definition of a table: its columns, its watermark, its keys, and how its connector reads and writes it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fluxcore.core import registry
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import TimestampType
-from fluxcore.errors import ScriptError, nearest, not_supported
+from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import build
 from fluxcore.expr.fold import fold
 from fluxcore.expr.nodes import Call, Cast, Expr
-from fluxcore.plan.columns import references
-from fluxcore.plan.nodes import AssignWatermark, Insert, Node, Project, Scan, StampTime
-from fluxcore.sql import ast
-from fluxcore.sql import statements as st
+from fluxcore.plan.nodes import AssignWatermark, Node, Project, Scan, StampTime
+from fluxcore.sql.ast import Name
 from fluxcore.sql.bind_expressions import ExpressionBinder
-from fluxcore.sql.catalog import check_options
 from fluxcore.sql.scope import Scope
+from fluxcore.sql.statements import CreateTable
+from fluxcore.sql.table_options import check_options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fluxcore.errors import Span
+    from fluxcore.sql.ast import OptionPair, TableName
+    from fluxcore.sql.catalog import Catalog
+    from fluxcore.sql.statements import ColumnDefinition
 
 
-def bind_table(tree: st.CreateTable) -> tuple[TableDescription, Node]:
-    """Return the table as its connector sees it, and the plan that reads it with computed columns and watermark.
+@dataclass(frozen=True)
+class BoundTable:
+    """A table as its connector reads it (``table``) and writes it (``target``), and the plan that reads it with all columns."""
+
+    table: TableDescription
+    target: TableDescription
+    node: Node
+
+
+def bind_table(tree: CreateTable) -> BoundTable:
+    """Return a table from its definition.
 
     Raises: ``ScriptError`` FX-SQL-0201, 04xx and 05xx with the place of what is wrong.
+    """
+    check_columns(tree)
+    options, spans = _options(tree)
+    keys = _metadata_keys(tree, options)
+    stored = tuple(column for column in tree.columns if column.computed is None)
+    if not stored:
+        raise ScriptError("FX-SQL-0504", "a table needs at least one column that is not computed", span=tree.span)
+    table = _description(tree, stored, keys, options, spans)
+    check_options(table)
+    node: Node = Scan(table, tuple(range(len(table.schema))))
+    if any(column.type is None or column.metadata is not None for column in tree.columns):
+        node = _all_columns(tree, node)
+    if tree.watermark is not None:
+        node = _watermark(tree, node)
+    written = tuple(column for column in stored if not column.virtual)
+    target = table if table.metadata == {} else _description(tree, written, {}, options, spans)
+    return BoundTable(table, target, node)
+
+
+def check_columns(tree: CreateTable) -> None:
+    """Check what can be said of a table without its connector: names that stand twice, and the primary key.
+
+    Raises: ``ScriptError`` FX-SQL-0503 and 0506.
     """
     names = [column.name for column in tree.columns]
     for column in tree.columns:
         if names.count(column.name) > 1:
             raise ScriptError("FX-SQL-0503", f"the column '{column.name}' stands twice", span=column.span)
-        if column.metadata is not None:
-            raise not_supported("a METADATA column", span=column.span)
-    physical = Schema.of(Column(c.name, c.type) for c in tree.columns if c.type is not None)
-    if not physical.columns:
-        raise ScriptError("FX-SQL-0504", "a table needs at least one column that is not computed", span=tree.span)
-    description = _description(tree, physical)
-    check_options(description)
-    node: Node = Scan(description, tuple(range(len(physical))))
-    if any(column.computed is not None for column in tree.columns):
-        node = _computed(tree, node)
-    if tree.watermark is not None:
-        node = _watermark(tree, node)
-    return description, node
+    if tree.primary_key is None:
+        return
+    physical = [column.name for column in tree.columns if column.type is not None and column.metadata is None]
+    key = tree.primary_key
+    for name in key.columns:
+        if name in names and name not in physical:
+            message = f"PRIMARY KEY names '{name}', which is not stored: it is computed, or metadata"
+            raise ScriptError("FX-SQL-0506", message, span=key.span)
+        if name not in names:
+            message = f"PRIMARY KEY names '{name}', which is no column"
+            raise ScriptError("FX-SQL-0506", message, span=key.span, hint=nearest(name, physical))
+        if key.columns.count(name) > 1:
+            raise ScriptError("FX-SQL-0506", f"PRIMARY KEY names '{name}' twice", span=key.span)
 
 
-def _description(tree: st.CreateTable, physical: Schema) -> TableDescription:
+def with_key_not_null(tree: CreateTable) -> CreateTable:
+    """Return the definition with the columns of its primary key NOT NULL."""
+    if tree.primary_key is None:
+        return tree
+    keys = tree.primary_key.columns
+    columns = tuple(
+        replace(c, type=c.type.with_nullable(False)) if c.name in keys and c.type is not None else c
+        for c in tree.columns
+    )
+    return replace(tree, columns=columns)
+
+
+def with_hint(catalog: Catalog, name: TableName) -> Node:
+    """Return the plan of a table with the options of its hint.
+
+    Raises: ``ScriptError`` FX-SQL-0111 for what is no table, and as :func:`bind_table`.
+    """
+    tree = hinted(catalog, name.parts, name.options, name.span)
+    bound = bind_table(tree)
+    connector = bound.table.options["connector"]
+    if not registry.connector(connector).readable():
+        message = f"'{name.parts[-1]}' can't be read: its connector '{connector}' only writes"
+        raise ScriptError("FX-CON-0003", message, span=name.span)
+    return bound.node
+
+
+def hinted(catalog: Catalog, parts: tuple[str, ...], hints: tuple[OptionPair, ...], span: Span) -> CreateTable:
+    """Return a table's definition with the options of a hint. Raises ``ScriptError`` FX-SQL-0111 for what is no table."""
+    entry = catalog.get(parts, span)
+    if not isinstance(entry.tree, CreateTable):
+        message = f"'{parts[-1]}' is no table with options: the hint OPTIONS has no meaning here"
+        raise ScriptError("FX-SQL-0111", message, span=span)
+    given = {pair.key: pair for pair in (*entry.tree.options, *hints)}
+    return replace(entry.tree, options=tuple(given.values()), span=span)
+
+
+def _options(tree: CreateTable) -> tuple[dict[str, str], dict[str, Span]]:
     options: dict[str, str] = {}
-    spans = {}
-    for key, value, key_span, _ in tree.options:
-        if key in options:
-            raise ScriptError("FX-SQL-0505", f"the option '{key}' stands twice", span=key_span)
-        options[key] = value
-        spans[key] = key_span
+    for pair in tree.options:
+        if pair.key in options:
+            raise ScriptError("FX-SQL-0505", f"the option '{pair.key}' stands twice", span=pair.span)
+        options[pair.key] = pair.value
+    return options, {pair.key: pair.span for pair in tree.options}
 
-    def positions(columns: tuple[str, ...], what: str) -> tuple[int, ...]:
-        found = []
-        for name in columns:
-            index = physical.find(name)
+
+def _metadata_keys(tree: CreateTable, options: Mapping[str, str]) -> dict[str, tuple[str, Column]]:
+    """Return the key of each metadata column, and the column as the connector fills it."""
+    wanted = [column for column in tree.columns if column.metadata is not None]
+    if not wanted or "connector" not in options:
+        return {}
+    name = options["connector"]
+    span = next((pair.span for pair in tree.options if pair.key == "connector"), None)
+    known = registry.connector(name, span=span).metadata(options)
+    found = {}
+    for column in wanted:
+        assert column.metadata is not None
+        if column.metadata not in known:
+            hint = nearest(column.metadata, known) or (f"the keys are {', '.join(known)}" if known else None)
+            message = (
+                f"connector '{name}' has no metadata '{column.metadata}'" if known else f"'{name}' has no metadata"
+            )
+            raise ScriptError("FX-SQL-0509", message, span=column.span, hint=hint)
+        found[column.name] = (column.metadata, Column(column.name, known[column.metadata]))
+    return found
+
+
+def _description(
+    tree: CreateTable, columns: tuple[ColumnDefinition, ...], keys: Mapping[str, tuple[str, Column]],
+    options: Mapping[str, str], spans: Mapping[str, Span],
+) -> TableDescription:  # fmt: skip
+    found = []
+    for column in columns:
+        assert column.type is not None
+        found.append(keys[column.name][1] if column.name in keys else Column(column.name, column.type))
+    schema = Schema.of(found)
+
+    def positions(names: tuple[str, ...], what: str) -> tuple[int, ...]:
+        places = []
+        for name in names:
+            index = schema.find(name)
             if index is None:
-                message = f"{what} names '{name}', which is no column"
-                raise ScriptError("FX-SQL-0506", message, span=tree.span, hint=nearest(name, physical.names))
-            found.append(index)
-        return tuple(found)
+                message = f"{what} names '{name}', which is no column that is stored"
+                raise ScriptError("FX-SQL-0506", message, span=tree.span, hint=nearest(name, schema.names))
+            places.append(index)
+        return tuple(places)
 
+    key = tree.primary_key.columns if tree.primary_key is not None else ()
     return TableDescription(
         name=tree.name[-1],
-        schema=physical,
+        schema=schema,
         options=options,
-        time_column=physical.find(tree.watermark[0]) if tree.watermark is not None else None,
-        primary_key=positions(tree.primary_key, "PRIMARY KEY"),
+        time_column=schema.find(tree.watermark.column) if tree.watermark is not None else None,
+        primary_key=positions(key, "PRIMARY KEY"),
         partitioned_by=positions(tree.partitioned, "PARTITIONED BY"),
+        metadata={i: keys[c.name][0] for i, c in enumerate(columns) if c.name in keys},
         span=tree.span,
         spans=spans,
     )
 
 
-def _computed(tree: st.CreateTable, scan: Node) -> Node:
-    scope = Scope.of(scan.schema)
+def _all_columns(tree: CreateTable, scan: Node) -> Node:
+    """Return the plan with computed columns, and with metadata in the types that the table declares."""
+    base = Scope.of(scan.schema)
+    stored: dict[str, Expr] = {}
+    for column in tree.columns:
+        if column.type is not None:
+            expr: Expr = base.resolve([column.name], column.span)
+            if column.metadata is not None and expr.type != column.type:
+                expr = build.cast(expr, column.type, span=column.span)
+            stored[column.name] = expr
+    node = scan
+    if any(c.metadata is not None for c in tree.columns):
+        node = Project(scan, tuple(stored.values()), tuple(stored))
+    if all(column.type is not None for column in tree.columns):
+        return node
+    scope = Scope.of(node.schema)
     binder = ExpressionBinder(scope, place="in a computed column")
     exprs: list[Expr] = []
     for column in tree.columns:
@@ -82,12 +208,12 @@ def _computed(tree: st.CreateTable, scan: Node) -> Node:
             exprs.append(binder.bind(column.computed))
         else:
             exprs.append(scope.resolve([column.name], column.span))
-    return Project(scan, tuple(exprs), tuple(column.name for column in tree.columns))
+    return Project(node, tuple(exprs), tuple(column.name for column in tree.columns))
 
 
-def _watermark(tree: st.CreateTable, node: Node) -> Node:
+def _watermark(tree: CreateTable, node: Node) -> Node:
     assert tree.watermark is not None
-    name, expression, span = tree.watermark
+    name, expression, span = tree.watermark.column, tree.watermark.expr, tree.watermark.span
     index = node.schema.find(name)
     if index is None:
         hint = nearest(name, node.schema.names)
@@ -98,7 +224,7 @@ def _watermark(tree: st.CreateTable, node: Node) -> Node:
         hint = f"compute one: t AS CAST({name} AS TIMESTAMP(3))"
         raise ScriptError("FX-SQL-0408", message, span=span, hint=hint)
     if _is_clock(node, index):
-        if not isinstance(expression, ast.Name) or expression.parts != (name,):
+        if not isinstance(expression, Name) or expression.parts != (name,):
             message = "the time of ingestion never comes out of order"
             hint = f"WATERMARK FOR {name} AS {name}"
             raise ScriptError("FX-SQL-0409", message, span=expression.span, hint=hint)
@@ -116,41 +242,3 @@ def _is_clock(node: Node, index: int) -> bool:
     while isinstance(expr, Cast):
         expr = expr.arg
     return isinstance(expr, Call) and expr.function == "PROCTIME"
-
-
-def bind_insert(tree: st.Insert, table: TableDescription, query: Node) -> Insert:
-    """Return the insert: the query's columns in the table's order and types.
-
-    Raises: ``ScriptError`` FX-SQL-0507 for a wrong number of columns, FX-SQL-0312 for types that don't fit.
-    """
-    targets = _targets(tree, table.schema)
-    if len(targets) != len(query.schema):
-        message = f"the query gives {len(query.schema)} columns, and '{table.name}' takes {len(targets)}"
-        hint = f"the table's columns: {', '.join(column.describe() for column in table.schema)}"
-        raise ScriptError("FX-SQL-0507", message, span=tree.query.span, hint=hint)
-    given = dict(zip(targets, references(query), strict=True))
-    exprs: list[Expr] = []
-    for index, column in enumerate(table.schema):
-        source = given.get(index)
-        if source is None:
-            if not column.type.nullable:
-                message = f"'{column.name}' is NOT NULL and gets no value"
-                raise ScriptError("FX-SQL-0508", message, span=tree.table_span)
-            exprs.append(build.cast(build.literal(None), column.type))
-            continue
-        what = f"column '{column.name}' of '{table.name}'"
-        exprs.append(build.coerce(source, column.type, what, span=tree.query.span))
-    return Insert(Project(query, tuple(exprs), tuple(table.schema.names)), table, tree.span)
-
-
-def _targets(tree: st.Insert, schema: Schema) -> list[int]:
-    if not tree.columns:
-        return list(range(len(schema)))
-    found = []
-    for name in tree.columns:
-        index = schema.find(name)
-        if index is None:
-            hint = nearest(name, schema.names)
-            raise ScriptError("FX-SQL-0201", f"there is no column '{name}'", span=tree.table_span, hint=hint)
-        found.append(index)
-    return found

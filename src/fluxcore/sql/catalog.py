@@ -1,205 +1,257 @@
-"""The tables and views that a session knows."""
+"""The catalogs, databases, tables and views that a session knows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.duration import duration_ms
-from fluxcore.core.ports import Option, TableDescription
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.sql.functions import FunctionCatalog
+from fluxcore.sql.spaces import DEFAULT_CATALOG, DEFAULT_DATABASE, Spaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
+    from fluxcore.core.ports import TableDescription
+    from fluxcore.core.schema import Schema
     from fluxcore.errors import Span
     from fluxcore.plan.nodes import Node
+    from fluxcore.sql.statements import CreateTable, CreateView
 
-COMMON_OPTIONS = (
-    Option("connector", required=True, help="The connector's name."),
-    Option(
-        "scan.watermark.idle-timeout",
-        "duration",
-        help="After how long without rows a split stops holding the watermark.",
-    ),
-    Option(
-        "scan.watermark.alignment.group",
-        help="Sources of a job with the same group wait for each other: see max-drift.",
-    ),
-    Option(
-        "scan.watermark.alignment.max-drift",
-        "duration",
-        help="How far the watermark of a split may be ahead of the smallest one of the group before its reading pauses.",
-    ),
-    Option(
-        "scan.watermark.alignment.update-interval",
-        "duration",
-        default="1 s",
-        help="Accepted for Flink's sake; watermarks are compared before each block.",
-    ),
-    Option(
-        "scan.watermark.emit.strategy",
-        "enum",
-        default="on-event",
-        choices=("on-event", "on-periodic"),
-        help="Accepted for Flink's sake; the watermark always rises row by row, as with on-event.",
-    ),
-)
-"""Options of every table."""
+    Path = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A table or view: the plan that reads it; ``table`` and the DDL's text for tables."""
+    """A table or view.
 
-    node: Node
+    ``node`` is the plan that reads it; ``table`` and ``target`` say how its connector reads and writes a table; ``tree`` is
+    its definition, with all that LIKE or ALTER brought. ``problem`` is why a table can't be used, which is told when it is.
+    A view's ``space`` is the catalog and the database in which its names are looked up, ``names`` are those of its query, and
+    ``age`` says which state of the catalog its plan is of.
+    """
+
+    node: Node | None
     table: TableDescription | None = None
+    target: TableDescription | None = None
     kind: str = "VIEW"
-    text: str = ""
+    tree: CreateTable | CreateView | None = None
+    temporary: bool = False
+    problem: ScriptError | None = None
+    space: tuple[str, str] = (DEFAULT_CATALOG, DEFAULT_DATABASE)
+    names: tuple[str, ...] = ()
+    age: int = 0
+    schema: Schema | None = field(default=None)
+
+    @property
+    def columns(self) -> Schema:
+        """Return the columns. Raises ``ScriptError`` for a table that can't be used."""
+        if self.node is not None:
+            return self.node.schema
+        if self.schema is not None:
+            return self.schema
+        assert self.problem is not None, "a table without a plan says why"
+        raise self.problem
 
 
 class Catalog:
-    """Tables and views by name; names are case-sensitive."""
+    """Tables and views by name; names are case-sensitive.
+
+    A name is looked up in the current database, ``db.t`` in the current catalog. TEMPORARY tables and views lie before the
+    others of the same name. ``rebind`` makes the plan of a view anew after the tables behind it have changed.
+    """
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self.spaces = Spaces()
+        self._entries: dict[Path, Entry] = {}
+        self._temporary: dict[Path, Entry] = {}
+        self._age = 0
         self.functions = FunctionCatalog()
+        self.rebind: Callable[[Entry], Entry] | None = None
 
     def copy(self) -> Catalog:
         """Return a catalog of the same tables and views."""
         found = Catalog()
-        found._entries = dict(self._entries)
-        found.functions = self.functions.copy()
+        found.take(self)
         return found
 
     def take(self, other: Catalog) -> None:
         """Hold what another catalog holds."""
+        self.spaces = other.spaces.copy()
         self._entries = dict(other._entries)
+        self._temporary = dict(other._temporary)
+        self._age = other._age
         self.functions = other.functions.copy()
 
-    def add(self, name: str, entry: Entry, *, if_not_exists: bool = False, span: Span | None = None) -> bool:
+    def path(self, name: str | tuple[str, ...], span: Span | None = None) -> Path:
+        """Return a name with its catalog and database.
+
+        Raises: ``ScriptError`` FX-SQL-0520 or 0521 for a catalog or database that there isn't, FX-SQL-0203 for more parts.
+        """
+        parts = (name,) if isinstance(name, str) else name
+        if len(parts) > 3:
+            message = f"'{'.'.join(parts)}' has too many parts: write catalog.database.table"
+            raise ScriptError("FX-SQL-0203", message, span=span)
+        catalog, database = self.spaces.database(parts[:-1], span)
+        return catalog, database, parts[-1]
+
+    def add(
+        self, name: str | tuple[str, ...], entry: Entry, *, if_not_exists: bool = False, span: Span | None = None
+    ) -> bool:
         """Add a table or view; return whether it is new. Raises ``ScriptError`` FX-SQL-0502 for a name in use."""
-        if name in self._entries:
+        path = self.path(name, span)
+        known = self._temporary if entry.temporary else self._entries
+        if path in known:
             if if_not_exists:
                 return False
             hint = "write IF NOT EXISTS, or drop it first"
-            raise ScriptError("FX-SQL-0502", f"'{name}' exists already", span=span, hint=hint)
-        self._entries[name] = entry
+            raise ScriptError("FX-SQL-0502", f"'{path[-1]}' exists already", span=span, hint=hint)
+        if path in self._temporary or path in self._entries:
+            self._age += 1
+        known[path] = replace(entry, age=self._age)
         return True
 
-    def register(self, name: str, node: Node) -> None:
-        """Add or replace a view over a plan that a program made."""
-        self._entries[name] = Entry(node)
+    def put(self, path: Path, entry: Entry) -> None:
+        """Put a changed table or view in the place of the one that was there."""
+        self._age += 1
+        (self._temporary if entry.temporary else self._entries)[path] = replace(entry, age=self._age)
 
-    def drop(self, name: str, kind: str, *, if_exists: bool, span: Span | None = None) -> None:
-        """Remove a table or view. Raises ``ScriptError`` FX-SQL-0203 when there is none."""
-        found = self._entries.get(name)
+    def register(self, name: str, node: Node) -> None:
+        """Add or replace a temporary view over a plan that a program made."""
+        self.put(self.path(name), Entry(node, temporary=True))
+
+    def drop(
+        self,
+        name: tuple[str, ...],
+        kind: str,
+        *,
+        if_exists: bool = False,
+        temporary: bool = False,
+        span: Span | None = None,
+    ) -> None:
+        """Remove a table or view.
+
+        Raises: ``ScriptError`` FX-SQL-0203 when there is none, FX-SQL-0523 when a temporary one lies before it.
+        """
+        try:
+            path = self.path(name, span)
+        except ScriptError:
+            if if_exists:
+                return
+            raise
+        shadow = self._temporary.get(path)
+        if shadow is not None and shadow.kind == kind and not temporary:
+            message = f"'{path[-1]}' is a temporary {kind.lower()}"
+            raise ScriptError("FX-SQL-0523", message, span=span, hint=f"write DROP TEMPORARY {kind} {path[-1]}")
+        known = self._temporary if temporary else self._entries
+        found = known.get(path)
         if found is None or found.kind != kind:
             if if_exists:
                 return
-            raise self._missing(name, span)
-        del self._entries[name]
+            raise self._missing(path, name, span, kind)
+        self._age += 1
+        del known[path]
 
-    def get(self, name: str, span: Span | None = None) -> Entry:
-        """Return a table or view. Raises ``ScriptError`` FX-SQL-0203 with the nearest names."""
-        found = self._entries.get(name)
+    def drop_database(self, catalog: str, database: str) -> None:
+        """Remove what a database holds, but for temporary tables and views."""
+        self._age += 1
+        for path in [path for path in self._entries if path[:2] == (catalog, database)]:
+            del self._entries[path]
+
+    def rename(self, path: Path, new: Path, span: Span | None = None) -> None:
+        """Give a table or view another name. Raises ``ScriptError`` FX-SQL-0502 for a name in use."""
+        found = self.entry(path)
+        assert found is not None, path
+        known = self._temporary if found.temporary else self._entries
+        if new in known:
+            raise ScriptError("FX-SQL-0502", f"'{new[-1]}' exists already", span=span)
+        del known[path]
+        self.put(new, found)
+
+    def exists(self, path: Path, *, temporary: bool = False) -> bool:
+        """Return whether there is a table or view at a path, a temporary one or another."""
+        return path in (self._temporary if temporary else self._entries)
+
+    def entry(self, path: Path) -> Entry | None:
+        """Return the table or view that a path means, if there is one."""
+        return self._temporary.get(path) or self._entries.get(path)
+
+    def get(self, name: str | tuple[str, ...], span: Span | None = None) -> Entry:
+        """Return a table or view, its plan as of now. Raises ``ScriptError`` FX-SQL-0203 with the nearest names."""
+        path = self.path(name, span)
+        found = self.entry(path)
         if found is None:
-            raise self._missing(name, span)
+            raise self._missing(path, name, span)
+        if found.kind == "VIEW" and found.tree is not None and found.age != self._age and self.rebind is not None:
+            found = self._refreshed(path, found, span)
         return found
 
-    def relation(self, name: str, span: Span | None = None) -> Node:
+    def relation(self, name: str | tuple[str, ...], span: Span | None = None) -> Node:
         """Return the plan of a table or view to read. Raises ``ScriptError`` FX-SQL-0203, or FX-CON-0003."""
-        found = self.get(name, span)
+        found = self.usable(name, span)
         if found.table is not None and not registry.connector(found.table.options["connector"]).readable():
-            message = f"'{name}' can't be read: its connector '{found.table.options['connector']}' only writes"
+            message = (
+                f"'{found.table.name}' can't be read: its connector '{found.table.options['connector']}' only writes"
+            )
             raise ScriptError("FX-CON-0003", message, span=span)
+        assert found.node is not None
         return found.node
 
-    def table(self, name: str, span: Span | None = None) -> TableDescription:
+    def table(self, name: str | tuple[str, ...], span: Span | None = None) -> TableDescription:
         """Return a table to write into. Raises ``ScriptError`` FX-SQL-0203 or 0204, or FX-CON-0003."""
-        found = self.get(name, span)
-        if found.table is None:
-            raise ScriptError("FX-SQL-0204", f"'{name}' is a view and can't be written into", span=span)
-        if not registry.connector(found.table.options["connector"]).writable():
-            message = f"'{name}' can't be written: its connector '{found.table.options['connector']}' only reads"
+        found = self.usable(name, span)
+        if found.target is None:
+            shown = name if isinstance(name, str) else name[-1]
+            raise ScriptError("FX-SQL-0204", f"'{shown}' is a view and can't be written into", span=span)
+        connector = found.target.options["connector"]
+        if not registry.connector(connector).writable():
+            message = f"'{found.target.name}' can't be written: its connector '{connector}' only reads"
             raise ScriptError("FX-CON-0003", message, span=span)
-        return found.table
+        return found.target
+
+    def usable(self, name: str | tuple[str, ...], span: Span | None = None) -> Entry:
+        """Return a table or view that has a plan. Raises ``ScriptError`` FX-SQL-0203, and why a table has none."""
+        found = self.get(name, span)
+        if found.problem is not None:
+            if found.problem.code == "FX-SQL-0510":
+                found.problem.span = span or found.problem.span
+            raise found.problem
+        return found
 
     def names(self, kind: str | None = None) -> list[str]:
-        """Return the names of all tables and views, or of one kind, sorted."""
-        return sorted(name for name, entry in self._entries.items() if kind is None or entry.kind == kind)
+        """Return the names of all tables and views of the current database, or of one kind, sorted."""
+        return self.names_in(self.spaces.current, kind)
 
-    def _missing(self, name: str, span: Span | None) -> ScriptError:
-        hint = nearest(name, self._entries) or (
-            f"known are {', '.join(self.names())}" if self._entries else "make it with CREATE TABLE"
-        )
-        return ScriptError("FX-SQL-0203", f"there is no table '{name}'", span=span, hint=hint)
+    def names_in(self, space: tuple[str, str], kind: str | None = None, *, permanent: bool = False) -> list[str]:
+        """Return the names of the tables and views of a database, sorted."""
+        known = self._entries if permanent else {**self._entries, **self._temporary}
+        return sorted(path[2] for path, entry in known.items() if path[:2] == space and kind in (None, entry.kind))
 
+    def column_names(self, name: str) -> list[str]:
+        """Return the names of the columns of a table or view of the current database, as far as they are known."""
+        found = self.entry(self.path(name))
+        return found.node.schema.names if found is not None and found.node is not None else []
 
-def check_options(table: TableDescription) -> None:
-    """Check a table's WITH options against its connector's.
+    def problems(self) -> list[ScriptError]:
+        """Return why tables can't be used, of those that name a connector."""
+        entries = (*self._entries.values(), *self._temporary.values())
+        return [each.problem for each in entries if each.problem is not None and each.problem.code != "FX-SQL-0510"]
 
-    Raises: ``ScriptError`` FX-SQL-0510 to 0513 for a missing connector, unknown options (nearest named), missing ones and
-    wrong values; FX-CON for what the connector itself refuses.
-    """
-    name = table.options.get("connector")
-    if name is None:
-        raise ScriptError(
-            "FX-SQL-0510",
-            f"table '{table.name}' names no connector",
-            span=table.span,
-            hint="WITH ('connector' = 'filesystem', …)",
-        )
-    connector = registry.connector(name, span=table.spans.get("connector"))
-    known = {option.name: option for option in (*COMMON_OPTIONS, *connector.options_for(table.options))}
-    for key, value in table.options.items():
-        option = known.get(key) or _by_pattern(key, known)
-        span = table.spans.get(key)
-        if option is None:
-            hint = nearest(key, known) or f"known are {', '.join(sorted(known))}"
-            raise ScriptError("FX-SQL-0511", f"connector '{name}' has no option '{key}'", span=span, hint=hint)
-        problem = _problem(option, value)
-        if problem:
-            raise ScriptError("FX-SQL-0513", f"'{value}' is no value for '{key}': {problem}", span=span)
-    for option in known.values():
-        if option.required and option.name not in table.options:
-            message = f"connector '{name}' needs the option '{option.name}'"
-            raise ScriptError("FX-SQL-0512", message, span=table.span, hint=option.help or None)
-    check_alignment(table)
-    connector.validate(table)
-
-
-def check_alignment(table: TableDescription) -> None:
-    """Check that a group of aligned sources comes with a drift. Raises ``ScriptError`` FX-SQL-0512."""
-    group, drift = "scan.watermark.alignment.group", "scan.watermark.alignment.max-drift"
-    for given, missing in ((group, drift), (drift, group)):
-        if given in table.options and missing not in table.options:
-            message = f"the option '{given}' needs '{missing}'"
-            raise ScriptError("FX-SQL-0512", message, span=table.spans.get(given) or table.span)
-
-
-def _by_pattern(key: str, known: Mapping[str, Option]) -> Option | None:
-    """Return the option whose name has a ``#`` in place of one part, such as ``fields.#.kind``."""
-    parts = key.split(".")
-    for name, option in known.items():
-        wanted = name.split(".")
-        if len(wanted) == len(parts) and all(w in ("#", p) for w, p in zip(wanted, parts, strict=True)):
-            return option
-    return None
-
-
-def _problem(option: Option, value: str) -> str | None:
-    if option.kind == "integer" and not value.lstrip("-").isdecimal():
-        return "it must be a whole number"
-    if option.kind == "boolean" and value.lower() not in ("true", "false"):
-        return "it must be true or false"
-    if option.kind == "enum" and value not in option.choices:
-        return f"it must be one of {', '.join(option.choices)}"
-    if option.kind == "duration":
+    def _refreshed(self, path: Path, entry: Entry, span: Span | None) -> Entry:
+        assert self.rebind is not None
         try:
-            duration_ms(value)
-        except ValueError as error:
-            return str(error)
-    return None
+            fresh = replace(self.rebind(entry), age=self._age)
+        except ScriptError as error:
+            message = f"the view '{path[-1]}' can't be read any more: {error.message}"
+            raise ScriptError(error.code, message, span=span, hint=error.hint) from error
+        (self._temporary if entry.temporary else self._entries)[path] = fresh
+        return fresh
+
+    def _missing(
+        self, path: Path, name: str | tuple[str, ...], span: Span | None, kind: str | None = None
+    ) -> ScriptError:
+        known = self.names_in(path[:2], kind)
+        hint = nearest(path[2], known) or (f"known are {', '.join(known)}" if known else "make it with CREATE TABLE")
+        shown = name if isinstance(name, str) else ".".join(name)
+        return ScriptError("FX-SQL-0203", f"there is no {(kind or 'table').lower()} '{shown}'", span=span, hint=hint)

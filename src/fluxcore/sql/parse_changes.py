@@ -2,49 +2,65 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
 from fluxcore.sql import statements as st
-from fluxcore.sql.parse_queries import QueryParser
+from fluxcore.sql.parse_parts import PartsParser
+
+if TYPE_CHECKING:
+    from fluxcore.errors import Span
+
+_DETAILS = ("ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE")
 
 
-class ChangeParser(QueryParser):
+class ChangeParser(PartsParser):
     """Parses the statements that run something, but for plain queries."""
-
-    def statement(self) -> ast.Statement:
-        """Parse any statement; the parser of scripts does."""
-        raise NotImplementedError
 
     def insert(self) -> st.Insert:
         """Parse INSERT."""
         start = self.need_word("INSERT").span
-        if self.is_word("OVERWRITE"):
-            raise self.unsupported("INSERT OVERWRITE")
-        self.need_word("INTO")
+        overwrite = self.take_word("OVERWRITE")
+        if not overwrite:
+            self.need_word("INTO")
+        self.take_word("TABLE")
         place = self.token.span
         table = self.names()
         place = self.since(place)
-        if self.is_word("PARTITION"):
-            raise self.unsupported("INSERT into a partition")
+        hints = self.table_hint()
+        partition = self.partition_spec() if self.take_word("PARTITION") else ()
         columns = self.bracketed(self.name) if self.is_symbol("(") and not self._is_query_ahead() else ()
         query = self.query()
-        return st.Insert(table=table, columns=columns, query=query, table_span=place, span=self.since(start))
+        return st.Insert(
+            table=table, columns=columns, query=query, partition=partition, overwrite=overwrite, hints=hints,
+            table_span=place, span=self.since(start),
+        )  # fmt: skip
 
     def _is_query_ahead(self) -> bool:
         return self.ahead().word in ("SELECT", "WITH", "VALUES") or self.is_symbol("(", 1)
 
-    def insert_set(self) -> ast.Statement:
+    def execute(self) -> ast.Statement:
         """Parse EXECUTE, or a statement set."""
         start = self.token.span
         if self.take_word("EXECUTE"):
+            if self.is_word("PLAN"):
+                raise self.unsupported("EXECUTE PLAN")
             if not self.is_word("STATEMENT", "SET"):
-                inner = self.statement()
-                assert isinstance(inner, st.Insert | st.QueryStatement), inner
-                return inner
-            self.need_word("STATEMENT", "SET", "BEGIN")
-        else:
-            self.need_word("BEGIN", "STATEMENT", "SET")
-            self.need_symbol(";")
+                if self.is_word("INSERT"):
+                    return self.insert()
+                return st.QueryStatement(query=self.query(), span=self.since(start))
+            return self.statement_set()
+        self.need_word("BEGIN", "STATEMENT", "SET")
+        self.need_symbol(";")
+        return self._inserts(start)
+
+    def statement_set(self) -> st.InsertSet:
+        """Parse STATEMENT SET BEGIN … END."""
+        start = self.need_word("STATEMENT", "SET", "BEGIN").span
+        return self._inserts(start)
+
+    def _inserts(self, start: Span) -> st.InsertSet:
         inserts = []
         while not self.is_word("END"):
             inserts.append(self.insert())
@@ -57,11 +73,18 @@ class ChangeParser(QueryParser):
     def explain(self) -> ast.Statement:
         """Parse EXPLAIN."""
         start = self.need_word("EXPLAIN").span
+        details: list[str] = []
         if not self.take_word("PLAN", "FOR"):
-            while self.token.word in ("ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE"):
-                self.advance()
-                self.take_symbol(",")
-        inner = self.statement()
-        if not isinstance(inner, st.QueryStatement | st.Insert | st.InsertSet):
+            while self.token.word in _DETAILS:
+                if self.token.word in details:
+                    raise ScriptError("FX-SQL-0104", f"{self.token.word} stands twice", span=self.token.span)
+                details.append(self.advance().word)
+                if not self.take_symbol(","):
+                    break
+                if self.token.word not in _DETAILS:
+                    raise self.unexpected(f"one of {', '.join(_DETAILS)}")
+        inner = self.statement_set() if self.is_word("STATEMENT", "SET") else self.statement()
+        created = isinstance(inner, st.CreateTable) and inner.query is not None
+        if not created and not isinstance(inner, st.QueryStatement | st.Insert | st.InsertSet):
             raise ScriptError("FX-SQL-0108", "EXPLAIN takes a query or an INSERT", span=inner.span)
-        return st.Explain(statement=inner, span=self.since(start))
+        return st.Explain(statement=inner, details=tuple(details), span=self.since(start))

@@ -7,119 +7,150 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
 from fluxcore.sql import statements as st
-from fluxcore.sql.parse_queries import QueryParser
-from fluxcore.sql.parse_types import parse_type
+from fluxcore.sql.parse_parts import PartsParser, TableParts
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
+_KIND_CHOICES = ("ALL", "CONSTRAINTS", "PARTITIONS", "DISTRIBUTION")
+_FEATURES = (*_KIND_CHOICES, "GENERATED", "OPTIONS", "WATERMARKS", "METADATA")
+_DROPPED = ("TABLE", "VIEW", "DATABASE", "CATALOG")
 
-class DefinitionParser(QueryParser):
-    """Parses the statements that make and remove tables and views."""
+
+class DefinitionParser(PartsParser):
+    """Parses the statements that make and remove catalogs, databases, tables and views."""
 
     def create(self) -> ast.Statement:
         """Parse CREATE."""
         start = self.need_word("CREATE").span
-        self.take_word("TEMPORARY")
+        replace = self.take_word("OR", "REPLACE")
+        temporary = self.take_word("TEMPORARY")
         if self.take_word("TABLE"):
-            return self._create_table(start)
+            return self._create_table(start, temporary=temporary, replace=replace)
+        if replace:
+            raise self.unsupported(f"CREATE OR REPLACE {self.token.text}")
         if self.take_word("VIEW"):
-            exists = self.take_word("IF", "NOT", "EXISTS")
-            name = self.names()
-            columns = self.bracketed(self.name) if self.is_symbol("(") else ()
-            self._comment()
-            self.need_word("AS")
-            query = self.query()
-            return st.CreateView(name=name, columns=columns, query=query, if_not_exists=exists, span=self.since(start))
+            return self._create_view(start, temporary)
+        if not temporary and self.take_word("CATALOG"):
+            return self._create_catalog(start)
+        if not temporary and self.take_word("DATABASE"):
+            return self._create_database(start)
         raise self.unsupported(f"CREATE {self.token.text}")
 
-    def _create_table(self, start: Span) -> st.CreateTable:
-        exists = self.take_word("IF", "NOT", "EXISTS")
+    def replace(self) -> ast.Statement:
+        """Parse REPLACE TABLE."""
+        start = self.need_word("REPLACE").span
+        self.need_word("TABLE")
+        return self._create_table(start, temporary=False, replace=True)
+
+    def _create_view(self, start: Span, temporary: bool) -> st.CreateView:
+        exists = self.if_not_exists()
         name = self.names()
-        if self.is_word("AS") or not self.is_symbol("("):
-            raise self.unsupported("CREATE TABLE without a list of columns")
-        self.need_symbol("(")
-        columns: list[st.ColumnDefinition] = []
-        watermark: tuple[str, ast.Expression, Span] | None = None
-        key: tuple[str, ...] = ()
-        while True:
-            if self.is_word("WATERMARK", "FOR"):
-                if watermark is not None:
-                    raise ScriptError("FX-SQL-0501", "a table has one watermark", span=self.token.span)
-                watermark = self._watermark()
-            elif self.is_word("PRIMARY", "KEY") or self.is_word("CONSTRAINT"):
-                key = self._primary_key()
-            else:
-                column, is_key = self._column()
-                columns.append(column)
-                key = (column.name,) if is_key else key
-            if not self.take_symbol(","):
-                break
-        self.need_symbol(")")
-        comment = self._comment()
-        partitioned = self.bracketed(self.name) if self.take_word("PARTITIONED", "BY") else ()
-        options: tuple[tuple[str, str, Span, Span], ...] = ()
-        if self.take_word("WITH"):
-            options = self.bracketed(self._option)
-        if self.is_word("LIKE") or self.is_word("AS"):
-            raise self.unsupported(f"CREATE TABLE … {self.token.word}")
-        return st.CreateTable(
-            name=name, columns=tuple(columns), watermark=watermark, primary_key=key, partitioned=partitioned,
-            options=options, if_not_exists=exists, comment=comment, span=self.since(start),
+        columns = self.bracketed(self.name) if self.is_symbol("(") else ()
+        comment = self.comment()
+        self.need_word("AS")
+        query = self.query()
+        return st.CreateView(
+            name=name, columns=columns, query=query, if_not_exists=exists, temporary=temporary, comment=comment,
+            span=self.since(start),
         )  # fmt: skip
 
-    def _watermark(self) -> tuple[str, ast.Expression, Span]:
-        start = self.need_word("WATERMARK", "FOR").span
-        column = self.name("a column")
-        self.need_word("AS")
-        expr = self.expression()
-        return column, expr, self.since(start)
+    def _create_catalog(self, start: Span) -> st.CreateCatalog:
+        exists = self.if_not_exists()
+        name = self.name("a catalog")
+        comment = self.comment()
+        options = self.with_options()
+        return st.CreateCatalog(
+            name=name, options=options, comment=comment, if_not_exists=exists, span=self.since(start)
+        )
 
-    def _primary_key(self) -> tuple[str, ...]:
-        if self.take_word("CONSTRAINT"):
-            self.name()
-        self.need_word("PRIMARY", "KEY")
-        columns = self.bracketed(self.name)
-        self.need_word("NOT", "ENFORCED")
-        return columns
+    def _create_database(self, start: Span) -> st.CreateDatabase:
+        exists = self.if_not_exists()
+        name = self.names()
+        comment = self.comment()
+        options = self.with_options()
+        return st.CreateDatabase(
+            name=name, options=options, comment=comment, if_not_exists=exists, span=self.since(start)
+        )
 
-    def _column(self) -> tuple[st.ColumnDefinition, bool]:
-        start = self.token.span
-        name = self.name("a column")
-        if self.take_word("AS"):
-            expr = self.expression()
-            comment = self._comment()
-            return st.ColumnDefinition(name=name, computed=expr, comment=comment, span=self.since(start)), False
-        type_ = parse_type(self)
-        metadata = None
-        if self.take_word("METADATA"):
-            metadata = self.string() if self.take_word("FROM") else name
-            self.take_word("VIRTUAL")
-        is_key = self.take_word("PRIMARY", "KEY")
-        if is_key:
-            self.need_word("NOT", "ENFORCED")
-        comment = self._comment()
-        found = st.ColumnDefinition(name=name, type=type_, metadata=metadata, comment=comment, span=self.since(start))
-        return found, is_key
+    def _create_table(self, start: Span, *, temporary: bool, replace: bool) -> st.CreateTable:
+        exists = self.if_not_exists()
+        if exists and replace:
+            raise ScriptError("FX-SQL-0104", "OR REPLACE and IF NOT EXISTS exclude each other", span=self.since(start))
+        name = self.names()
+        parts = TableParts()
+        if self.take_symbol("("):
+            self.table_part(parts, placed=False)
+            while self.take_symbol(","):
+                self.table_part(parts, placed=False)
+            self.need_symbol(")")
+        comment = self.comment()
+        distribution = self.distribution()
+        partitioned = self.bracketed(self.name) if self.take_word("PARTITIONED", "BY") else ()
+        options = self.with_options()
+        like = self._like() if self.is_word("LIKE") else None
+        query = self.query() if like is None and self.take_word("AS") else None
+        found = st.CreateTable(
+            name=name, columns=tuple(each.column for each in parts.columns), watermark=parts.watermark,
+            primary_key=parts.key, distribution=distribution, partitioned=partitioned, options=options,
+            if_not_exists=exists, temporary=temporary, replace=replace, comment=comment, like=like, query=query,
+            span=self.since(start),
+        )  # fmt: skip
+        self._check_table(found)
+        return found
 
-    def _comment(self) -> str | None:
-        return self.string() if self.take_word("COMMENT") else None
+    def _check_table(self, tree: st.CreateTable) -> None:
+        if tree.query is not None and tree.temporary:
+            message = "the table of CREATE TABLE AS can't be TEMPORARY"
+            raise ScriptError("FX-SQL-0104", message, span=tree.span)
+        bare = [column for column in tree.columns if column.type is None and column.computed is None]
+        if bare and tree.query is None:
+            raise ScriptError("FX-SQL-0301", f"column '{bare[0].name}' has no type", span=bare[0].span)
+        if bare and len(bare) < len(tree.columns):
+            message = "columns with types and columns without don't go together"
+            raise ScriptError("FX-SQL-0104", message, span=bare[0].span)
 
-    def _option(self) -> tuple[str, str, Span, Span]:
-        key_span = self.token.span
-        key = self.string("an option's name in quotes")
-        self.need_symbol("=")
-        value_span = self.token.span
-        value = self.string("an option's value in quotes")
-        return key, value, key_span, value_span
+    def _like(self) -> st.LikeClause:
+        start = self.need_word("LIKE").span
+        table = self.names()
+        choices: list[tuple[str, str]] = []
+        if self.take_symbol("("):
+            while not self.take_symbol(")"):
+                choices.append(self._choice(choices))
+        return st.LikeClause(table=table, choices=tuple(choices), span=self.since(start))
+
+    def _choice(self, before: list[tuple[str, str]]) -> tuple[str, str]:
+        place = self.token.span
+        strategy = self.token.word
+        if strategy not in ("INCLUDING", "EXCLUDING", "OVERWRITING"):
+            raise self.unexpected("INCLUDING, EXCLUDING or OVERWRITING")
+        self.advance()
+        feature = self.token.word
+        if feature not in _FEATURES:
+            raise self.unexpected(f"one of {', '.join(_FEATURES)}")
+        self.advance()
+        if strategy == "OVERWRITING" and feature in _KIND_CHOICES:
+            message = f"OVERWRITING {feature} has no meaning: {feature} is included or excluded"
+            raise ScriptError("FX-SQL-0104", message, span=self.since(place))
+        if any(known == feature for _, known in before):
+            raise ScriptError("FX-SQL-0104", f"{feature} stands twice in LIKE", span=self.since(place))
+        return strategy, feature
 
     def drop(self) -> ast.Statement:
         """Parse DROP."""
         start = self.need_word("DROP").span
-        self.take_word("TEMPORARY")
+        temporary = self.take_word("TEMPORARY")
         kind = self.token.word
-        if kind not in ("TABLE", "VIEW"):
+        if kind not in _DROPPED or (temporary and kind not in ("TABLE", "VIEW")):
             raise self.unsupported(f"DROP {self.token.text}")
         self.advance()
-        exists = self.take_word("IF", "EXISTS")
-        return st.Drop(kind=kind, name=self.names(), if_exists=exists, span=self.since(start))
+        exists = self.if_exists()
+        name = (self.name("a catalog"),) if kind == "CATALOG" else self.names()
+        cascade = False
+        if kind == "DATABASE":
+            cascade = self.take_word("CASCADE")
+            if not cascade:
+                self.take_word("RESTRICT")
+        return st.Drop(
+            kind=kind, name=name, if_exists=exists, temporary=temporary, cascade=cascade, span=self.since(start)
+        )

@@ -10,10 +10,10 @@ from fluxcore.core import types as t
 from fluxcore.core.types import DecimalType
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
-from fluxcore.sql.cursor import RESERVED
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_calls import CallParser
 from fluxcore.sql.parse_json import JSON_CALLS
+from fluxcore.sql.reserved import CALLABLE, RESERVED
 from fluxcore.sql.text_constants import unicode_text
 
 if TYPE_CHECKING:
@@ -22,20 +22,6 @@ if TYPE_CHECKING:
     from fluxcore.errors import Span
 
 _NILADIC = {"CURRENT_TIMESTAMP", "CURRENT_DATE", "LOCALTIMESTAMP", "CURRENT_TIME", "LOCALTIME"}
-_CALLABLE = {
-    "LEFT",
-    "RIGHT",
-    "ROW",
-    "ARRAY",
-    "MAP",
-    "TRUNCATE",
-    "IF",
-    "FLOOR",
-    "CEIL",
-    "COUNT",
-    "CHAR_LENGTH",
-    "GROUPING",
-}
 
 
 _DIGITS_MAX = 38
@@ -344,7 +330,7 @@ class ExpressionParser(CallParser):
 
     def _name_or_call(self) -> ast.Expression:
         token = self.token
-        if self.is_symbol("(", 1) and (token.word not in RESERVED or token.word in _CALLABLE):
+        if self.is_symbol("(", 1) and (token.word not in RESERVED or token.word in CALLABLE):
             self.advance()
             return self._function(token.text if token.kind is Kind.QUOTED else token.word, token.span)
         names = self.names()

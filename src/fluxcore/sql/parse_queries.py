@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.sql import ast
-from fluxcore.sql.cursor import RESERVED
-from fluxcore.sql.hints import state_ttl
+from fluxcore.sql.hints import state_ttl, table_options
 from fluxcore.sql.lexer import Kind
 from fluxcore.sql.parse_match import MatchParser
+from fluxcore.sql.reserved import RESERVED
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
 _WINDOWS = ("TUMBLE", "HOP", "CUMULATE", "SESSION")
+_QUERY_WORDS = ("SELECT", "WITH", "VALUES")
+_BEHIND_QUERIES = ("UNION", "INTERSECT", "EXCEPT", "ORDER", "LIMIT", "OFFSET", "FETCH")
 _JOIN_WORDS = ("JOIN", "INNER", "LEFT", "RIGHT", "FULL", "CROSS", "NATURAL")
 
 
@@ -226,8 +228,6 @@ class QueryParser(MatchParser):
     def _relation(self) -> ast.Relation:
         start = self.token.span
         found = self._bare_relation()
-        if self.token.kind is Kind.HINT:
-            raise self.unsupported("a table hint")
         if self.is_word("FOR"):
             self.advance()
             for word in ("SYSTEM_TIME", "AS", "OF"):
@@ -252,7 +252,7 @@ class QueryParser(MatchParser):
             return self._unnest(start)
         if self.is_symbol("("):
             self.advance()
-            if self.is_word("SELECT") or self.is_word("WITH") or self.is_word("VALUES") or self.is_symbol("("):
+            if self._is_query_inside():
                 query = self.query()
                 self.need_symbol(")")
                 return ast.Derived(query=query, span=self.since(start))
@@ -267,7 +267,28 @@ class QueryParser(MatchParser):
             return replace(found, span=self.since(start))
         if self.is_symbol("(", 1):
             return self._table_call(start)
-        return ast.TableName(parts=self.names(), span=self.since(start))
+        parts = self.names()
+        place = self.since(start)
+        return ast.TableName(parts=parts, options=self.table_hint(), span=place)
+
+    def _is_query_inside(self) -> bool:
+        """Return whether a query follows the bracket before the position, not a relation: ``((SELECT …) AS a JOIN b)``."""
+        opened = 0
+        while self.is_symbol("(", opened):
+            opened += 1
+        if self.ahead(opened).word not in _QUERY_WORDS:
+            return False
+        count, depth = 0, 0
+        while opened and self.ahead(count).kind is not Kind.END:
+            depth += self.is_symbol("(", count) - self.is_symbol(")", count)
+            count += 1
+            if not depth:
+                break
+        return not opened or self.is_symbol(")", count) or self.ahead(count).word in _BEHIND_QUERIES
+
+    def table_hint(self) -> tuple[ast.OptionPair, ...]:
+        """Parse the hint of a table, ``/*+ OPTIONS('key' = 'value') */``, if one stands here."""
+        return table_options(self.advance()) if self.token.kind is Kind.HINT else ()
 
     def _table_call(self, start: Span) -> ast.Relation:
         token = self.token

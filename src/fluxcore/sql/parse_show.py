@@ -1,55 +1,82 @@
-"""Parses SHOW, DESCRIBE, SET and RESET."""
+"""Parses SHOW and DESCRIBE."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fluxcore.sql import ast
 from fluxcore.sql import statements as st
-from fluxcore.sql.lexer import Kind
-from fluxcore.sql.parse_queries import QueryParser
+from fluxcore.sql.parse_parts import PartsParser
+
+if TYPE_CHECKING:
+    from fluxcore.errors import Span
+
+_FROM_DATABASE = ("TABLES", "VIEWS", "PROCEDURES", "FUNCTIONS")
+_PLAIN = ("MODULES", "JARS", "JOBS")
+_CREATED = ("TABLE", "VIEW", "CATALOG")
 
 
-class ShowParser(QueryParser):
-    """Parses the statements that are answered at once."""
+class ShowParser(PartsParser):
+    """Parses the statements that tell what there is."""
 
     def describe(self) -> ast.Statement:
         """Parse DESCRIBE, also written DESC."""
         start = self.advance().span
-        return st.Describe(name=self.names(), span=self.since(start))
+        kind = "TABLE"
+        if self.token.word in ("CATALOG", "DATABASE") and not self.is_symbol(";", 1) and not self.is_symbol(".", 1):
+            kind = self.advance().word
+        elif self.is_word("JOB") or self.is_word("FUNCTION"):
+            raise self.unsupported(f"DESCRIBE {self.token.word}")
+        extended = self.take_word("EXTENDED")
+        return st.Describe(name=self.names(), kind=kind, extended=extended, span=self.since(start))
 
     def show(self) -> ast.Statement:
         """Parse SHOW."""
         start = self.need_word("SHOW").span
-        for what in ("TABLES", "VIEWS", "FUNCTIONS"):
-            if self.take_word(what):
-                return st.Show(what=what, span=self.since(start))
-        if self.take_word("CREATE", "TABLE") or self.take_word("CREATE", "VIEW"):
-            return st.Show(what="CREATE", name=self.names(), span=self.since(start))
+        for words in (("CURRENT", "CATALOG"), ("CURRENT", "DATABASE"), ("FULL", "MODULES")):
+            if self.take_word(*words):
+                return st.Show(what=" ".join(words), span=self.since(start))
+        if self.take_word("CREATE"):
+            what = self.token.word
+            if what not in _CREATED:
+                raise self.unsupported(f"SHOW CREATE {self.token.text}")
+            self.advance()
+            return st.Show(what=f"CREATE {what}", name=self.names(), span=self.since(start))
+        if self.take_word("USER"):
+            self.need_word("FUNCTIONS")
+            return self._listed("USER FUNCTIONS", start)
+        what = self.token.word
+        if what in _PLAIN:
+            self.advance()
+            return st.Show(what=what, span=self.since(start))
+        if what in (*_FROM_DATABASE, "DATABASES", "CATALOGS"):
+            self.advance()
+            return self._listed(what, start)
+        if what == "COLUMNS":
+            self.advance()
+            if not self.is_word("FROM") and not self.is_word("IN"):
+                raise self.unexpected("FROM or IN")
+            return self._listed(what, start)
+        if what == "PARTITIONS":
+            self.advance()
+            name = self.names()
+            partition = self.partition_spec() if self.take_word("PARTITION") else ()
+            return st.Show(what=what, name=name, partition=partition, span=self.since(start))
         raise self.unsupported(f"SHOW {self.token.text}")
 
-    def set_option(self) -> ast.Statement:
-        """Parse SET or RESET."""
-        start = self.token.span
-        word = self.advance().word
-        if self.is_symbol(";") or self.token.kind is Kind.END:
-            return st.SetOption(key=None, value=None, span=self.since(start))
-        key = self._setting()
-        if word == "RESET":
-            return st.SetOption(key=key, value=None, span=self.since(start))
-        self.need_symbol("=")
-        return st.SetOption(key=key, value=self._setting(), span=self.since(start))
-
-    def _setting(self) -> str:
-        if self.token.kind is Kind.STRING:
-            return self.advance().text
-        parts = []
-        end = self.token.span.start
-        while self.token.kind in (Kind.WORD, Kind.NUMBER) or (
-            self.token.kind is Kind.SYMBOL and self.token.text in ".-:"
-        ):
-            if self.token.span.start != end:
-                break
-            end = self.token.span.end
-            parts.append(self.advance().text)
-        if not parts:
-            raise self.unexpected("a setting")
-        return "".join(parts)
+    def _listed(self, what: str, start: Span) -> st.Show:
+        """Parse FROM and LIKE behind what is listed."""
+        name: tuple[str, ...] = ()
+        if what != "CATALOGS" and (self.take_word("FROM") or self.take_word("IN")):
+            name = self.names()
+        negated = self.take_word("NOT")
+        any_case = what not in ("TABLES", "VIEWS", "COLUMNS") and self.is_word("ILIKE")
+        pattern = None
+        if any_case or self.is_word("LIKE"):
+            self.advance()
+            pattern = self.string("a pattern in quotes")
+        elif negated:
+            raise self.unexpected("LIKE")
+        return st.Show(
+            what=what, name=name, pattern=pattern, negated=negated, any_case=any_case, span=self.since(start)
+        )

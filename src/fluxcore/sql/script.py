@@ -6,20 +6,24 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcore.core import registry
 from fluxcore.core.settings import SETTINGS, Settings
 from fluxcore.errors import FluxError, ScriptError, not_supported
-from fluxcore.expr.registry import REGISTRY
-from fluxcore.plan.columns import references
 from fluxcore.plan.emit import emit_windows
-from fluxcore.sql import ast
+from fluxcore.sql import ast, places
 from fluxcore.sql import statements as st
+from fluxcore.sql.bind_insert import bind_insert
 from fluxcore.sql.bind_queries import QueryBinder
-from fluxcore.sql.bind_tables import bind_insert, bind_table
-from fluxcore.sql.catalog import Catalog, Entry
+from fluxcore.sql.bind_tables import bind_table, hinted
+from fluxcore.sql.catalog import Catalog
+from fluxcore.sql.define import Definer
+from fluxcore.sql.describe import describe, show
 from fluxcore.sql.lexer import is_complete
 from fluxcore.sql.parser import parse_script
+from fluxcore.sql.replies import CommandReply
 from fluxcore.sql.resolve_functions import with_functions
 from fluxcore.sql.run_functions import FUNCTION_STATEMENTS, run_function_statement
+from fluxcore.sql.walk import with_database
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -58,19 +62,11 @@ class StatementSet:
 
 @dataclass(frozen=True)
 class ExplainStatement:
-    """Plans to be shown."""
+    """Plans to be shown, and what EXPLAIN wants to know besides."""
 
     plan: tuple[Node, ...]
     span: Span
-
-
-@dataclass(frozen=True)
-class CommandReply:
-    """The answer to DDL, SHOW, DESCRIBE or SET: a message, or rows under column names."""
-
-    message: str | None
-    columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    details: tuple[str, ...] = ()
 
 
 BoundStatement = SelectStatement | InsertStatement | StatementSet | ExplainStatement | CommandReply
@@ -97,14 +93,16 @@ def bind_script(text: str, *, file: str | None = None, catalog: Catalog, setting
     trial = catalog.copy()
     try:
         binder = _ScriptBinder(text, file, trial, settings)
-        bound = BoundScript(tuple(binder.bind(tree) for tree in parse_script(text)), binder.settings)
+        bound = tuple(each for tree in parse_script(text) for each in binder.bind(tree))
+        for problem in trial.problems():
+            raise problem
     except FluxError as error:
         raise error.located(text, file) from error.__cause__
     except RecursionError:
         message = "an expression of the script is nested too deeply"
         raise ScriptError("FX-SQL-0110", message, hint="IN (…) says the same as a long row of OR") from None
     catalog.take(trial)
-    return bound
+    return BoundScript(bound, binder.settings)
 
 
 def bind_query(text: str, *, catalog: Catalog, settings: Settings) -> Node:
@@ -118,40 +116,63 @@ def bind_query(text: str, *, catalog: Catalog, settings: Settings) -> Node:
 class _ScriptBinder:
     def __init__(self, text: str, file: str | None, catalog: Catalog, settings: Settings) -> None:
         self._file = file
-        self._text = text
+        self._names_database = "CURRENT_DATABASE" in text.upper()
         self._catalog = catalog
+        self._definer = Definer(catalog, self._query)
         self.settings = settings
 
-    def bind(self, tree: ast.Statement) -> BoundStatement:
+    def bind(self, tree: ast.Statement) -> list[BoundStatement]:
+        """Return what a statement does: a table's rows come behind the reply to its CREATE TABLE AS."""
         tree = with_functions(tree, self._catalog.functions)
         if isinstance(tree, FUNCTION_STATEMENTS):
             message, columns, rows = run_function_statement(tree, self._catalog.functions, self.settings, self._file)
-            return CommandReply(message, columns, rows)
+            return [CommandReply(message, columns, rows)]
         match tree:
             case st.QueryStatement():
-                return SelectStatement(self._emitted(tree.query), tree.span, self.settings)
+                return [SelectStatement(self._emitted(tree.query), tree.span, self.settings)]
             case st.Insert():
-                return self._insert(tree)
+                return [self._insert(tree)]
             case st.InsertSet():
-                return StatementSet(tuple(self._insert(each) for each in tree.inserts))
+                return [StatementSet(tuple(self._insert(each) for each in tree.inserts))]
             case st.Explain():
-                return self._explain(tree)
+                return [self._explain(tree)]
             case st.CreateTable():
-                return self._create_table(tree)
-            case st.CreateView():
-                return self._create_view(tree)
-            case st.Drop():
-                self._catalog.drop(tree.name[-1], tree.kind, if_exists=tree.if_exists, span=tree.span)
-                return CommandReply(f"{tree.kind.lower()} {tree.name[-1]} dropped")
-            case st.Describe():
-                return self._describe(tree)
-            case st.Show():
-                return self._show(tree)
+                reply = self._definer.create_table(tree)
+                return [reply] if tree.query is None else [reply, self._fill(tree)]
             case st.SetOption():
-                return self._set(tree)
+                return [self._set(tree)]
+        return [self._command(tree)]
+
+    def _command(self, tree: ast.Statement) -> CommandReply:
+        catalog = self._catalog
+        match tree:
+            case st.CreateView():
+                return self._definer.create_view(tree)
+            case st.Drop(kind="TABLE" | "VIEW"):
+                return self._definer.drop(tree)
+            case st.Alter(kind="TABLE" | "VIEW"):
+                return self._definer.alter(tree)
+            case st.CreateCatalog():
+                return places.create_catalog(tree, catalog)
+            case st.CreateDatabase():
+                return places.create_database(tree, catalog)
+            case st.Drop():
+                return places.drop(tree, catalog)
+            case st.Alter():
+                return places.alter(tree, catalog)
+            case st.Use():
+                return places.use(tree, catalog)
+            case st.Module():
+                return places.module(tree)
+            case st.Describe():
+                return describe(tree, catalog)
+            case st.Show():
+                return show(tree, catalog)
         raise not_supported("this statement", span=tree.span)
 
     def _query(self, query: ast.Query) -> Node:
+        if self._names_database:
+            query = with_database(query, self._catalog.spaces.current[1])
         return QueryBinder(self._catalog, self.settings).bind(query)
 
     def _emitted(self, query: ast.Query) -> Node:
@@ -164,63 +185,49 @@ class _ScriptBinder:
             raise
 
     def _insert(self, tree: st.Insert) -> InsertStatement:
-        table = self._catalog.table(tree.table[-1], tree.table_span)
+        entry = self._catalog.get(tree.table, tree.table_span)
+        if isinstance(entry.tree, st.CreateTable) and entry.tree.distribution is not None:
+            what = f"writing '{tree.table[-1]}', which is distributed into buckets,"
+            raise not_supported(what, span=tree.table_span, hint="Flink's connectors of files don't take it either")
+        table = self._catalog.table(tree.table, tree.table_span)
+        if tree.hints:
+            table = bind_table(hinted(self._catalog, tree.table, tree.hints, tree.table_span)).target
+        if tree.overwrite and not registry.connector(table.options["connector"]).replaces:
+            message = f"the connector '{table.options['connector']}' can't replace what a table holds"
+            raise ScriptError("FX-SQL-0516", message, span=tree.table_span, hint="write INSERT INTO")
         return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)
 
+    def _fill(self, tree: st.CreateTable) -> InsertStatement:
+        """Return the insert of CREATE TABLE AS: the query's columns go by name into a table just made."""
+        assert tree.query is not None
+        query = tree.query
+        columns = tuple(self._query(query).schema.names)
+        known = self._catalog.get(tree.name, tree.span)
+        if set(columns) - set(known.columns.names):
+            columns = ()
+        insert = st.Insert(table=tree.name, columns=columns, query=query, table_span=tree.span, span=tree.span)
+        return self._insert(insert)
+
     def _explain(self, tree: st.Explain) -> ExplainStatement:
-        inner = self.bind(tree.statement)
+        if isinstance(tree.statement, st.CreateTable):
+            kept = self._catalog
+            self._catalog = kept.copy()
+            try:
+                Definer(self._catalog, self._query).create_table(tree.statement)
+                return ExplainStatement((self._fill(tree.statement).plan,), tree.span, tree.details)
+            finally:
+                self._catalog = kept
+        (inner,) = self.bind(tree.statement)
         if isinstance(inner, StatementSet):
-            return ExplainStatement(tuple(each.plan for each in inner.inserts), tree.span)
+            return ExplainStatement(tuple(each.plan for each in inner.inserts), tree.span, tree.details)
         assert isinstance(inner, SelectStatement | InsertStatement)
-        return ExplainStatement((inner.plan,), tree.span)
-
-    def _create_table(self, tree: st.CreateTable) -> CommandReply:
-        name = tree.name[-1]
-        if tree.if_not_exists and name in self._catalog.names():
-            return CommandReply(f"{name} exists already")
-        description, node = bind_table(tree)
-        text = self._text[tree.span.start : tree.span.end]
-        self._catalog.add(name, Entry(node, description, "TABLE", text), span=tree.span)
-        return CommandReply(f"table {name} created")
-
-    def _create_view(self, tree: st.CreateView) -> CommandReply:
-        from fluxcore.plan.nodes import Project
-
-        node = self._query(tree.query)
-        if tree.columns:
-            if len(tree.columns) != len(node.schema):
-                message = f"the view names {len(tree.columns)} columns, and the query has {len(node.schema)}"
-                raise ScriptError("FX-SQL-0209", message, span=tree.span)
-            node = Project(node, references(node), tree.columns)
-        entry = Entry(node, None, "VIEW", self._text[tree.span.start : tree.span.end])
-        self._catalog.add(tree.name[-1], entry, if_not_exists=tree.if_not_exists, span=tree.span)
-        return CommandReply(f"view {tree.name[-1]} created")
-
-    def _describe(self, tree: st.Describe) -> CommandReply:
-        entry = self._catalog.get(tree.name[-1], tree.span)
-        rows = []
-        for column in entry.node.schema:
-            shown = column.type.name() + (f" *{column.time.value}*" if column.time else "")
-            rows.append((column.name, shown, "TRUE" if column.type.nullable else "FALSE"))
-        return CommandReply(None, ("name", "type", "null"), tuple(rows))
-
-    def _show(self, tree: st.Show) -> CommandReply:
-        if tree.what == "CREATE":
-            entry = self._catalog.get(tree.name[-1], tree.span)
-            return CommandReply(None, ("result",), ((entry.text,),))
-        if tree.what == "FUNCTIONS":
-            names = sorted(name for name in REGISTRY if name[0].isalpha() and " " not in name)
-            names += [name for name in self._catalog.functions.names() if name not in names]
-        else:
-            names = self._catalog.names("VIEW" if tree.what == "VIEWS" else None)
-        return CommandReply(None, (tree.what.lower().removesuffix("s") + " name",), tuple((name,) for name in names))
+        return ExplainStatement((inner.plan,), tree.span, tree.details)
 
     def _set(self, tree: st.SetOption) -> CommandReply:
+        if tree.reset:
+            self.settings = self.settings.without(tree.key)
+            return CommandReply(f"{tree.key or 'all settings'} reset")
         if tree.key is not None and tree.value is not None:
             self.settings = self.settings.with_value(tree.key, tree.value, span=tree.span)
             return CommandReply(f"{tree.key} = {tree.value}")
-        text = self._text[tree.span.start : tree.span.end].strip().upper()
-        if text.startswith("RESET"):
-            self.settings = self.settings.without(tree.key)
-            return CommandReply(f"{tree.key or 'all settings'} reset")
-        return CommandReply(None, ("key", "value"), tuple((key, self.settings.text(key)) for key in SETTINGS))
+        return CommandReply(None, ("key", "value"), tuple((key, self.settings.text(key)) for key in sorted(SETTINGS)))

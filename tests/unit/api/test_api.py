@@ -270,7 +270,7 @@ def test_a_reader_that_breaks_or_lies_fails_the_job_and_says_why():
 
 def test_writing_into_a_table(session, tmp_path):
     session.execute(
-        f"CREATE TABLE out (id BIGINT, fare DOUBLE) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'o'}', "
+        f"CREATE TABLE `out` (id BIGINT, fare DOUBLE) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'o'}', "
         "'format' = 'json')"
     )
     session.table("rides").select("id", "fare").write("out")

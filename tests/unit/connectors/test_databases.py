@@ -12,7 +12,9 @@ import pytest
 
 import fluxcore as fx
 
-COLUMNS = "id BIGINT, name STRING, score DOUBLE, price DECIMAL(10, 2), ok BOOLEAN, day DATE, ts TIMESTAMP(3), raw BYTES"
+COLUMNS = (
+    "id BIGINT, name STRING, score DOUBLE, price DECIMAL(10, 2), ok BOOLEAN, `day` DATE, ts TIMESTAMP(3), `raw` BYTES"
+)
 ROWS = [
     (1, "a", 1.5, Decimal("1.25"), True, dt.date(2024, 1, 2), dt.datetime(2024, 1, 2, 3, 4, 5), b"x"),
     (2, "é", None, None, False, None, None, None),

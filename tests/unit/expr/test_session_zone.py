@@ -137,5 +137,5 @@ def test_the_date_of_today_is_that_of_the_zone():
 def test_the_default_of_lag_is_an_instant_of_the_zone(default):
     made = session()
     made.from_arrow(pa.table({"at": pa.array([FIRST], pa.timestamp("ms", "UTC"))}), name="e", watermark=("at", "1 s"))
-    found = made.sql(f"SELECT LAG(at, 1, {default}) OVER (ORDER BY at) AS x FROM e").to_arrow()
+    found = made.sql(f"SELECT LAG(`at`, 1, {default}) OVER (ORDER BY `at`) AS x FROM e").to_arrow()
     assert found["x"].to_pylist() == [utc("2024-03-10 07:30")]

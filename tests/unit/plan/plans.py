@@ -24,7 +24,7 @@ WITH ('connector' = 'filesystem', 'path' = '/nowhere/r', 'format' = 'csv');
 """
 _DATA = {
     name: pa.table({"id": range(rows), "other": [i % 10 for i in range(rows)], name[0]: range(rows)})
-    for name, rows in (("small", 10), ("middle", 1_000), ("large", 100_000))
+    for name, rows in (("small", 10), ("middle", 1_000), ("lots", 100_000))
 }
 _CASE = re.compile(r"## (?P<title>[^\n]+)\n(?P<why>.*?)```sql\n(?P<sql>.*?)```\n(?:before[^\n]*\n+```\n(?P<before>.*?)```\n+after\n+```\n(?P<after>.*?)```\n)?", re.DOTALL)  # fmt: skip
 
@@ -65,7 +65,7 @@ class Case:
 
 
 def tables():
-    """Return a session with the tables of the cases; ``small``, ``middle`` and ``large`` have rows."""
+    """Return a session with the tables of the cases; ``small``, ``middle`` and ``lots`` have rows."""
     session = Session({"parallelism.default": "1"})
     session.execute(EMPTY_TABLES)
     for name, table in _DATA.items():

@@ -78,8 +78,8 @@ def test_rows_are_stamped_and_time_never_falls():
 
 
 QUERY = """
-SELECT k, COUNT(*) AS n, TUMBLE_START(at, INTERVAL '10' SECOND) AS s
-FROM (SELECT *, PROCTIME() AS at FROM t) GROUP BY k, TUMBLE(at, INTERVAL '10' SECOND)
+SELECT k, COUNT(*) AS n, TUMBLE_START(`at`, INTERVAL '10' SECOND) AS s
+FROM (SELECT *, PROCTIME() AS `at` FROM t) GROUP BY k, TUMBLE(`at`, INTERVAL '10' SECOND)
 """
 
 
@@ -227,7 +227,7 @@ def test_an_operator_behind_a_source_wakes_although_its_reader_waits():
 def test_rows_of_one_moment_are_no_peers():
     session = Session({"parallelism.default": "1"})
     session.from_arrow(pa.table({"v": [1, 2, 3]}), name="t")
-    query = "SELECT v, SUM(v) OVER (ORDER BY at) AS s FROM (SELECT *, PROCTIME() AS at FROM t)"
+    query = "SELECT v, SUM(v) OVER (ORDER BY `at`) AS s FROM (SELECT *, PROCTIME() AS `at` FROM t)"
     assert session.sql(query).to_arrow()["s"].to_pylist() == [1, 3, 6]
 
 
@@ -236,7 +236,7 @@ def test_the_last_row_of_each_key_by_processing_time():
     session.from_arrow(pa.table({"k": ["a", "b", "a"], "v": [1, 2, 3]}), name="t")
     query = """
     SELECT k, v FROM (
-      SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY at DESC) AS r FROM (SELECT *, PROCTIME() AS at FROM t)
+      SELECT k, v, ROW_NUMBER() OVER (PARTITION BY k ORDER BY `at` DESC) AS r FROM (SELECT *, PROCTIME() AS `at` FROM t)
     ) WHERE r = 1
     """
     assert sorted(map(tuple, (row.values() for row in session.sql(query).to_arrow().to_pylist()))) == [

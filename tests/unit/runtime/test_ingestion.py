@@ -58,7 +58,7 @@ def test_windows_of_windows_go_by_the_same_time(parallelism):
 
 
 DDL = """
-CREATE TABLE t (v BIGINT, at AS CAST(PROCTIME() AS TIMESTAMP_LTZ(3)), WATERMARK FOR at AS {watermark})
+CREATE TABLE t (v BIGINT, `at` AS CAST(PROCTIME() AS TIMESTAMP_LTZ(3)), WATERMARK FOR `at` AS {watermark})
 WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv');
 """
 
@@ -66,21 +66,21 @@ WITH ('connector' = 'filesystem', 'path' = '{path}', 'format' = 'csv');
 def test_in_sql_it_is_a_computed_column(tmp_path):
     (tmp_path / "t.csv").write_text("1\n2\n3\n")
     session = fx.Session()
-    session.execute(DDL.format(path=tmp_path / "t.csv", watermark="at"))
+    session.execute(DDL.format(path=tmp_path / "t.csv", watermark="`at`"))
     query = """
-    SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(at), INTERVAL '1' HOUR))
+    SELECT window_start, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE t, DESCRIPTOR(`at`), INTERVAL '1' HOUR))
     GROUP BY window_start, window_end
     """
     found = run(ScriptedClock(3_600_000 + 5), session, session.sql(query).node)
     assert found == [(dt.datetime(1970, 1, 1, 1), 3)]
-    stamped = run(ScriptedClock(7), session, session.sql("SELECT v, at FROM t WHERE v > 1").node)
+    stamped = run(ScriptedClock(7), session, session.sql("SELECT v, `at` FROM t WHERE v > 1").node)
     assert stamped == [(v, EPOCH + dt.timedelta(milliseconds=7)) for v in (2, 3)]
 
 
 def test_a_delay_makes_no_sense(tmp_path):
     (tmp_path / "t.csv").write_text("1\n")
     with pytest.raises(fx.ScriptError, match="never comes out of order") as error:
-        fx.Session().execute(DDL.format(path=tmp_path / "t.csv", watermark="at - INTERVAL '5' SECOND"))
+        fx.Session().execute(DDL.format(path=tmp_path / "t.csv", watermark="`at` - INTERVAL '5' SECOND"))
     assert error.value.code == "FX-SQL-0409"
 
 

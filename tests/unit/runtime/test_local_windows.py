@@ -214,8 +214,8 @@ def test_windows_of_the_python_interface(change, rows, cuts):
 
 
 PROCESSING = """
-SELECT COUNT(*) AS n, TUMBLE_START(at, INTERVAL '1' HOUR) AS s, TUMBLE_END(at, INTERVAL '1' HOUR) AS e
-FROM (SELECT *, PROCTIME() AS at FROM t) GROUP BY TUMBLE(at, INTERVAL '1' HOUR)
+SELECT COUNT(*) AS n, TUMBLE_START(`at`, INTERVAL '1' HOUR) AS s, TUMBLE_END(`at`, INTERVAL '1' HOUR) AS e
+FROM (SELECT *, PROCTIME() AS `at` FROM t) GROUP BY TUMBLE(`at`, INTERVAL '1' HOUR)
 """
 
 

@@ -118,7 +118,7 @@ def test_each_side_of_a_join_has_its_own_lifetime():
         ("STATE_TTL('t' = 'soon')", "FX-SQL-0111"),
         ("STATE_TTL('t' : '1 d')", "FX-SQL-0111"),
         ("STATE_TTL('t' = '1 d'", "FX-SQL-0111"),
-        ("BROADCAST(t)", "FX-SQL-0900"),
+        ("NONE_SUCH(t)", "FX-SQL-0111"),
     ],
 )
 def test_wrong_hints_are_told_with_their_place(hint, code):

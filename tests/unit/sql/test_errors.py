@@ -55,7 +55,7 @@ CASES = [
     (T + O + "INSERT INTO o SELECT s FROM t", "FX-SQL-0312", (3, 15), "CAST"),
     (T + O + "INSERT INTO o SELECT a, a FROM t", "FX-SQL-0507", (3, 15), "x INT"),
     (T + "CREATE VIEW v AS SELECT a FROM t;\nINSERT INTO v SELECT a FROM t", "FX-SQL-0204", (3, 13), "view"),
-    ("CREATE TABLE t (a INT)", "FX-SQL-0510", (1, 1), "WITH ('connector'"),
+    ("CREATE TABLE t (a INT);\nSELECT * FROM t", "FX-SQL-0510", (2, 15), "WITH ('connector'"),
     ("CREATE TABLE t (a INT) WITH ('connector' = 'datagn')", "FX-CON-0001", (1, 30), "'datagen'"),
     ("CREATE TABLE t (a INT) WITH ('connector' = 'datagen', 'row-per-second' = '1')", "FX-SQL-0511", (1, 55), "rows-per-second"),
     ("CREATE TABLE t (a INT, a INT) WITH ('connector' = 'datagen')", "FX-SQL-0503", (1, 17), "twice"),
@@ -72,7 +72,7 @@ CASES = [
     ("SELECT 99999999999999999999999999999999999999999", "FX-SQL-0303", (1, 8), "38 digits"),
     ("SELECT INTERVAL '1' FORTNIGHT", "FX-SQL-0304", (1, 21), "FORTNIGHT"),
     (T + "SELECT * FROM t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS TRUE)", "FX-SQL-0416", (2, 15), "ORDER BY"),
-    ("CREATE CATALOG c WITH ('type' = 'x')", "FX-SQL-0900", (1, 8), "CREATE CATALOG"),
+    ("CREATE CATALOG c WITH ('type' = 'x')", "FX-SQL-0900", (1, 33), "generic_in_memory"),
     ("DELETE FROM t", "FX-SQL-0900", (1, 1), "DELETE"),
 ]  # fmt: skip
 

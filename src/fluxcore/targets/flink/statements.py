@@ -6,6 +6,7 @@ another become one statement set, as they are one job here. Whatever FluxCore's 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -152,23 +153,23 @@ def _definition(text: str, span: Span) -> Statement:
         tree = Parser(tokens(own)).statement()
     except ScriptError:
         return plain  # Flink says what is wrong with it, if anything is
-    if not isinstance(tree, CreateTable) or not tree.options:
+    if not isinstance(tree, CreateTable) or all(pair.key != "connector" for pair in tree.options):
         return plain
     table = _table(tree)
     options, unportable = flink_options(table)
     shown = ", ".join(f"'{_quoted(key)}' = '{_quoted(value)}'" for key, value in options.items())
-    start, end = tree.options[0][2].start, tree.options[-1][3].end
+    start, end = tree.options[0].span.start, tree.options[-1].value_span.end
     shown += "\n" * own.count("\n", start, end)  # so that Flink's line numbers stay the user's
     return replace(plain, text=own[:start] + shown + own[end:], table=table, unportable=unportable)
 
 
 def _table(tree: CreateTable) -> TableDescription:
     """Return the table of a CREATE TABLE; one that FluxCore can't bind has its options, but no columns."""
-    try:
-        return bind_table(tree)[0]
-    except ScriptError:
-        options = {key: value for key, value, _, _ in tree.options}
-        return TableDescription(tree.name[-1], Schema.of(()), options, span=tree.span)
+    if tree.like is None and tree.query is None:
+        with suppress(ScriptError):
+            return bind_table(tree).table
+    options = {pair.key: pair.value for pair in tree.options}
+    return TableDescription(tree.name[-1], Schema.of(()), options, span=tree.span)
 
 
 def _quoted(text: str) -> str:

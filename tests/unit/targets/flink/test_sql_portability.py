@@ -334,7 +334,7 @@ def test_rows_that_are_updated_go_into_no_file(inputs):
     session = fx.Session()
     orders, rates = pipelines.tables(session, inputs)
     session.execute(
-        "CREATE TABLE out (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '/out', 'format' = 'json');"
+        "CREATE TABLE `out` (id BIGINT) WITH ('connector' = 'filesystem', 'path' = '/out', 'format' = 'json');"
         "CREATE TABLE shown (id BIGINT) WITH ('connector' = 'print')"
     )
     out, shown = session.catalog.table("out"), session.catalog.table("shown")

@@ -19,7 +19,7 @@ from fluxcore.targets.flink.sql import print_job
 DDL = """
 CREATE TABLE orders (id BIGINT, customer STRING, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)
   WITH ('connector' = 'filesystem', 'path' = '/data/orders', 'format' = 'json');
-CREATE TABLE rates (customer STRING, rate DOUBLE, at TIMESTAMP(3), WATERMARK FOR at AS at, PRIMARY KEY (customer) NOT ENFORCED)
+CREATE TABLE rates (customer STRING, rate DOUBLE, `at` TIMESTAMP(3), WATERMARK FOR `at` AS `at`, PRIMARY KEY (customer) NOT ENFORCED)
   WITH ('connector' = 'filesystem', 'path' = '/data/rates', 'format' = 'csv');
 CREATE TABLE totals (customer STRING, n BIGINT) WITH ('connector' = 'print');
 CREATE TABLE nothing (customer STRING, n BIGINT) WITH ('connector' = 'blackhole');
@@ -67,7 +67,7 @@ def test_a_table_is_declared_once_with_its_watermark(session):
 def test_computed_columns_keys_and_partitions(session):
     session.execute(
         "CREATE TABLE `a``b` (`group` INT NOT NULL, p AS PROCTIME(), twice AS `group` * 2, t STRING, "
-        "at AS TO_TIMESTAMP(t), WATERMARK FOR at AS at - INTERVAL '1.5' SECOND, PRIMARY KEY (`group`) NOT ENFORCED) "
+        "`at` AS TO_TIMESTAMP(t), WATERMARK FOR `at` AS `at` - INTERVAL '1.5' SECOND, PRIMARY KEY (`group`) NOT ENFORCED) "
         "WITH ('connector' = 'filesystem', 'path' = '/x', 'format' = 'csv')"
     )
     (ddl, _) = statements(session, session.sql("SELECT * FROM `a``b`"))

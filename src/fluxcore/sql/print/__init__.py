@@ -1,0 +1,1 @@
+"""Prints syntax trees as SQL in one canonical form: the text parses to the same tree again."""

@@ -1,0 +1,14 @@
+"""What a statement is answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CommandReply:
+    """The answer to DDL, SHOW, DESCRIBE or SET: a message, or rows under column names."""
+
+    message: str | None
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
