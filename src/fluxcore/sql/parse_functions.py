@@ -1,4 +1,4 @@
-"""Parses the statements about functions: CREATE, ALTER, DROP, DESCRIBE and SHOW USER."""
+"""Parses the statements about functions: CREATE, ALTER, DROP and DESCRIBE."""
 
 from __future__ import annotations
 
@@ -27,17 +27,12 @@ class FunctionParser(QueryParser):
             while self.ahead(ahead).word in ("TEMPORARY", "SYSTEM") and ahead < 3:
                 ahead += 1
             return self.ahead(ahead).word == "FUNCTION"
-        if word in ("DESCRIBE", "DESC"):
-            return self.ahead().word == "FUNCTION"
-        return self.is_word("SHOW", "USER", "FUNCTIONS")
+        return word in ("DESCRIBE", "DESC") and self.ahead().word == "FUNCTION"
 
     def function_statement(self) -> ast.Statement:
         """Parse a statement about functions."""
         start = self.advance()
         word = start.word
-        if word == "SHOW":
-            self.need_word("USER", "FUNCTIONS")
-            return st.ShowUserFunctions(span=self.since(start.span))
         if word in ("DESCRIBE", "DESC"):
             self.need_word("FUNCTION")
             extended = self.take_word("EXTENDED")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fluxcore.sql import ast
     from fluxcore.sql.functions import FunctionCatalog
 
-FUNCTION_STATEMENTS = (st.CreateFunction, st.DropFunction, st.DescribeFunction, st.ShowUserFunctions)
+FUNCTION_STATEMENTS = (st.CreateFunction, st.DropFunction, st.DescribeFunction)
 
 Reply = tuple[str | None, tuple[str, ...], tuple[tuple[str, ...], ...]]
 
@@ -29,9 +29,8 @@ def run_function_statement(
         case st.DropFunction():
             functions.drop(tree.name[-1], tree.lifetime, if_exists=tree.if_exists, span=tree.span)
             return f"function {tree.name[-1]} dropped", (), ()
-        case st.DescribeFunction():
-            return None, ("info name", "info value"), tuple(_describe(tree, functions))
-    return None, ("function name",), tuple((name,) for name in functions.names())
+    assert isinstance(tree, st.DescribeFunction), tree
+    return None, ("info name", "info value"), tuple(_describe(tree, functions))
 
 
 def _create(tree: st.CreateFunction, functions: FunctionCatalog, settings: Settings, file: str | None) -> str:

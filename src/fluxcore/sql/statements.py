@@ -315,8 +315,3 @@ class DescribeFunction(Statement):
 
     name: tuple[str, ...]
     extended: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShowUserFunctions(Statement):
-    """SHOW USER FUNCTIONS."""

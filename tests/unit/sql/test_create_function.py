@@ -93,7 +93,7 @@ def test_they_are_listed_and_described(folder: Path) -> None:
         SHOW USER FUNCTIONS;
         DESCRIBE FUNCTION half;
         DESC FUNCTION EXTENDED digits;
-        DESCRIBE FUNCTION UPPER;
+        DESCRIBE FUNCTION `UPPER`;
         SHOW FUNCTIONS;
     """
     _, _, users, half, digits, upper, every = run(script, folder)
@@ -133,8 +133,8 @@ def test_temporary_functions_come_first_and_built_in_ones_before_those_of_a_cata
     script = """
         CREATE FUNCTION f AS 'my_functions.half' LANGUAGE PYTHON;
         CREATE TEMPORARY FUNCTION f AS 'my_functions.plain' LANGUAGE PYTHON;
-        CREATE FUNCTION abs AS 'my_functions.half' LANGUAGE PYTHON;
-        SELECT f(3) AS a, ABS(-3) AS b, default_database.abs(3) AS c;
+        CREATE FUNCTION `abs` AS 'my_functions.half' LANGUAGE PYTHON;
+        SELECT f(3) AS a, ABS(-3) AS b, default_database.`abs`(3) AS c;
         CREATE TEMPORARY SYSTEM FUNCTION abs AS 'my_functions.plain' LANGUAGE PYTHON;
         SELECT ABS(3) AS b;
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.sql import statements as st
+from fluxcore.sql.print.functions import function_statement
 from fluxcore.sql.print.names import dotted, listed, pairs, quoted, text
 from fluxcore.sql.print.queries import expression, query
 from fluxcore.sql.print.tables import (
@@ -36,6 +37,8 @@ def statement(tree: Statement) -> str:
             return create_table(tree)
         case st.CreateView():
             return create_view(tree)
+        case st.CreateFunction() | st.DropFunction() | st.DescribeFunction():
+            return function_statement(tree)
         case st.CreateCatalog() | st.CreateDatabase():
             return _create_place(tree)
         case st.Drop():
