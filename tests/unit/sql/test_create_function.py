@@ -135,7 +135,7 @@ def test_temporary_functions_come_first_and_built_in_ones_before_those_of_a_cata
         CREATE TEMPORARY FUNCTION f AS 'my_functions.plain' LANGUAGE PYTHON;
         CREATE FUNCTION `abs` AS 'my_functions.half' LANGUAGE PYTHON;
         SELECT f(3) AS a, ABS(-3) AS b, default_database.`abs`(3) AS c;
-        CREATE TEMPORARY SYSTEM FUNCTION abs AS 'my_functions.plain' LANGUAGE PYTHON;
+        CREATE TEMPORARY SYSTEM FUNCTION `abs` AS 'my_functions.plain' LANGUAGE PYTHON;
         SELECT ABS(3) AS b;
     """
     found = run(script, folder)

@@ -70,8 +70,8 @@ def test_a_script_runs_in_batch_mode_however_it_is_asked_for(tmp_path, lead, opt
 def test_sessions_and_jobs_in_python_take_the_target():
     assert rows_of(session().sql(GROUPS).to_arrow()) == rows_of(session(None).sql(GROUPS).to_arrow())
     written = session(None)
-    written.execute("CREATE TABLE out (k STRING, s BIGINT, n BIGINT) WITH ('connector' = 'blackhole')")
-    job = written.start({"out": written.sql(GROUPS)}, target="batch")
+    written.execute("CREATE TABLE totals (k STRING, s BIGINT, n BIGINT) WITH ('connector' = 'blackhole')")
+    job = written.start({"totals": written.sql(GROUPS)}, target="batch")
     job.result()
     assert job.metrics().operators[-1].rows_in == 3
     fx.Session(target="batch").sql("SELECT 1").to_arrow()
