@@ -136,6 +136,19 @@ def test_the_answer_is_duckdbs(paths, name):
     assert wanted[0] > 0
 
 
+@pytest.mark.parametrize("name", QUERIES)
+def test_in_batch_mode_no_row_is_late(paths, name):
+    query, schema = query_of(name), arrow_schema(query_of(name))
+    with duckdb.connect() as connection:
+        for view in duckdb_views(query, "parquet", paths):
+            connection.execute(view if SIDE_INPUT in view else view.replace("SELECT *", "SELECT * EXCLUDE (before)"))
+        wanted = checksum(connection.sql(query.duckdb).to_arrow_table().to_batches(), schema)
+    session = Session({"parallelism.default": "2"}, target="batch")
+    session.execute(flink_tables(query, "parquet", paths))
+    assert checksum(session.sql(query.flink).batches(), schema) == wanted
+    assert wanted[0] > 0
+
+
 def _plain(paths, name, view):
     """Return whether a view hides the column of watermarks, which ``A.*`` would show."""
     return SIDE_INPUT not in view and not (paths["late"] and name in (*LATE, "q11"))
