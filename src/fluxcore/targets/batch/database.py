@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,29 +29,18 @@ _OPTIMIZERS_OFF = "join_order,build_side_probe_side"
 
 
 class Database:
-    """Runs queries one within the other: each has a connection of its own."""
+    """Runs queries one within the other: each has a connection of its own. It opens with the first of them."""
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="fluxcore-batch-"))
-        self._root = duckdb.connect()
+        self._settings = settings
+        self._folder: Path | None = None
+        self._root: Any = None
         self._open: list[Any] = []
-        given: dict[str, str | int] = {
-            "threads": settings.parallelism,
-            "preserve_insertion_order": "false",
-            "temp_directory": str(self._folder),
-            "disabled_optimizers": _OPTIMIZERS_OFF,
-            "streaming_buffer_size": _STREAMING_BUFFER,
-            "enable_progress_bar": "false",
-        }
-        limit = _memory_bytes(settings)
-        if limit is not None:
-            given["memory_limit"] = f"{limit // 1_000_000}MB"
-        for key, value in given.items():
-            self._root.execute(f"SET {key} = '{value}'")
+        self._lock = threading.Lock()
 
     def read(self, query: str, streams: dict[str, object]) -> Iterator[pa.RecordBatch]:
         """Yield the rows of a query over streams of Arrow data, each read at most once."""
-        connection = self._root.cursor()
+        connection = self._connection()
         self._open.append(connection)
         try:
             with told():
@@ -74,7 +64,7 @@ class Database:
 
     def keep(self, table: str, query: str, streams: dict[str, object]) -> None:
         """Make a table of a query's rows."""
-        connection = self._root.cursor()
+        connection = self._connection()
         self._open.append(connection)
         try:
             with told():
@@ -85,11 +75,6 @@ class Database:
             self._open.remove(connection)
             connection.close()
 
-    def drop(self, table: str) -> None:
-        """Forget a table's rows."""
-        with told():
-            self._root.execute(f"DROP TABLE {table}")
-
     def interrupt(self) -> None:
         """Stop all queries that run, from any thread."""
         for connection in list(self._open):
@@ -97,8 +82,20 @@ class Database:
 
     def close(self) -> None:
         """Close the database and remove its folder."""
-        self._root.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if self._root is not None:
+            self._root.close()
+            self._root = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _connection(self) -> Any:
+        with self._lock:
+            if self._root is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="fluxcore-batch-"))
+                self._root = duckdb.connect()
+                for key, value in _configuration(self._settings, self._folder).items():
+                    self._root.execute(f"SET {key} = '{value}'")
+            return self._root.cursor()
 
 
 class told:  # noqa: N801  (a context manager that is used as a word)
@@ -117,6 +114,19 @@ class told:  # noqa: N801  (a context manager that is used as a word)
             return
         if isinstance(error, duckdb.Error | pa.ArrowException | OSError):
             raise _translated(error) from error
+
+
+def _configuration(settings: Settings, folder: Path) -> dict[str, str | int]:
+    found: dict[str, str | int] = {
+        "threads": settings.parallelism,
+        "preserve_insertion_order": "false",
+        "temp_directory": str(folder),
+        "disabled_optimizers": _OPTIMIZERS_OFF,
+        "streaming_buffer_size": _STREAMING_BUFFER,
+        "enable_progress_bar": "false",
+    }
+    limit = _memory_bytes(settings)
+    return found if limit is None else {**found, "memory_limit": f"{limit // 1_000_000}MB"}
 
 
 def _translated(error: BaseException) -> FluxError:

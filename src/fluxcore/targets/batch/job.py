@@ -250,8 +250,9 @@ class BatchJob:
             jobs = list(self._jobs)
         for job in jobs:
             job.cancel()
-        if self._database is not None:
-            self._database.interrupt()
+        database = self._database
+        if database is not None:
+            database.interrupt()
 
     def _finish(self) -> None:
         """Commit or abort the sinks, and close everything; a failure here fails the job."""
@@ -263,6 +264,7 @@ class BatchJob:
             self._try(sink.close)
         if self._database is not None:
             self._try(self._database.close)
+            self._database = None
         self._held.clear()
         self._ended_at = time.monotonic()
         self._done.set()

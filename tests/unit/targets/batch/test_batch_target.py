@@ -236,6 +236,7 @@ def test_what_a_program_brings_runs_between_queries():
 
 def test_a_database_spills_to_its_folder_and_removes_it():
     database = Database(Settings({"taskmanager.memory.process.size": "200 mb", "parallelism.default": "2"}))
+    assert list(database.read("SELECT 1", {}))
     folder = database._folder
     query = "SELECT i, hash(i) AS h, repeat('x', 40) || i AS t FROM range(3000000) r(i) ORDER BY h"
     seen, most = 0, 0
@@ -250,6 +251,7 @@ def test_a_database_spills_to_its_folder_and_removes_it():
 
 def test_too_little_memory_and_disk_is_told():
     database = Database(Settings({"taskmanager.memory.process.size": "100 mb", "parallelism.default": "1"}))
+    assert list(database.read("SELECT 1", {}))
     database._root.execute("SET max_temp_directory_size = '1MB'")
     with pytest.raises(JobError) as caught:
         list(database.read("SELECT i, repeat('x', 400) || i AS t FROM range(2000000) r(i) ORDER BY hash(i)", {}))
