@@ -231,6 +231,22 @@ def bench_latency(
         leave(command.run(command.LatencyOptions(rate, seconds, keys, window_ms, parallelism, json)))
 
 
+@bench_app.command("log")
+def bench_log(
+    events: Annotated[int, typer.Option(min=100_000, help="Events of a case with batches.")] = 2_000_000,
+    singles: Annotated[int, typer.Option(min=10_000, help="Events of a case with single appends.")] = 200_000,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each case; the best one is shown.")] = 3,
+    folder: Annotated[str | None, typer.Option(help="A folder on the disk to measure; default: this one.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write the results to this file.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Measure the log of the bus beside a bare loop of write and fdatasync on the same disk."""
+    with told(debug=debug):
+        from fluxcore.bench import log as command
+
+        leave(command.run(command.LogBenchOptions(events, singles, runs, folder, json)))
+
+
 def main() -> None:
     """Run the command line."""
     app()
