@@ -235,7 +235,7 @@ def bench_latency(
 def bench_log(
     events: Annotated[int, typer.Option(min=100_000, help="Events of a case with batches.")] = 2_000_000,
     singles: Annotated[int, typer.Option(min=10_000, help="Events of a case with single appends.")] = 200_000,
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each case; the best one is shown.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each case; the median is shown.")] = 3,
     folder: Annotated[str | None, typer.Option(help="A folder on the disk to measure; default: this one.")] = None,
     json: Annotated[str | None, typer.Option(help="Write the results to this file.")] = None,
     debug: Debug = False,
