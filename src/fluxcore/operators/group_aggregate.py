@@ -106,15 +106,17 @@ class GroupAggregateOperator(AgingOperator):
         return () if self._expiry is None else ((self._expiry, self._forget),)
 
     def finish(self) -> Sequence[Batch]:
-        """Return the final rows, where only those were asked for; the row of no keys comes even for no input."""
+        """Return the final rows, where only those were asked for; the row of no keys comes even for no input, or none that is left."""
         table = self._table
-        if not self._options.keys and table.count == 0 and not (self._options.ttl_ms and self._arrived):
+        live = table.live_slots()
+        alive = table.columns["rows"][live] > 0
+        if not self._options.keys and not alive.any() and not (self._options.ttl_ms and self._arrived):
+            self._forget(live)  # its rows were all taken back
             slots = table.upsert([np.zeros(1, np.int64)])
             return [Batch(self._rows(slots))]
         if not self._options.at_end:
             return ()
-        live = table.live_slots()
-        return [Batch(self._rows(live[table.columns["rows"][live] > 0]))]
+        return [Batch(self._rows(live[alive]))]
 
     @property
     def state_rows(self) -> int:

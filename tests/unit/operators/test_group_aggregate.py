@@ -224,6 +224,28 @@ def test_without_keys_there_is_a_row_even_of_nothing():
     assert out.data.column(0).to_pylist() == [0]
 
 
+@pytest.mark.parametrize("at_end", [True, False])
+def test_without_keys_there_is_a_row_when_all_rows_were_taken_back(at_end):
+    type_ = BIGINT
+    schema = pa.schema([("v", type_.arrow())])
+    call_ = AggCall(function="SUM", type=type_, args=(0,))
+    options = GroupAggregateOptions((type_,), (), (call_,), schema, at_end=at_end, append_only=False)
+    operator = GroupAggregateOperator(options)
+    operator.open(OperatorContext("test", MemoryStateBackend(), SystemClock(), lambda _: None))
+    row = pa.RecordBatch.from_arrays([pa.array([7])], schema=schema)
+    changes = [
+        *operator.process(Batch(row)),
+        *operator.process(Batch(row, np.array([-1], np.int8))),
+        *operator.finish(),
+    ]
+    table = Counter()
+    for change in changes:
+        weights = [1] * change.rows if change.weights is None else change.weights.tolist()
+        for value, weight in zip(change.data.column(0).to_pylist(), weights, strict=True):
+            table[value] += weight
+    assert +table == Counter([None])
+
+
 def test_a_best_value_that_is_taken_back_a_hundred_thousand_times_costs_no_search():
     operator = opened([call("MAX", INTEGER)], append_only=False, at_end=False)
     rows = [("x", value, None, None, None, True) for value in range(60_000)]
