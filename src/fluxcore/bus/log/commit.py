@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.bus.log.errors import broken, conflict, not_encoded, not_written, too_large
-from fluxcore.bus.log.queue import Expect, Producer, Queue, Run, Settled
+from fluxcore.bus.log.queue import Expect, Producer, Queue, Run, Settled, call_back
 from fluxcore.bus.log.writer import Broken, LogWriter
-from fluxcore.core.log import Log as Records
 from fluxcore.errors import FluxError
 from fluxcore.limits import LOG_FRAME_BYTES_MAX, LOG_FRAME_ROWS_MAX
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError, KeyError, AttributeError, FluxError)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_records = Records("bus.log")
 
 
 class Committer:
@@ -123,10 +121,7 @@ class Committer:
             if run.tokens:
                 by_producer.setdefault(run.producer, []).append(settled)
         for producer, each in by_producer.items():
-            try:
-                producer.when_done(each)
-            except Exception as error:  # noqa: BLE001 - a publisher's mistake must not stop the log for all others
-                _records.warning("a callback of an append failed", error=repr(error))
+            call_back(producer.when_done, each)
 
     def _refuse(self, run: Run, error: FluxError) -> None:
         self._open = [each for each in self._open if each is not run]

@@ -19,7 +19,7 @@ from fluxcore.bus.log.files import Files, OsFiles, read_file
 from fluxcore.bus.log.keys import LastOffsets, SeenIds
 from fluxcore.bus.log.manifest import Lost
 from fluxcore.bus.log.options import LogOptions, check_acks
-from fluxcore.bus.log.queue import Expect, Producer, Queue, Settled
+from fluxcore.bus.log.queue import Expect, Producer, Queue, Settled, call_back
 from fluxcore.bus.log.reader import Reader, ReadOptions
 from fluxcore.bus.log.recovery import recover
 from fluxcore.bus.log.verify import Report, verify
@@ -259,7 +259,17 @@ class Log:
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        """The log's thread."""
+        """The log's thread: whatever ends it, nobody waits for ever, and lock and files are given back."""
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001
+            self._committer.break_off(repr(error))
+        self._notify()
+        self._obey()
+        self._writer.close()
+        self.files.close(self._lock)
+
+    def _work(self) -> None:
         queue, writer, committer = self._queue, self._writer, self._committer
         broken = False
         while True:
@@ -279,10 +289,6 @@ class Log:
             self._notify()
         if not broken:
             committer.idle()
-        self._notify()
-        self._obey()
-        writer.close()
-        self.files.close(self._lock)
 
     def _keep_house(self, grown: bool) -> None:
         """End a segment that is old enough, and remove what retention no longer keeps."""
@@ -327,7 +333,7 @@ class Log:
         if now != self._told:
             self._told = now
             for each in self._watchers:
-                each(*now)
+                call_back(each, *now)
 
     def _refuse_fork(self) -> None:
         refusal = self._queue.refusal

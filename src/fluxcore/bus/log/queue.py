@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.log.errors import full
+from fluxcore.core.log import Log as Records
 from fluxcore.limits import LOG_FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fluxcore.errors import FluxError
+
+_records = Records("bus.log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Queue:
             self._room.notify_all()
             ready, self._when_room = (self._when_room, []) if self.size <= self.limit // 2 else ([], self._when_room)
         for each in ready:
-            each()
+            call_back(each)
 
     def when_room(self, callback: Callable[[], None]) -> None:
         """Call back, from the log's thread, when at most half of the room is taken; at once where it is so now."""
@@ -155,7 +158,7 @@ class Queue:
             self._room.notify_all()
             ready, self._when_room = self._when_room, []
         for each in ready:
-            each()
+            call_back(each)
         return waiting
 
     def close(self, error: FluxError) -> None:
@@ -186,6 +189,14 @@ class Queue:
         if not self._runs:
             self.last = None
         return taken
+
+
+def call_back(function: Callable[..., None], *args: Any) -> None:
+    """Call what a program gave the log, in the log's thread. Its mistake is logged and must not stop the log for all others."""
+    try:
+        function(*args)
+    except Exception as error:  # noqa: BLE001
+        _records.warning("a callback of the log failed", error=repr(error))
 
 
 class Producer:

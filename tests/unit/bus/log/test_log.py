@@ -235,6 +235,30 @@ def test_waiting_events_are_bounded() -> None:
         assert len([token for each in told for token in each.tokens]) == n
 
 
+def test_a_fault_in_the_logs_own_thread_fails_who_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fault(_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr("fluxcore.bus.log.retention.apply", fault)
+    with Log.open(str(tmp_path), SMALL) as log:
+        with pytest.raises(FluxError, match="a fault of ours") as caught:
+            for n in range(1000):
+                log.append(batch(range(n, n + 100)))
+        assert caught.value.code == "FX-LOG-0004"
+    with Log.open(str(tmp_path), SMALL) as log:  # the lock was given back
+        assert log.end > 0
+
+
+def test_a_watcher_that_raises_stops_nothing(tmp_path: Path) -> None:
+    with Log.open(str(tmp_path), SMALL) as log:
+
+        def bad(_durable: int, _written: int) -> None:
+            raise ValueError("mine")
+
+        log.watch(bad)
+        assert [log.append_row(("k", n)).first_offset for n in range(3)] == [0, 1, 2]
+
+
 def test_a_callback_that_raises_stops_nothing(tmp_path: Path) -> None:
     with Log.open(str(tmp_path), SMALL) as log:
 
