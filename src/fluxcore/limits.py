@@ -157,6 +157,9 @@ BUS_BATCH_EVENTS: Final = 256
 BUS_SLICE_EVENTS: Final = 1024
 """Events that one worker handles before other work of the event loop has its turn."""
 
+BUS_SUBJECTS_MAX: Final = 100_000
+"""Subjects whose topic, or whose choice by a group, is remembered."""
+
 BUS_DEDUP_IDS_MAX: Final = 1_000_000
 """Ids of events that a topic remembers to find duplicates."""
 

@@ -188,9 +188,9 @@ class Bus:
         if self._loop is None:
             self._start_here()
         event = Event(subject, data, key, headers, None, time.time_ns() // 1_000_000)
-        topic = self._topics.of(subject)
-        groups = [group for group in topic.groups if group.wants(event)]
-        if not groups:
+        topic = self._topics.wanted(subject)
+        groups = [] if topic is None else [group for group in topic.groups if group.wants(event)]
+        if topic is None or not groups:
             raise NoResponders("FX-BUS-0302", f"no handler takes '{subject}'")
         event.topic = topic.name
         event.reply_to = asyncio.get_running_loop().create_future()
@@ -406,10 +406,7 @@ def _trace_on(parent: Event, event: Event) -> None:
 async def _room(topic: MemoryTopic) -> None:
     """Give handlers their turn, and wait while a group is too far behind."""
     await asyncio.sleep(0)
-    topic.look()
-    while topic.options.when_full == "wait" and topic.end - topic.slowest > topic.options.max_lag:
-        await asyncio.sleep(0.001)
-        topic.look()
+    await topic.room()
 
 
 async def _awaited(function: Callable[[], Any]) -> Any:

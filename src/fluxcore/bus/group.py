@@ -8,7 +8,13 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from fluxcore.limits import BUS_DELAYED_EVENTS_MAX, BUS_FETCH_EVENTS, BUS_OPEN_EVENTS_MAX, BUS_WINDOW_EVENTS
+from fluxcore.limits import (
+    BUS_DELAYED_EVENTS_MAX,
+    BUS_FETCH_EVENTS,
+    BUS_OPEN_EVENTS_MAX,
+    BUS_SUBJECTS_MAX,
+    BUS_WINDOW_EVENTS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -169,7 +175,7 @@ class Group:
         """Return whether the group takes an event of this subject, and not only another group."""
         found = self._wanted.get(event.subject)
         if found is None:
-            if len(self._wanted) >= 100_000:
+            if len(self._wanted) >= BUS_SUBJECTS_MAX:
                 self._wanted.clear()
             found = self._wanted[event.subject] = self._selection.wants(event.subject)
         return found and (not event.headers or event.headers.get(ONLY_GROUP, self.name) == self.name)
@@ -213,6 +219,8 @@ class Group:
     def _fill(self) -> bool:
         """Fetch events; return whether there are any. Where some overtake others, those that wait are put in order with them."""
         topic = self.topic
+        if topic.waiting:
+            topic.look()
         left = self._chunk[self._at :] if self._overtakes else []
         while self._cursor < topic.end and len(left) < BUS_WINDOW_EVENTS:
             events = topic.fetch(self._cursor, BUS_FETCH_EVENTS)

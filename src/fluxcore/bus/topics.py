@@ -11,6 +11,7 @@ from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions
 from fluxcore.bus.subjects import Pattern, check_subject
 from fluxcore.bus.transports.memory import MemoryTopic
 from fluxcore.bus.workers import Workers
+from fluxcore.limits import BUS_SUBJECTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,10 +87,20 @@ class Topics:
             found = self.by_name.get(name)
             if found is None:
                 found = self._make(TopicOptions(name, (Pattern(name), Pattern(f"{name}.>"))))
-            if len(self.of_subject) >= 100_000:
+            if len(self.of_subject) >= BUS_SUBJECTS_MAX:
                 self.of_subject.clear()
             self.of_subject[subject] = found
         return found
+
+    def wanted(self, subject: str) -> MemoryTopic | None:
+        """Return the topic of a subject if some handler may take it; a subject that nobody takes makes no topic.
+
+        Raises: ``BusError`` FX-BUS-0101.
+        """
+        check_subject(subject)
+        if any(each.selection.wants(subject) for each in self._registered):
+            return self.of(subject)
+        return None
 
     def matching(self, patterns: Iterable[Pattern]) -> list[MemoryTopic]:
         """Return the topics that may have events of some patterns."""

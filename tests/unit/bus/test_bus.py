@@ -200,6 +200,9 @@ def test_requests_are_answered() -> None:
         with pytest.raises(BusError, match="no price"):
             await bus.request("prices.broken", 1)
         assert bus.statistics()["prices"]["end"] == 0
+        with pytest.raises(fx.NoResponders):
+            await bus.request("nobody.at.all", 1)
+        assert "nobody" not in bus.statistics()
 
     bus = fx.Bus()
 
@@ -346,6 +349,23 @@ def test_a_slow_group_holds_the_publisher_back_or_loses_the_oldest() -> None:
         go.set()
         await task
 
+    async def waits_for_one(bus: fx.Bus) -> None:
+        """The group has taken all; only its first event is not done with."""
+        bus.topic("n", max_lag=1000)
+        go = asyncio.Event()
+
+        @bus.on("n", group="slow", max_in_flight=2)
+        async def take(n: int) -> None:
+            if n == 0:
+                await go.wait()
+
+        tasks = [asyncio.ensure_future(bus.publish("n", n)) for n in range(3000)]
+        while bus.statistics()["n"]["groups"]["slow"]["acknowledged"] < 2999:
+            await asyncio.sleep(0)
+        assert not all(task.done() for task in tasks)
+        go.set()
+        await asyncio.gather(*tasks)
+
     async def drops(bus: fx.Bus) -> None:
         bus.topic("n", max_lag=1000, when_full="drop", keep=10)
         go = await fill(bus)
@@ -355,6 +375,7 @@ def test_a_slow_group_holds_the_publisher_back_or_loses_the_oldest() -> None:
         go.set()
 
     run(waits)
+    run(waits_for_one)
     run(drops)
 
 

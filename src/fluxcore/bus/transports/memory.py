@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ class MemoryTopic:
     """The events of one topic: those that a group has not passed yet, and some older ones for replay.
 
     All is done on the bus's event loop. ``slowest`` is the position of the group that is furthest behind, ``end`` the offset that
-    the next event gets. Cost: one append for each event, whatever the number of groups.
+    the next event gets, ``waiting`` the publishers that wait for the slowest. Cost: one append for each event, whatever the number of groups.
     """
 
     survives = "memory"
@@ -32,6 +33,7 @@ class MemoryTopic:
         self.slowest = 0
         self.groups: list[Group] = []
         self._events: list[Event] = []
+        self.waiting: list[asyncio.Future[None]] = []
         self._ids: OrderedDict[str, tuple[int, int]] = OrderedDict()
 
     def append(self, event: Event) -> None:
@@ -79,8 +81,23 @@ class MemoryTopic:
         self.look()
 
     def look(self) -> None:
-        """Find out where the slowest group stands."""
+        """Find out where the slowest group stands, and let publishers go on that waited for it."""
         self.slowest = min((group.position() for group in self.groups), default=self.end)
+        if self.waiting and not self._is_full():
+            waiting, self.waiting = self.waiting, []
+            for each in waiting:
+                if not each.done():
+                    each.set_result(None)
+
+    async def room(self) -> None:
+        """Wait while a group is too far behind, unless the topic drops."""
+        self.look()
+        while self.options.when_full == "wait" and self._is_full():
+            self.waiting.append(asyncio.get_running_loop().create_future())
+            await self.waiting[-1]
+
+    def _is_full(self) -> bool:
+        return self.end - self.slowest > self.options.max_lag
 
     def trim(self) -> None:
         """Forget events that all groups have passed, and, where the topic drops, those that are too many."""
