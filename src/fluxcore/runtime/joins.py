@@ -22,7 +22,7 @@ from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import Join, JoinKind, TemporalJoin
-from fluxcore.runtime.recipe import Recipe, operator_name, plain, refuse_nested, zone_of_windows
+from fluxcore.runtime.recipe import Recipe, operator_name, plain, zone_of_windows
 
 if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
@@ -69,8 +69,6 @@ def temporal_join_recipe(node: TemporalJoin, settings: Settings) -> Recipe:
         )
         return Recipe(operator_name(node), lambda: LookupJoinOperator(lookup), keys)
     updated = not is_append_only(node.right)
-    if updated:
-        refuse_nested(node.right, "a temporal join")
     options = TemporalJoinOptions(
         outer=node.kind is JoinKind.LEFT,
         left=TemporalSide(plain(node.left.schema), node.left_keys, node.times[0]),
@@ -119,8 +117,6 @@ def _key_types(node: Join | TemporalJoin) -> tuple[DataType, ...]:
 
 def _join_input(node: Node, keys: tuple[int, ...], time: int | None = None) -> JoinInput:
     append_only = is_append_only(node)
-    if not append_only:
-        refuse_nested(node, "a join")
     return JoinInput(plain(node.schema), tuple(node.schema.types), keys, append_only, time)
 
 

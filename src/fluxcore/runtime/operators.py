@@ -54,8 +54,6 @@ from fluxcore.runtime.recipe import (
     Recipe,
     operator_name,
     plain,
-    refuse_nested,
-    refuse_nested_keys,
     zone_of_windows,
 )
 from fluxcore.state.backend import MemoryStateBackend
@@ -72,12 +70,6 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
 
     Raises: ``ScriptError`` FX-SQL-0900 for what can't be executed yet.
     """
-    found = _recipe(node, settings, final_only=final_only)
-    refuse_nested_keys(node, found.keys)
-    return found
-
-
-def _recipe(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
     if isinstance(node, TemporalJoin) and is_append_only(node.left):
         return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
@@ -246,8 +238,6 @@ def _rank(node: Rank, settings: Settings, *, final_only: bool) -> Recipe:
     if node.window:
         return Recipe(name, lambda: WindowRankOperator(options), keys)
     append_only = is_append_only(node.input)
-    if not append_only:
-        refuse_nested(node.input, "a ranking")
     if not append_only and not final_only and not node.ttl_ms and TreeTopNOperator.possible(options):
         return Recipe(name, lambda: TreeTopNOperator(options, types), keys)
     operator = TopNOperator if append_only else UpdatedTopNOperator

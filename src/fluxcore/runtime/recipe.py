@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.core.types import ArrayType, MapType, RowType
-from fluxcore.errors import not_supported
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import Join, Rank, Scan, WindowAggregate
 from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.partial import Partial
@@ -62,24 +60,3 @@ def zone_of_windows(spec: WindowSpec, settings: Settings) -> Zone | None:
     """Return the zone in whose local time windows lie; None where local times are the times themselves."""
     zone = settings.zone if spec.local else None
     return None if zone is None or zone.is_utc else zone
-
-
-def refuse_nested(node: Node, what: str) -> None:
-    """Refuse nested columns in rows that may be taken back: they are found by their values, which those can't be yet.
-
-    Raises: ``ScriptError`` FX-SQL-0900.
-    """
-    for column in node.schema:
-        if isinstance(column.type, ArrayType | MapType | RowType):
-            raise not_supported(f"{what} of updated rows with {column.type.name()} (column {column.name})")
-
-
-def refuse_nested_keys(node: Node, keys: Sequence[Sequence[int]]) -> None:
-    """Refuse ARRAY, MAP and ROW where rows are grouped, joined or divided by them.
-
-    In: ``keys`` positions by input. Raises: ``ScriptError`` FX-SQL-0900.
-    """
-    for below, positions in zip(node.inputs, keys, strict=True):
-        for column in (below.schema[index] for index in positions):
-            if isinstance(column.type, ArrayType | MapType | RowType):
-                raise not_supported(f"{column.type.name()} as a key ({type(node).__name__}, column {column.name})")

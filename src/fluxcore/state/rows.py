@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fluxcore.core.hashing import text_buffers
+from fluxcore.core.words import text_buffers
 from fluxcore.state import table_kernels as kernels
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
 

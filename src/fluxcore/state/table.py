@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fluxcore.core.hashing import canonical_words
-from fluxcore.core.types import BytesType, DecimalType, StringType
+from fluxcore.core.nested_bytes import from_bytes, to_bytes
+from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType
+from fluxcore.core.words import canonical_words
 from fluxcore.state import table_kernels as kernels
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
 from fluxcore.state.texts import Texts
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     Int64s = NDArray[np.int64]
 
+_BY_ID = StringType | BytesType | ArrayType | MapType | RowType
+
 
 class KeyedTable:
     """A table of keys and value columns (see ``fluxcore.core.ports.KeyedTable``).
 
-    A key is packed into int64 words: one for a fixed-width column, two for a decimal, an id for text, and a last one with a
-    bit per column that is NULL where any column may be.
+    A key is packed into int64 words: one for a fixed-width column, two for a decimal, an id for text and for the bytes of
+    a nested value, and a last one with a bit per column that is NULL where any column may be.
     """
 
     def __init__(self, keys: Sequence[DataType], columns: Mapping[str, str]) -> None:
@@ -36,7 +39,7 @@ class KeyedTable:
         self._widths = [2 if isinstance(type_, DecimalType) else 1 for type_ in keys]
         self._nullable = any(type_.nullable for type_ in keys)
         self._words = max(1, sum(self._widths) + self._nullable)
-        self._texts = {i: Texts() for i, type_ in enumerate(keys) if isinstance(type_, StringType | BytesType)}
+        self._texts = {i: Texts() for i, type_ in enumerate(keys) if isinstance(type_, _BY_ID)}
         self._keys = reserve("i8", (RESERVED_SLOTS, self._words))
         self.columns = {name: reserve(dtype, (RESERVED_SLOTS,)) for name, dtype in columns.items()}
         self._free = reserve("i8", (RESERVED_SLOTS,))
@@ -184,7 +187,8 @@ class KeyedTable:
 
     def _pack_column(self, number: int, key: pa.Array, out: Any, *, insert: bool) -> None:
         if number in self._texts:
-            out[:, 0] = self._texts[number].ids(key, insert=insert)
+            texts = to_bytes(key) if pa.types.is_nested(key.type) else key
+            out[:, 0] = self._texts[number].ids(texts, insert=insert)
         elif self._widths[number] == 2:
             raw = np.frombuffer(key.buffers()[1], np.int64).reshape(-1, 2)[key.offset : key.offset + len(key)]
             out[:] = np.where(np.asarray(key.is_null())[:, None], 0, raw) if key.null_count else raw
@@ -193,6 +197,8 @@ class KeyedTable:
 
     def _unpack(self, number: int, words: Int64s, nulls: Any, type_: pa.DataType) -> pa.Array:
         if number in self._texts:
+            if pa.types.is_nested(type_):
+                return from_bytes(self._texts[number].texts(words, nulls, pa.binary()), type_)
             return self._texts[number].texts(words, nulls, type_)
         mask = None if nulls is None else pa.array(~nulls).buffers()[1]
         if self._widths[number] == 2:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.cli.output.texts import joined, json_texts, plain_texts
-from fluxcore.core.hashing import text_buffers
 from fluxcore.core.ports import ChangeMode, Sink
+from fluxcore.core.words import text_buffers
 from fluxcore.operators.change_kinds import operations
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from fluxcore.core.hashing import text_buffers
 from fluxcore.core.types import INT, STRING, ArrayType, DataType, IntegerType, MapType, NullType, StringType
+from fluxcore.core.words import text_buffers
 from fluxcore.errors import DataError
 from fluxcore.expr import utf16
 from fluxcore.expr.functions.strings import text_rule

@@ -43,18 +43,13 @@ def accumulator(call: AggCall, types: Sequence[DataType], prefix: str, *, append
     if call.user is not None:
         return _user_defined(call, type_, prefix)
     if call.function == "APPROX_COUNT_DISTINCT":
-        if isinstance(type_, _NESTED):
-            raise not_supported(f"{call.function} of {type_.name()}", span=call.span)
-        if append_only:
+        if append_only and not isinstance(type_, _NESTED):
             return ApproxDistinct(call, type_, prefix)
-        return Distinct(
-            Count(call, type_, prefix)
-        )  # a register can't be lowered: what is taken back is counted exactly
+        # a register can't be lowered: what is taken back is counted exactly, and so are nested values
+        return Distinct(Count(call, type_, prefix))
     found = _accumulator(call, type_, prefix, append_only=append_only)
     if not call.distinct or call.function in ("MIN", "MAX"):
         return found
-    if isinstance(type_, _NESTED):
-        raise not_supported(f"{call.function}(DISTINCT …) of {type_.name()}", span=call.span)
     return Distinct(found)
 
 
@@ -100,8 +95,8 @@ def _user_defined(call: AggCall, type_: DataType | None, prefix: str) -> Accumul
     found = UserDefined(call, type_, prefix)
     if not call.distinct:
         return found
-    if len(call.args) > 1 or isinstance(type_, _NESTED):
-        raise not_supported(f"{call.function}(DISTINCT …) of such arguments", span=call.span)
+    if len(call.args) > 1:
+        raise not_supported(f"{call.function}(DISTINCT …) of several arguments", span=call.span)
     return Distinct(found)
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.frozen import beside
-from fluxcore.core.hashing import text_buffers
 from fluxcore.core.types import BIGINT
+from fluxcore.core.words import text_buffers
 from fluxcore.operators.aggregates import heap_kernels as kernels
 from fluxcore.operators.aggregates.base import Accumulator, Rows
 from fluxcore.operators.sort_words import OrderKey, order_words

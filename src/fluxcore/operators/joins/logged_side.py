@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from fluxcore.core.batch import Batch
 from fluxcore.core.frozen import keyed
-from fluxcore.core.hashing import canonical_words, hash_columns
+from fluxcore.core.hashing import hash_columns
+from fluxcore.core.nested_bytes import to_bytes
+from fluxcore.core.words import canonical_words
 from fluxcore.operators.joins.join_side import shared_keys
 from fluxcore.operators.sort_words import all_valid
 
@@ -120,6 +122,8 @@ class LoggedSide:
             left, right = mine.take(pa.array(asked)), theirs if theirs.type == type_ else theirs.cast(type_)
             if pa.types.is_floating(type_):  # NaN equals NaN as a key
                 same &= canonical_words(left) == canonical_words(right)
+            elif pa.types.is_nested(type_):
+                same &= pc.equal(to_bytes(left), to_bytes(right)).to_numpy(zero_copy_only=False)
             else:
                 same &= pc.equal(left, right).to_numpy(zero_copy_only=False)
         return same
