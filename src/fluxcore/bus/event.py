@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from fluxcore.bus.payloads import convert
+from fluxcore.bus.payloads import convert, decode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,6 +94,37 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.subject!r}, {self.data!r}, key={self.key!r}, topic={self.topic!r}, offset={self.offset})"
+
+
+class StoredEvent(Event):
+    """An event that was read from a log: ``raw`` is its payload in JSON, which is decoded when someone asks for it."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, subject: str, raw: bytes, key: str | None, id_: str | None, time_ms: int) -> None:
+        self.subject = subject
+        self.raw = raw
+        self.key = key
+        self.headers = NO_HEADERS
+        self._id = id_
+        self.time_ms = time_ms
+        self.topic = ""
+        self.offset = -1
+        self.attempt = 1
+        self.priority = 0
+        self.expires_ms = None
+        self.not_before_ms = None
+        self.reply_to = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "data":  # the only one that isn't set at first
+            raise AttributeError(name)
+        self.data = self.data_as(None)
+        return self.data
+
+    def data_as(self, wanted: Any) -> Any:
+        """Return the payload as a type, None for plain values. Raises ``BusError`` FX-BUS-0201 when it isn't one."""
+        return self.raw if wanted is bytes else decode(self.raw, wanted)
 
 
 class Receipt:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
 _ANY = (Any, object, None)
+_UNFIT = (msgspec.MsgspecError, ValueError, TypeError)
 
 
 def encode(data: Any) -> bytes:
@@ -42,12 +43,17 @@ def convert(data: Any, wanted: Any) -> Any:
     try:
         if wanted is bytes:
             return encode(data)
-        if isinstance(data, bytes):
-            return decoder(wanted)(data)
-        return _from_value(data, wanted)
-    except (msgspec.MsgspecError, ValueError, TypeError) as error:
-        name = getattr(wanted, "__name__", str(wanted))
-        raise BusError("FX-BUS-0201", f"the payload is no {name}: {error}") from error
+        return decoder(wanted)(data) if isinstance(data, bytes) else _from_value(data, wanted)
+    except _UNFIT as error:
+        raise _no(wanted, error) from error
+
+
+def decode(raw: bytes, wanted: Any) -> Any:
+    """Return a payload that is JSON as a type, or as plain values. Raises ``BusError`` FX-BUS-0201 when it isn't one."""
+    try:
+        return decoder(wanted)(raw)
+    except _UNFIT as error:
+        raise _no(wanted, error) from error
 
 
 @lru_cache(maxsize=1024)
@@ -80,6 +86,11 @@ def field(data: Any, name: str) -> Any:
     if isinstance(data, bytes):
         return field(msgspec.json.decode(data), name)
     return getattr(data, name, None)
+
+
+def _no(wanted: Any, error: Exception) -> BusError:
+    name = getattr(wanted, "__name__", str(wanted))
+    return BusError("FX-BUS-0201", f"the payload is no {name}: {error}")
 
 
 def _from_value(data: Any, wanted: Any) -> Any:

@@ -67,7 +67,9 @@ def test_bytes_are_equal_where_values_are(rows):
 
 
 def test_the_order_of_a_map_does_not_count():
-    array = pa.array([[("b", 1), ("a", 2)], [("a", 2), ("b", 1)], [("a", 1), ("b", 2)]], pa.map_(pa.string(), pa.int32()))
+    array = pa.array(
+        [[("b", 1), ("a", 2)], [("a", 2), ("b", 1)], [("a", 1), ("b", 2)]], pa.map_(pa.string(), pa.int32())
+    )
     first, second, third = to_bytes(array).to_pylist()
     assert first == second != third
 
