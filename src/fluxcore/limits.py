@@ -169,6 +169,9 @@ BUS_SLOW_S: Final = 0.2
 BUS_CLOSE_S: Final = 10.0
 """Time that handlers are given to end when the bus closes."""
 
+BUS_SEGMENT_BYTES: Final = 32 * 1024 * 1024
+"""Bytes of one file of a topic's log, given to it when it is made; a bus may have many topics."""
+
 LOG_SEGMENT_BYTES: Final = 128 * 1024 * 1024
 """Bytes of one file of the bus's log, where the log's options say nothing."""
 

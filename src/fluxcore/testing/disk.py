@@ -108,6 +108,11 @@ class SimulatedDisk:
         prefix = folder.rstrip("/") + "/"
         return sorted(name[len(prefix) :] for name in self._names if name.startswith(prefix))
 
+    def folders(self, folder: str) -> list[str]:
+        prefix = folder.rstrip("/") + "/"
+        inside = (name[len(prefix) :].split("/") for name in self._names if name.startswith(prefix))
+        return sorted({parts[0] for parts in inside if len(parts) > 1})
+
     def open(self, path: str, *, create: bool = False, write: bool = False) -> int:
         self._check("open", path)
         if path not in self._names:

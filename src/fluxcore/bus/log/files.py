@@ -34,6 +34,9 @@ class Files(Protocol):
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted."""
 
+    def folders(self, folder: str) -> list[str]:
+        """Return the names of the folders in a folder, sorted; none where it is missing."""
+
     def open(self, path: str, *, create: bool = False, write: bool = False) -> int:
         """Return a handle; ``create`` makes a missing file, and an existing one stays as it is."""
 
@@ -89,6 +92,13 @@ class OsFiles:
     def names(self, folder: str) -> list[str]:
         with os.scandir(folder) as entries:
             return sorted(each.name for each in entries if each.is_file())
+
+    def folders(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(folder) as entries:
+                return sorted(each.name for each in entries if each.is_dir())
+        except FileNotFoundError:
+            return []
 
     def open(self, path: str, *, create: bool = False, write: bool = False) -> int:
         flags = (os.O_RDWR if write else os.O_RDONLY) | (os.O_CREAT if create else 0)

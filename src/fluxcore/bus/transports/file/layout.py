@@ -1,0 +1,186 @@
+"""What lies where in the folder of a bus, and the small files in it; readable without a bus.
+
+``topics/NAME/`` is the log of a topic with its declaration, ``topic.json``; ``groups/NAME.json`` says how far a group has come in
+each topic, and whoever runs its handlers holds the lock of ``groups/NAME.lock``. Names stand as in URLs: what isn't a letter, a
+digit or one of ``_-`` is ``%`` and its number.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TypeVar
+from urllib.parse import quote, unquote
+
+import msgspec
+import pyarrow as pa
+
+from fluxcore.bus.errors import BusError
+from fluxcore.bus.log.files import Files, OsFiles, read_file, replace_file
+from fluxcore.bus.log.options import LogOptions, Retention
+from fluxcore.bus.rows import ID, KEY, PLAIN, columnar
+from fluxcore.limits import BUS_SEGMENT_BYTES
+
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+
+DECLARATION = "topic.json"
+_SUFFIX = ".json"
+
+
+class Declaration(msgspec.Struct, frozen=True):
+    """A topic as ``topic.json`` declares it. ``schema`` is Arrow's IPC message in Base64, ``columns`` the same for people."""
+
+    name: str
+    subjects: tuple[str, ...]
+    acks: str = "disk"
+    priorities: bool = False
+    dedup_ms: int = 120_000
+    versions: bool = False
+    compact: bool = False
+    compression: str = "none"
+    retain_ms: int | None = None
+    retain_bytes: int | None = None
+    retain_events: int | None = None
+    segment_bytes: int = BUS_SEGMENT_BYTES
+    schema: str | None = None
+    columns: dict[str, str] = {}
+    format: int = 1
+
+    def payload_schema(self) -> pa.Schema | None:
+        """Return the schema of the topic's payloads, or None where it has none."""
+        return None if self.schema is None else pa.ipc.read_schema(pa.py_buffer(b64decode(self.schema)))
+
+    def log_options(self) -> LogOptions:
+        """Return how the log of the topic is to be opened."""
+        schema = self.payload_schema()
+        return LogOptions(
+            topic=self.name,
+            row_schema=PLAIN if schema is None else columnar(schema),
+            compression=self.compression,
+            keys=(KEY,),
+            key_column=KEY if self.versions or self.compact else None,
+            id_column=ID,
+            retention=Retention(
+                None if self.retain_ms is None else self.retain_ms * 1000, self.retain_bytes, self.retain_events
+            ),
+            segment_bytes=self.segment_bytes,
+        )
+
+
+def schema_text(schema: pa.Schema) -> tuple[str, dict[str, str]]:
+    """Return a schema as a declaration holds it: for programs, and for people."""
+    return b64encode(schema.serialize().to_pybytes()).decode(), {field.name: str(field.type) for field in schema}
+
+
+class Progress(msgspec.Struct, omit_defaults=True):
+    """How far a group has come in a topic.
+
+    ``position`` is the first offset that is not done; ``done`` the ranges above it that are, each up to, not including, its second
+    number; ``attempts`` how often the handler has failed so far, by offset, where it has.
+    """
+
+    position: int
+    done: list[tuple[int, int]] = []
+    attempts: dict[int, int] = {}
+
+
+class GroupState(msgspec.Struct, omit_defaults=True):
+    """What ``groups/NAME.json`` holds: the group's name, its progress by topic, and the dead letters that were given back."""
+
+    group: str
+    topics: dict[str, Progress] = {}
+    paused: bool = False
+    format: int = 1
+
+
+class Folder:
+    """The folder of a bus. ``Folder(root).topics()`` lists what is there; nothing is made before something is saved.
+
+    Raises, wherever it reads: ``BusError`` FX-BUS-0401 for a small file that can't be understood.
+    """
+
+    def __init__(self, root: str, files: Files | None = None) -> None:
+        self.root = str(root).rstrip("/") or "/"
+        self.files = files or OsFiles()
+
+    # -- topics -----------------------------------------------------------------------------------------------------
+
+    @property
+    def topics_folder(self) -> str:
+        """Where the topics are."""
+        return f"{self.root}/topics"
+
+    def topic(self, name: str) -> str:
+        """Return the folder of a topic's log."""
+        return f"{self.topics_folder}/{file_name(name)}"
+
+    def topics(self) -> list[str]:
+        """Return the names of the topics that are declared, sorted."""
+        return sorted(plain_name(each) for each in self.files.folders(self.topics_folder) if self._is_declared(each))
+
+    def declaration(self, name: str) -> Declaration | None:
+        """Return the declaration of a topic, or None where there is none."""
+        return self._read(f"{self.topic(name)}/{DECLARATION}", Declaration)
+
+    def declare(self, found: Declaration) -> None:
+        """Save the declaration of a topic, durably."""
+        self._save(self.topic(found.name), DECLARATION, found)
+        for folder in (self.topics_folder, self.root):  # so that the new folders are found after a failure of power
+            self.files.sync_folder(folder)
+
+    # -- groups -----------------------------------------------------------------------------------------------------
+
+    @property
+    def groups_folder(self) -> str:
+        """Where the groups are."""
+        return f"{self.root}/groups"
+
+    def groups(self) -> list[str]:
+        """Return the names of the groups, sorted."""
+        try:
+            names = self.files.names(self.groups_folder)
+        except FileNotFoundError:
+            return []
+        return sorted(plain_name(each.removesuffix(_SUFFIX)) for each in names if each.endswith(_SUFFIX))
+
+    def group(self, name: str) -> GroupState | None:
+        """Return how far a group has come, or None where there is none."""
+        return self._read(f"{self.groups_folder}/{file_name(name)}{_SUFFIX}", GroupState)
+
+    def save_group(self, state: GroupState) -> None:
+        """Save how far a group has come, durably and in one step."""
+        self._save(self.groups_folder, f"{file_name(state.group)}{_SUFFIX}", state)
+
+    def group_lock(self, name: str) -> str:
+        """Return the path of the file whose lock is held by the process that runs a group."""
+        self.files.make_folder(self.groups_folder)
+        return f"{self.groups_folder}/{file_name(name)}.lock"
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _is_declared(self, name: str) -> bool:
+        return read_file(self.files, f"{self.topics_folder}/{name}/{DECLARATION}") is not None
+
+    def _read(self, path: str, kind: type[Kind]) -> Kind | None:
+        content = read_file(self.files, path)
+        if content is None:
+            return None
+        try:
+            return msgspec.json.decode(content, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            hint = "put a good copy in its place, or remove it to begin anew"
+            raise BusError("FX-BUS-0401", f"'{path}' can't be understood: {error}", hint=hint) from error
+
+    def _save(self, folder: str, name: str, content: msgspec.Struct) -> None:
+        self.files.make_folder(folder)
+        text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+        replace_file(self.files, folder, name, text + b"\n")
+
+
+def file_name(name: str) -> str:
+    """Return the name of a topic or group as a file has it."""
+    return quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+
+
+def plain_name(name: str) -> str:
+    """Return the name of the topic or group whose file this is."""
+    return unquote(name)
