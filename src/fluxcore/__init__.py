@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from fluxcore.api.watermarks import bounded, ingestion_time, monotonous, punctuated
     from fluxcore.api.windowing import count_window, global_window
     from fluxcore.api.windows import cumulate, hop, session, tumble
+    from fluxcore.bus.batch_event import BatchEvent
     from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
     from fluxcore.bus.event import Event, Receipt
     from fluxcore.bus.options import Retry
@@ -181,6 +182,7 @@ _PLACES = {
     "reducing_state": ("core.keyed_state", "reducing_state"),
     "aggregating_state": ("core.keyed_state", "aggregating_state"),
     "Bus": ("api.bus", "Bus"),
+    "BatchEvent": ("bus.batch_event", "BatchEvent"),
     "Event": ("bus.event", "Event"),
     "Receipt": ("bus.event", "Receipt"),
     "Retry": ("bus.options", "Retry"),

@@ -12,13 +12,13 @@ import msgspec
 import pyarrow as pa
 
 from fluxcore.bus.errors import BusError
-from fluxcore.bus.event import NO_HEADERS, Event, StoredEvent
+from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent
 from fluxcore.bus.payloads import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-SUBJECT, KEY, ID, TIME, MORE, FORM, DATA = "$subject", "$key", "$id", "$time", "$more", "$form", "$data"
+MORE, FORM, DATA = "$more", "$form", "$data"
 ENVELOPE = (
     pa.field(SUBJECT, pa.string(), nullable=False),
     pa.field(KEY, pa.string()),
