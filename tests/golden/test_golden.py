@@ -101,7 +101,13 @@ def test_query_gives_the_expected_table(path: Path, parallelism: int) -> None:
 
 REFUSED_IN_BATCH = {
     f"changes/{name}": "FX-BAT-0102"
-    for name in ("to_changelog", "to_changelog_codes", "to_changelog_of_query", "there_and_back")
+    for name in (
+        "table_beside_its_changes",
+        "to_changelog",
+        "to_changelog_codes",
+        "to_changelog_of_query",
+        "there_and_back",
+    )
 }
 """Queries that ask for changes, of which batch mode makes none; Flink's refuses them too."""
 

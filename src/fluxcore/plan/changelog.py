@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.expr.nodes import ColumnRef
 from fluxcore.plan.changes import FromChangelog, ToChangelog
+from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
     Aggregate,
     AssignWatermark,
@@ -24,6 +25,9 @@ from fluxcore.plan.nodes import (
 from fluxcore.plan.triggered import TriggeredAggregate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
+
     from fluxcore.plan.nodes import Node
 
 
@@ -42,8 +46,13 @@ def is_append_only(node: Node) -> bool:
     return all(is_append_only(each) for each in node.inputs)
 
 
-def is_final(node: Node) -> bool:
-    """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input)."""
+def is_final(node: Node, told: AbstractSet[Node] = frozenset()) -> bool:
+    """Return whether the node takes no row back when groups and rankings give only their final rows (bounded input).
+
+    In: ``told`` the nodes that give each of their changes all the same, as :func:`told_changes` finds them.
+    """
+    if node in told:
+        return False
     if isinstance(node, SideOutput | ToChangelog) or (isinstance(node, Over) and node.at_end):
         return True
     if isinstance(node, FromChangelog):
@@ -55,8 +64,25 @@ def is_final(node: Node) -> bool:
     if _pads_and_takes_back(node) or (isinstance(node, TriggeredAggregate) and node.updates):
         return False
     if isinstance(node, TemporalJoin):
-        return is_final(node.left)
-    return all(is_final(each) for each in node.inputs)
+        return is_final(node.left, told)
+    return all(is_final(each, told) for each in node.inputs)
+
+
+def told_changes(roots: Sequence[Node]) -> set[Node]:
+    """Return the nodes that take rows back and stand below a TO_CHANGELOG, which wants to see each change."""
+    found: set[Node] = set()
+
+    def visit(node: Node) -> None:
+        if node in found or is_append_only(node):
+            return
+        found.add(node)
+        for each in node.inputs:
+            visit(each)
+
+    for node in in_order(roots):
+        if isinstance(node, ToChangelog):
+            visit(node.input)
+    return found
 
 
 def _pads_and_takes_back(node: Node) -> bool:

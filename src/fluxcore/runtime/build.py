@@ -19,7 +19,7 @@ from fluxcore.core.time import SystemClock
 from fluxcore.errors import ScriptError
 from fluxcore.expr.compile import compile_predicate, compile_projection
 from fluxcore.operators.materialize import MaterializeOperator
-from fluxcore.plan.changelog import is_append_only, is_final
+from fluxcore.plan.changelog import is_append_only, is_final, told_changes
 from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order
@@ -111,7 +111,7 @@ class _Builder:
         self._settings = options.settings
         self._parts = Parts()
         self._placed: dict[Node, _Placed] = {}
-        self._watched: set[Node] = set()  # somebody wants to see all their changes
+        self._told: set[Node] = set()  # somebody wants to see each of their changes
         self._stages: dict[Node, SourceStage] = {}
         self._groups: dict[str, AlignmentGroup] = {}
         size = self._settings.text("taskmanager.memory.process.size")
@@ -119,7 +119,7 @@ class _Builder:
 
     def build(self, roots: Sequence[tuple[Node, Sink | None]]) -> Job:
         order = in_order([node for node, _ in roots])
-        self._watched = set(in_order([node.input for node in order if isinstance(node, ToChangelog)]))
+        self._told = told_changes(order)
         for number, node in enumerate(order):
             if not isinstance(node, Insert):
                 self._placed[node] = self._place(node, number)
@@ -169,9 +169,9 @@ class _Builder:
             return _Placed([each.side(node.tag) for each in operators], number)
         if isinstance(node, Union):
             return _Placed([out for branch in node.branches for out in self._placed[branch].outlets], number)
-        final_only = self._options.bounded and not self._options.changelog and node not in self._watched
+        final_only = self._options.bounded and not self._options.changelog and node not in self._told
         recipe = recipe_of(node, settings, final_only=final_only)
-        if node in self._watched:
+        if node in self._told:
             recipe = replace(recipe, one_by_one=True, partials=None)
         inputs = tuple(self._placed[each] for each in node.inputs)
         placed = self._operator(inputs, recipe, number, lambda index: self._late(node, number, index))
@@ -270,7 +270,7 @@ class _Builder:
             span = root.span if isinstance(root, Insert) else None
             raise ScriptError("FX-RUN-0110", message, span=span, hint=hint)
         placed = self._placed[node]
-        if final and not is_final(node):
+        if final and not is_final(node, self._told):
             schema = plain(node.schema)
             recipe = Recipe("Materialize", lambda: MaterializeOperator(schema), ((),))
             placed = self._operator((placed,), recipe, number, lambda _: _drop)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.control import End, Idle, Watermark
@@ -76,6 +77,11 @@ class Receiver(ABC):
         """Take a prepared value, with the combined watermark steps for each of its parts."""
         self.push(source, prepared.with_steps(steps[0]))
 
+    def push_each(self, source: int, batches: Sequence[Batch]) -> None:
+        """Take batches whose bounds mean something: none changes twice within one. They have rows and no steps."""
+        for batch in batches:
+            self.push(source, batch)
+
     @abstractmethod
     def push(self, source: int, batch: Batch) -> None:
         """Take rows."""
@@ -124,6 +130,11 @@ class Outlet:
             return
         for receiver, source in self.targets:
             receiver.push(source, batch)
+
+    def push_each(self, batches: Sequence[Batch]) -> None:
+        """Hand batches to all, as :meth:`Receiver.push_each` takes them."""
+        for receiver, source in self.targets:
+            receiver.push_each(source, batches)
 
     def watermark(self, ms: int) -> None:
         """Hand a watermark to all."""
@@ -191,6 +202,14 @@ class MapNode(Receiver):
         self.out.push(result)
         self.metrics.backpressured_s += WAITS.seconds - waited
 
+    def push_each(self, source: int, batches: Sequence[Batch]) -> None:  # noqa: ARG002
+        """Apply the function to each batch; rows that are never taken back go on together."""
+        results = [found for found in map(self.apply, batches) if found.rows]
+        if len(results) > 1 and all(found.weights is None for found in results):
+            self.out.push(Batch(pa.concat_batches([found.data for found in results])))
+        elif results:
+            self.out.push_each(results)
+
     def watermark(self, source: int, ms: int) -> None:  # noqa: ARG002
         """Hand the watermark on."""
         self.metrics.watermark_ms = ms
@@ -233,6 +252,7 @@ class OperatorNode(Receiver):
         self.metrics = metrics
         self.memory: MemoryBudget | None = None
         self.one_by_one = False
+        self._gathered: list[Batch] | None = None
         self._context = context
         self._partials = partials
         self._ports: list[int] = []
@@ -265,8 +285,11 @@ class OperatorNode(Receiver):
     def push(self, source: int, batch: Batch | Partial) -> None:
         """Process rows, then advance to the watermark after them."""
         if self.one_by_one and isinstance(batch, Batch) and batch.rows > 1:
+            self._gathered = []
             for row in range(batch.rows):
                 self.push(source, batch.slice(row, 1))
+            self._give_gathered()
+            self._gathered = None
             return
         self._gate.set_active(source)
         self._wake_those_behind()
@@ -345,6 +368,7 @@ class OperatorNode(Receiver):
         self.metrics.watermark_ms = watermark
         self._run(self.operator.advance, watermark)
         self._given = self.operator.output_watermark(watermark)
+        self._give_gathered()
         for outlet in self._outlets():
             outlet.watermark(self._given)
 
@@ -377,6 +401,13 @@ class OperatorNode(Receiver):
             outlet.push(batch)
             self.metrics.backpressured_s += WAITS.seconds - waited
 
+    def _give_gathered(self) -> None:
+        if self._gathered:
+            waited = WAITS.seconds
+            self.out.push_each(self._gathered)
+            self._gathered.clear()
+            self.metrics.backpressured_s += WAITS.seconds - waited
+
     def _run(self, method: Callable[..., Iterable[Batch]], *arguments: Any) -> None:
         """Call the operator, and hand its rows on as it gives them."""
         batches: Iterator[Batch] | None = None
@@ -390,7 +421,11 @@ class OperatorNode(Receiver):
                 return
             self.metrics.give(batch)
             waited = WAITS.seconds
-            self.out.push(batch)
+            if self._gathered is not None and batch.rows and batch.steps is None:
+                self._gathered.append(batch)
+            else:
+                self._give_gathered()
+                self.out.push(batch)
             self.metrics.backpressured_s += WAITS.seconds - waited
 
     def _measure(self) -> None:

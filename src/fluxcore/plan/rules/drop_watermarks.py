@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.correlate import Correlate
 from fluxcore.plan.graph import in_order, rewrite
 from fluxcore.plan.lookup_join import LookupJoin
@@ -58,6 +59,7 @@ _TIMELESS = (
     AssignWatermark,
     Correlate,
     Filter,
+    FromChangelog,
     Insert,
     LookupJoin,
     Project,
@@ -65,6 +67,7 @@ _TIMELESS = (
     SideOutput,
     Sort,
     StampTime,
+    ToChangelog,
     Union,
     Values,
 )
