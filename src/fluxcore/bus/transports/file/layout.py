@@ -15,9 +15,10 @@ import msgspec
 import pyarrow as pa
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.event import ID, KEY
 from fluxcore.bus.log.files import Files, OsFiles, read_file, replace_file
 from fluxcore.bus.log.options import LogOptions, Retention
-from fluxcore.bus.rows import ID, KEY, PLAIN, columnar
+from fluxcore.bus.rows import PLAIN, columnar
 from fluxcore.limits import BUS_SEGMENT_BYTES
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
