@@ -58,7 +58,8 @@ class Sorted:
     """Rows sorted by partition and order; some may be kept from before, ahead of the fresh ones of their partition.
 
     In: ``slots`` the partition of each row, ``moments`` its place in the order, equal for peers, ``fresh`` which rows are
-    new, ``numbers`` each row's number in its partition since the beginning. Each partition has a fresh row.
+    new, ``numbers`` each row's number in its partition since the beginning. Each partition has a fresh row. Where
+    ``peers_at_once`` is set, LAG counts from the last peer, as Flink's streams do, which see rows of one time together.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Sorted:
         self.peer_starts = np.repeat(peers, sizes)
         self.peer_ends = np.repeat(peers + sizes, sizes)
         self.range_keys = RangeKeys(moments, np.zeros(count, np.bool_))
+        self.peers_at_once = False
 
     def frame(self, function: OverFunction) -> tuple[Int64s, Int64s]:
         """Return where the frame of each row begins, and one past its end; neither ever falls.

@@ -192,6 +192,7 @@ class OverOperator(Operator):
         fresh = order >= old
         found = Sorted(self._inputs(rows, entries, order), slots[order], times[order], fresh)
         found.numbers += table.columns["seen"][found.slots] - (found.fresh_starts - found.starts)
+        found.peers_at_once = True
         results = self._functions.results(found)
         table.columns["seen"][found.slots[found.lasts]] = found.numbers[found.lasts] + 1
         self._keep(found, entries[order[~fresh]] if old else entries)

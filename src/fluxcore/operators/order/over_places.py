@@ -36,16 +36,16 @@ class RowNumber(OverCall):
 
 
 class Rank(RowNumber):
-    """RANK: one more than the rows before the peers."""
+    """RANK: one more than the rows before the peers; by the clock no row has a peer."""
 
     def compute(self, rows: Sorted, columns: Columns) -> pa.Array:
         """Return ranks from 1."""
         numbers = np.asarray(super().compute(rows, columns))
-        return pa.array(numbers[rows.peer_starts])
+        return pa.array(numbers if self.function.rows else numbers[rows.peer_starts])
 
 
 class DenseRank(OverCall):
-    """DENSE_RANK: one more than the groups of peers before."""
+    """DENSE_RANK: one more than the groups of peers before; by the clock no row has a peer."""
 
     def columns(self) -> dict[str, str]:
         """Return how many groups of peers there were."""
@@ -54,7 +54,7 @@ class DenseRank(OverCall):
     def compute(self, rows: Sorted, columns: Columns) -> pa.Array:
         """Return ranks from 1."""
         seen = self.at(columns, "groups")
-        first = rows.peer_starts == np.arange(rows.count)
+        first = np.ones(rows.count, np.bool_) if self.function.rows else rows.peer_starts == np.arange(rows.count)
         numbers = np.cumsum(first)
         found = seen[rows.slots] + numbers - numbers[np.minimum(rows.fresh_starts, rows.count - 1)] + 1
         seen[rows.slots[rows.lasts]] = found[rows.lasts]
@@ -93,7 +93,8 @@ class Shifted(OverCall):
         """Return the values."""
         column, parameters = self.argument(rows), self.call.parameters
         offset = int(parameters[0]) if parameters else 1
-        places = np.arange(rows.count) + (offset if self.call.function == "LEAD" else -offset)
+        current = rows.peer_ends - 1 if rows.peers_at_once and not self.function.rows else np.arange(rows.count)
+        places = current + (offset if self.call.function == "LEAD" else -offset)
         missing = (places < rows.starts) | (places >= rows.ends)
         found = column.take(pa.array(np.where(missing, 0, places), mask=missing))
         if len(parameters) > 1 and parameters[1] is not None:
