@@ -49,6 +49,9 @@ JOIN_TIMEOUT_S: Final = 10.0
 STRING_COLUMN_BYTES_MAX: Final = 2**31 - 1
 """Bytes of text in one column of one batch (Arrow's 32-bit offsets)."""
 
+SMALL_JOB_ROWS_MAX: Final = 10_000
+"""Rows in all tables of a job up to which one worker thread per stage is enough."""
+
 LIVE_ROWS_MAX: Final = 10_000
 """Rows of a result that the shell keeps to show them as they change."""
 

@@ -39,7 +39,12 @@ class Setting:
 SETTINGS: dict[str, Setting] = {
     each.key: each
     for each in (
-        Setting("parallelism.default", "0", "integer", "Worker threads per stage; 0 takes the number of processors."),
+        Setting(
+            "parallelism.default",
+            "0",
+            "integer",
+            "Worker threads per stage; 0 takes one for little input, else the number of processors.",
+        ),
         Setting("table.local-time-zone", "UTC", "zone", "The session time zone of TIMESTAMP_LTZ values."),
         Setting(
             "execution.runtime-mode",

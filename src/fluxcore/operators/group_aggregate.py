@@ -44,8 +44,15 @@ class GroupAggregateOptions:
     ttl_ms: int | None = None
 
 
+_STEADY = ("MIN", "MAX", "FIRST_VALUE")
+"""Functions whose results most rows leave as they are."""
+
+
 class GroupAggregateOperator(AgingOperator):
     """Gives, for each group that a batch touches, its old row with weight -1 and its new row with weight +1.
+
+    Groups come in the order in which they got their values, as they would if each row were a batch: the one whose last
+    row came first is first. Where rows seldom change a group (DISTINCT, MIN, MAX), its first row counts.
 
     Without keys there is one group, which exists even when no row came. With a lifetime each batch repeats the rows of its
     groups, also those that stayed the same, so that those who keep them keep them as long.
@@ -58,6 +65,7 @@ class GroupAggregateOperator(AgingOperator):
         if not options.append_only:
             self._aggregates.need_retractions()
         self._arrived = 0
+        self._ordered = any(not call.distinct and call.function not in _STEADY for call in options.calls)
 
     def open(self, context: OperatorContext) -> None:
         """Make the table of groups."""
@@ -66,6 +74,8 @@ class GroupAggregateOperator(AgingOperator):
         columns = {**self._aggregates.columns(), "rows": "i8"}
         if self._options.ttl_ms:
             columns[TOUCHED] = "i8"
+        if self._ordered:
+            columns["latest"] = "i8"
         self._table = context.state.table("groups", keys or [BIGINT.with_nullable(False)], columns)
         self._aggregates.open(context.state)
         self._expiry = Expiry(self._options.ttl_ms, context.clock, self._table) if self._options.ttl_ms else None
@@ -116,7 +126,8 @@ class GroupAggregateOperator(AgingOperator):
             return [Batch(self._rows(slots))]
         if not self._options.at_end:
             return ()
-        return [Batch(self._rows(live[alive]))]
+        slots = live[alive]
+        return [Batch(self._rows(slots[np.argsort(self._order_of(slots))] if self._ordered else slots))]
 
     @property
     def state_rows(self) -> int:
@@ -164,7 +175,13 @@ class GroupAggregateOperator(AgingOperator):
         weights = NO_WEIGHTS if batch.weights is None else batch.weights
         count_rows(self._table.columns["rows"], slots, NO_MASK, weights)
         self._aggregates.update(self._table.columns, slots, batch, self._arrived)
+        if self._ordered:
+            self._table.columns["latest"][slots] = np.arange(self._arrived, self._arrived + batch.rows)
         self._arrived += batch.rows
+
+    def _order_of(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return numbers that order groups."""
+        return self._table.columns["latest"][slots] if self._ordered else slots
 
     def _rows(self, slots: NDArray[np.int64]) -> pa.RecordBatch:
         keys = self._table.key_columns(slots) if self._options.keys else []
@@ -174,7 +191,7 @@ class GroupAggregateOperator(AgingOperator):
     def _changes(
         self, old: pa.RecordBatch, new: pa.RecordBatch, old_slots: NDArray[np.int64], new_slots: NDArray[np.int64]
     ) -> Batch | None:
-        """Return old rows with -1 and new rows with +1, group by group; groups whose row stayed the same are left out."""
+        """Return old rows with -1 and new rows with +1, group by group in their order; groups whose row stayed the same are left out."""
         both, old_at, new_at = np.intersect1d(old_slots, new_slots, return_indices=True)
         if len(both) and self._expiry is None:
             same = np.ones(len(both), np.bool_)
@@ -190,7 +207,7 @@ class GroupAggregateOperator(AgingOperator):
             return None
         joined = pa.Table.from_batches([old, new]).combine_chunks().to_batches()[0]
         weights = np.concatenate([np.full(len(old_slots), -1, np.int8), np.ones(len(new_slots), np.int8)])
-        order = np.lexsort((weights, np.concatenate([old_slots, new_slots])))
+        order = np.lexsort((weights, self._order_of(np.concatenate([old_slots, new_slots]))))
         return Batch(joined.take(pa.array(order)), weights[order])
 
 

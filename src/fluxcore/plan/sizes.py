@@ -73,7 +73,7 @@ class Sizes:
     def _size(self, node: Node) -> Size | None:
         match node:
             case Scan():
-                return _kept(self._table(node), node.predicate, node.limit)
+                return _kept(self.table(node), node.predicate, node.limit)
             case Values():
                 return Size(len(node.rows), exact=True)
             case Filter():
@@ -97,8 +97,8 @@ class Sizes:
                 return _times(self.of(node.input), 1.0)
         return None
 
-    def _table(self, node: Scan) -> Size | None:
-        """Return the rows of a whole table."""
+    def table(self, node: Scan) -> Size | None:
+        """Return the rows of a whole table; None where its source doesn't know, or never ends."""
         key = id(node.table)
         if key not in self._tables:
             self._tables[key] = _asked(node, self._settings)
@@ -134,7 +134,7 @@ class Sizes:
     def _values(self, node: Node, column: int, own: Size) -> float:
         """Return how many rows the table has that a column comes from; those of the node where that isn't told."""
         if isinstance(node, Scan):
-            table = self._table(node)
+            table = self.table(node)
             return own.rows if table is None else table.rows
         if isinstance(node, Project):
             expr = node.exprs[column]

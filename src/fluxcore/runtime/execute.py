@@ -18,6 +18,7 @@ from fluxcore.plan.nodes import Insert
 from fluxcore.plan.optimizer import optimize
 from fluxcore.runtime.build import Options, build
 from fluxcore.runtime.explain import Explained, explain_json, explain_text
+from fluxcore.runtime.threads import with_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,6 +58,7 @@ class EmbeddedTarget:
             hint = "ask for the changes: --format changelog, or batches(changelog=True)"
             raise ScriptError("FX-RUN-0111", message, hint=hint)
         sinks = [sink for _, sink in roots]
+        settings = with_threads(plans, settings)
         return build(list(zip(plans, sinks, strict=True)), Options(settings, changelog, bounded, self._clock))
 
     def iterate(self, node: Node, settings: Settings, *, changelog: bool = False) -> Iterator[pa.RecordBatch]:
@@ -82,7 +84,8 @@ class EmbeddedTarget:
         """
         if _in_batch(settings):
             return find_target("batch").explain(roots, settings, details)
-        explained = Explained(*planned(roots, settings), settings)
+        plans, rules = planned(roots, settings)
+        explained = Explained(plans, rules, with_threads(plans, settings))
         return explain_json(explained) if "JSON_EXECUTION_PLAN" in details else explain_text(explained)
 
 
