@@ -52,6 +52,30 @@ def test_rows_go_to_standard_output_and_nothing_else_does(run):
     assert "view v created" in found.stderr
 
 
+ANSWERS = """
+CREATE TABLE t (id BIGINT NOT NULL, name STRING, PRIMARY KEY (id) NOT ENFORCED) WITH ('connector' = 'datagen');
+SHOW TABLES;
+DESCRIBE t;
+"""
+
+
+def test_answers_of_commands_are_json_lines_too(run):
+    assert objects(run(ANSWERS, "--format", "json")) == [
+        {"table name": "t"},
+        {"name": "id", "type": "BIGINT", "null": False, "key": "PRI(id)", "extras": None, "watermark": None},
+        {"name": "name", "type": "STRING", "null": True, "key": None, "extras": None, "watermark": None},
+    ]
+
+
+def test_answers_of_commands_are_csv_or_a_table(run):
+    assert run(ANSWERS, "--format", "csv").stdout.splitlines() == [
+        "table name", "t", "name,type,null,key,extras,watermark", "id,BIGINT,false,PRI(id),,", "name,STRING,true,,,"
+    ]  # fmt: skip
+    shown = [line.split() for line in run(ANSWERS).stdout.splitlines()]
+    assert shown[0] == ["t"]
+    assert shown[2] == ["id", "BIGINT", "FALSE", "PRI(id)", "NULL", "NULL"]
+
+
 def test_json_has_the_form_of_every_type(run):
     script = """
     SELECT CAST(1 AS TINYINT) AS i, CAST(0.1 AS FLOAT) AS f, 0.1E0 AS d, CAST('NaN' AS DOUBLE) AS nan, -1E0 / 0E0 AS down,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.cli.errors import tell
-from fluxcore.cli.run import read_script, show_reply
+from fluxcore.cli.output.replies import show_reply
+from fluxcore.cli.run import read_script
 from fluxcore.errors import ScriptError
 from fluxcore.targets.flink.address import cluster_at
 from fluxcore.targets.flink.compare import compare as compared

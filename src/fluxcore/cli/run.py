@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fluxcore.cli.errors import tell
+from fluxcore.cli.output.replies import show_reply
 from fluxcore.cli.output.sinks import FORMATS, output_sink
 from fluxcore.core import log
 from fluxcore.core.settings import Settings
@@ -127,7 +127,7 @@ def run_script(session: Session, text: str, name: str, format_: str) -> None:
 def run_step(session: Session, step: Step, format_: str, text: str = "", name: str | None = None) -> None:
     """Run one step: a reply is shown, a job is waited for, and stopped when the waiting is interrupted."""
     if step.reply is not None:
-        show_reply(step.reply.message, step.reply.columns, step.reply.rows)
+        show_reply(step.reply.message, step.reply.columns, step.reply.rows, format_)
         return
 
     show_log(step.settings)
@@ -157,23 +157,6 @@ def is_updated_for_ever(session: Session, step: Step) -> bool:
     """Return whether a step is a query whose rows are updated and whose input never ends."""
     select = step.select
     return select is not None and not is_append_only(select.plan) and not session.is_bounded(select.plan, step.settings)
-
-
-def show_reply(message: str | None, columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
-    """Print the answer to a command: messages to standard error, rows to standard output."""
-    if message is not None:
-        tell(message)
-    if len(columns) == 1:
-        for (value,) in rows:
-            print(value)  # noqa: T201
-    elif columns:
-        widths = (
-            [max(len(name), *(len(row[i]) for row in rows)) for i, name in enumerate(columns)]
-            if rows
-            else [len(c) for c in columns]
-        )
-        for row in (columns, *rows):
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
 
 
 def run_job(path: Path, settings: dict[str, str], target: str) -> None:

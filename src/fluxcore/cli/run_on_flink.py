@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.cli.errors import tell
+from fluxcore.cli.output.replies import show_reply
 from fluxcore.cli.output.sinks import output_sink
-from fluxcore.cli.run import check_format, read_script, show_reply
+from fluxcore.cli.run import check_format, read_script
 from fluxcore.core.settings import Settings
 from fluxcore.targets.flink.address import cluster_at
 from fluxcore.targets.flink.script import ScriptOptions, ScriptRun
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from fluxcore.cli.run import RunOptions
     from fluxcore.core.ports import Sink
     from fluxcore.core.schema import Schema
+    from fluxcore.sql.replies import Cell
 
 _PROGRESS_EVERY_S = 0.5
 
@@ -41,9 +43,11 @@ class Terminal:
         self._shown_at = 0.0
         self._width = 0
 
-    def reply(self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[str, ...], ...] = ()) -> None:
+    def reply(
+        self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[Cell, ...], ...] = ()
+    ) -> None:
         """Show the answer to a command."""
-        show_reply(message, columns, rows)
+        show_reply(message, columns, rows, self._format)
 
     def started(self, job: str) -> None:
         """Tell a job's id."""

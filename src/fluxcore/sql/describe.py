@@ -14,7 +14,7 @@ from fluxcore.sql import statements as st
 from fluxcore.sql.print.names import quoted, text
 from fluxcore.sql.print.queries import expression
 from fluxcore.sql.print.tables import create_table, create_view, metadata
-from fluxcore.sql.replies import CommandReply
+from fluxcore.sql.replies import Cell, CommandReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,7 +50,7 @@ def show(tree: st.Show, catalog: Catalog) -> CommandReply:
         case "MODULES":
             return _names("module name", ["core"], tree)
         case "FULL MODULES":
-            return CommandReply(None, ("module name", "used"), (("core", "TRUE"),))
+            return CommandReply(None, ("module name", "used"), (("core", True),))
         case "JARS":
             return CommandReply(None, ("jars",), ())
         case "JOBS":
@@ -106,7 +106,7 @@ def _functions(catalog: Catalog, *, users: bool) -> list[str]:
 def _columns(tree: st.Show, catalog: Catalog) -> CommandReply:
     whole = _described(catalog.get(tree.name, tree.span))
     matches = _pattern(tree)
-    return CommandReply(None, whole.columns, tuple(row for row in whole.rows if matches(row[0])))
+    return CommandReply(None, whole.columns, tuple(row for row in whole.rows if matches(str(row[0]))))
 
 
 def _described(entry: Entry) -> CommandReply:
@@ -116,13 +116,15 @@ def _described(entry: Entry) -> CommandReply:
     rows = []
     for column in entry.columns:
         row = _row(column, definitions.get(column.name), tree)
-        rows.append((*row, (definitions[column.name].comment or "NULL")) if comments else row)
+        rows.append((*row, (definitions[column.name].comment or None)) if comments else row)
     return CommandReply(None, (*_COLUMNS, "comment") if comments else _COLUMNS, tuple(rows))
 
 
-def _row(column: Column, definition: st.ColumnDefinition | None, tree: st.CreateTable | None) -> tuple[str, ...]:
+def _row(column: Column, definition: st.ColumnDefinition | None, tree: st.CreateTable | None) -> tuple[Cell, ...]:
     mark = f" *{column.time.value}*" if column.time else ""
-    key = watermark = extras = "NULL"
+    key: str | None = None
+    watermark: str | None = None
+    extras: str | None = None
     if tree is not None and tree.primary_key is not None and column.name in tree.primary_key.columns:
         key = f"PRI({', '.join(tree.primary_key.columns)})"
     if tree is not None and tree.watermark is not None and tree.watermark.column == column.name:
@@ -131,15 +133,14 @@ def _row(column: Column, definition: st.ColumnDefinition | None, tree: st.Create
         extras = f"AS {expression(definition.computed)}"
     elif definition is not None and definition.metadata is not None:
         extras = metadata(definition)
-    nullable = "TRUE" if column.type.nullable else "FALSE"
-    return column.name, column.type.name() + mark, nullable, key, extras, watermark
+    return column.name, column.type.name() + mark, column.type.nullable, key, extras, watermark
 
 
 def _describe_catalog(tree: st.Describe, catalog: Catalog) -> CommandReply:
     name = tree.name[-1]
     space = catalog.spaces.catalog(name, tree.span)
     options = dict(space.options)
-    rows = [("name", name), ("type", options.pop("type", "NULL")), ("comment", space.comment or "NULL")]
+    rows = [("name", name), ("type", options.pop("type", None)), ("comment", space.comment or None)]
     if tree.extended:
         rows += [(f"option:{key}", value) for key, value in sorted(options.items())]
     return CommandReply(None, ("info name", "info value"), tuple(rows))
@@ -148,7 +149,7 @@ def _describe_catalog(tree: st.Describe, catalog: Catalog) -> CommandReply:
 def _describe_database(tree: st.Describe, catalog: Catalog) -> CommandReply:
     path = catalog.spaces.database(tree.name, tree.span)
     space = catalog.spaces.databases[path]
-    rows = [("catalog name", path[0]), ("database name", path[1]), ("comment", space.comment or "NULL")]
+    rows = [("catalog name", path[0]), ("database name", path[1]), ("comment", space.comment or None)]
     if tree.extended:
         inside = ", ".join(f"({key},{value})" for key, value in sorted(space.options.items()))
         rows.append(("properties", f"({inside})"))

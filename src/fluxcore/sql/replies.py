@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+Cell = str | bool | None
+"""What stands in a row of an answer."""
+
 
 @dataclass(frozen=True)
 class CommandReply:
@@ -11,4 +14,4 @@ class CommandReply:
 
     message: str | None
     columns: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()

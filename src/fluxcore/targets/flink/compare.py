@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.schema import Schema
+    from fluxcore.sql.replies import Cell
     from fluxcore.targets.flink.address import Cluster
 
 Row = tuple[Any, ...]
@@ -121,7 +122,9 @@ class _There:
     def __init__(self) -> None:
         self.sinks: list[CollectSink] = []
 
-    def reply(self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[str, ...], ...] = ()) -> None:
+    def reply(
+        self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[Cell, ...], ...] = ()
+    ) -> None:
         """Take no answer to a command."""
 
     def started(self, job: str) -> None:

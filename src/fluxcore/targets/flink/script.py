@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Sink
     from fluxcore.core.schema import Schema
     from fluxcore.errors import Span
+    from fluxcore.sql.replies import Cell
     from fluxcore.targets.flink.address import Cluster
     from fluxcore.targets.flink.gateway import GatewaySession, Page
     from fluxcore.targets.flink.portability import Unportable
@@ -45,7 +46,9 @@ _VIEW = re.compile(r"^\s*CREATE\s+(TEMPORARY\s+)?VIEW\b", re.IGNORECASE)
 class Console(Protocol):
     """Where a script tells what it does."""
 
-    def reply(self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[str, ...], ...] = ()) -> None:
+    def reply(
+        self, message: str | None, columns: tuple[str, ...] = (), rows: tuple[tuple[Cell, ...], ...] = ()
+    ) -> None:
         """Show the answer to a command."""
         ...
 
@@ -177,7 +180,10 @@ class ScriptRun:
             page = self._ask(session, statement)
             self._started(page)
             if statement.what is What.QUESTION:
-                rows = tuple(tuple("NULL" if cell is None else str(cell) for cell in row) for row in page.rows)
+                rows = tuple(
+                    tuple(cell if cell is None or isinstance(cell, bool) else str(cell) for cell in row)
+                    for row in page.rows
+                )
                 self._console.reply(None, tuple(page.schema.names), rows)
             elif page.job is None:
                 self._console.reply(f"ok: {' '.join(statement.text.split())[:60]}")
