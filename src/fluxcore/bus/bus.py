@@ -11,16 +11,18 @@ from fluxcore.bus import dead_letters
 from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
 from fluxcore.bus.event import NO_HEADERS, TRACE_HEADERS, Event
 from fluxcore.bus.handlers import handler_of
-from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, milliseconds
+from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, check_acks, milliseconds
 from fluxcore.bus.payloads import convert
-from fluxcore.bus.publishing import Publishing, RemotePublishing
+from fluxcore.bus.publishing import Publishing, Remote
 from fluxcore.bus.routes import Route
 from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.topics import Registration, Topics
+from fluxcore.bus.transports import transport_of
 from fluxcore.bus.watch import Watch
 from fluxcore.bus.workers import CURRENT
 from fluxcore.core.log import Log
-from fluxcore.limits import BUS_CLOSE_S, BUS_YIELD_EVENTS
+from fluxcore.errors import FluxError
+from fluxcore.limits import BUS_CLOSE_S
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -29,11 +31,12 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.group import Group
     from fluxcore.bus.options import Duration
-    from fluxcore.bus.transports.memory import MemoryTopic
 
     Condition = Callable[[Sequence[Event]], Sequence[bool | Exception]]
 
 _log = Log("bus")
+ANY = -1
+"""Said of the event that is expected to be the last of a key: any, or none."""
 
 
 class Bus:
@@ -44,12 +47,10 @@ class Bus:
     """
 
     def __init__(self, url: str = "memory:", *, conditions: Callable[[str, Any], Condition] | None = None) -> None:
-        if url != "memory:":
-            hint = "write memory:"
-            raise BusError("FX-BUS-0001", f"there is no bus at '{url}'", hint=hint)
         self.url = url
         self._conditions = conditions
-        self._topics = Topics(self._bury)
+        self._transport = transport_of(url)
+        self._topics = Topics(self._transport, self._bury)
         self._of_subject = self._topics.of_subject
         self._codes: set[object] = set()
         self._names = 0
@@ -57,7 +58,6 @@ class Bus:
         self._loop_thread = 0
         self._own_thread: threading.Thread | None = None
         self._watch: Watch | None = None
-        self._revived: set[int] = set()
         self._closed = False
 
     # -- what a program declares ------------------------------------------------------------------------------------
@@ -128,45 +128,57 @@ class Bus:
         at: dt.datetime | None = None,
         expires: Duration | None = None,
         priority: int = 0,
-    ) -> Publishing | RemotePublishing:
+        acks: str | None = None,
+        expect: int | None = ANY,
+    ) -> Publishing:
         """Publish an event at once; ``await`` what comes back for the receipt, or call ``result()`` in a script.
 
         In: ``key`` what events that must stay in order share; ``id`` a second event of the same id within the topic's ``dedup_ms`` is
         a duplicate and is left out; ``delay`` or ``at`` when handlers get it at the earliest; ``expires`` after which nobody gets it;
-        ``priority`` higher ones overtake lower ones in topics that have priorities.
+        ``priority`` higher ones overtake lower ones in topics that have priorities; ``acks`` what the receipt shall survive, where not
+        the topic's; ``expect`` the offset of the key's last event, None where there must be none, in topics with ``versions``.
 
-        Raises: ``BusError`` FX-BUS-0101 for no subject, FX-BUS-0301 for a bus that is closed or runs nowhere yet.
+        Raises: ``BusError`` FX-BUS-0101 for no subject, FX-BUS-0301 for a bus that is closed or runs nowhere yet, FX-BUS-0306 where
+        too much waits for the disk; awaiting it: FX-LOG-0009 where the last event is another one, FX-LOG-0004 and 0005 for the disk.
         """
         event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
         event.priority = priority
         if delay is not None or at is not None or expires is not None:
             _timed(event, delay, at, expires)
+        if acks is not None or expect != ANY:
+            self._check(subject, acks, key, expect)
         if threading.get_ident() == self._loop_thread:
-            return self._publish(event)
-        return self._publish_elsewhere(event)
+            return self._publish(event, acks, expect)
+        return self._publish_elsewhere(event, acks, expect)
 
-    def _publish(self, event: Event) -> Publishing:
+    def _publish(self, event: Event, acks: str | None = None, expect: int | None = ANY) -> Publishing:
         parent = CURRENT.get()
         if parent is not None and parent.headers:
             _trace_on(parent, event)
         topic = self._of_subject.get(event.subject) or self._topics.of(event.subject)
-        if event._id is not None:
-            first = topic.duplicate_of(event)
-            if first is not None:
-                return Publishing(topic, first, None, duplicate=True)
-        topic.append(event)
-        ahead = topic.end - topic.slowest
-        if ahead < BUS_YIELD_EVENTS or not topic.groups:
-            return Publishing(topic, event.offset, None)
-        return Publishing(topic, event.offset, lambda: _room(topic))
+        return topic.publish(event, acks, expect)
 
-    def _publish_elsewhere(self, event: Event) -> Publishing | RemotePublishing:
+    def _publish_elsewhere(self, event: Event, acks: str | None, expect: int | None) -> Publishing:
         """Publish from a thread that is not the event loop's, or start the bus on this thread's event loop."""
         if self._loop is None and not self._closed:
             self._start_here()
-            return self._publish(event)
+            return self._publish(event, acks, expect)
         loop = self._running()
-        return RemotePublishing(asyncio.run_coroutine_threadsafe(_awaited(lambda: self._publish(event)), loop))
+        topic = self._of_subject.get(event.subject)
+        if topic is not None and topic.any_thread:
+            return self._publish(event, acks, expect)
+        return Remote(asyncio.run_coroutine_threadsafe(_awaited(lambda: self._publish(event, acks, expect)), loop))
+
+    def _check(self, subject: str, acks: str | None, key: str | None, expect: int | None) -> None:
+        if acks is not None:
+            check_acks(acks)
+        if expect != ANY:
+            topic = self._on_loop(lambda: self._topics.of(subject)) if self._loop is not None else None
+            if key is None or (topic is not None and not topic.options.versions):
+                hint = "declare the topic with versions=True, and give the event a key"
+                raise BusError(
+                    "FX-BUS-0114", "only an event of a key in a topic with versions has one before it", hint=hint
+                )
 
     async def request(
         self,
@@ -222,11 +234,8 @@ class Bus:
         for topic in self._topics.matching(patterns):
             place, stop, before = topic.start if start == "earliest" else int(start), topic.end, None
             while place < stop:
-                events = [event for event in topic.fetch(place, 256) if event.offset < stop]
-                if not events:
-                    break
-                place = events[-1].offset + 1
-                events = [event for event in events if selection.wants(event.subject)]
+                events, place = await topic.chunk(place, 256)
+                events = [each for each in events if each.offset < stop and selection.wants(each.subject)]
                 if events and selection.condition is not None:
                     kept = selection.condition(events)
                     events = [event for event, yes in zip(events, kept, strict=True) if yes is True]
@@ -242,10 +251,12 @@ class Bus:
         count = 0
         async for event in self.read("dead.>", where=where):
             subject, headers = dead_letters.revived(event) if dead_letters.is_letter(event) else ("", {})
-            if not any(pattern.matches(subject) for pattern in patterns) or event.offset in self._revived:
+            if not any(pattern.matches(subject) for pattern in patterns):
                 continue
-            self._revived.add(event.offset)
+            if self._transport.revived(event.topic, event.offset):
+                continue
             await self.publish(subject, event.data, key=event.key, headers=headers)
+            self._transport.revive(event.topic, event.offset)
             count += 1
         return count
 
@@ -254,6 +265,7 @@ class Bus:
     async def __aenter__(self) -> Self:
         if self._loop is None:
             self._start_here()
+        await self._transport.settle()
         return self
 
     async def __aexit__(
@@ -273,18 +285,26 @@ class Bus:
         self._own_thread = threading.Thread(target=run, name="fluxcore bus", daemon=True)
         self._own_thread.start()
         started.wait()
-        asyncio.run_coroutine_threadsafe(_awaited(self._start_here), loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(_awaited(self._start_here), loop).result()
+            self.wait(self._transport.settle())
+        except BaseException:
+            self._end_thread(loop)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        loop, thread = self._loop, self._own_thread
+        loop = self._loop
         assert loop is not None
-        assert thread is not None
         self.wait(self.close(drain=kind is None))
+        self._end_thread(loop)
+
+    def _end_thread(self, loop: asyncio.AbstractEventLoop) -> None:
+        assert self._own_thread is not None
         loop.call_soon_threadsafe(loop.stop)
-        thread.join()
+        self._own_thread.join()
         loop.close()
 
     def wait(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -294,11 +314,15 @@ class Bus:
     async def drain(self, timeout_s: float | None = None) -> bool:
         """Wait until all groups have handled all there is, delayed events excepted; return whether they have."""
         end = None if timeout_s is None else time.monotonic() + timeout_s
-        while not all(group.is_done() or group.paused for group in self._topics.groups()):
+        while True:
+            await self._transport.settle()
+            topics = list(self._topics.by_name.values())
+            groups = [group for topic in topics for group in topic.groups]
+            if all(topic.is_quiet() for topic in topics) and all(group.is_done() or group.paused for group in groups):
+                return True
             if end is not None and time.monotonic() > end:
                 return False
             await asyncio.sleep(0.001)
-        return True
 
     async def close(self, *, drain: bool = True) -> None:
         """Let handlers end what they have begun (with ``drain``, all that waits), and stop. A second call does nothing."""
@@ -315,6 +339,7 @@ class Bus:
                 _log.warning("a handler did not end", handler=workers.handler.name)
         if self._watch is not None:
             self._watch.stop()
+        await self._transport.close()
         self._loop_thread = 0
 
     def pause(self, group: str) -> None:
@@ -349,38 +374,48 @@ class Bus:
             hint = "use it within 'async with bus:', or 'with bus:' in a script"
             raise BusError("FX-BUS-0301", "the bus runs nowhere yet", hint=hint) from None
         self._loop_thread = threading.get_ident()
-        self._watch = Watch(self._loop, self._loop_thread, self._codes)
+        self._transport.start(self._loop, self._found)
         self._topics.start()
+        self._watch = Watch(self._loop, self._loop_thread, self._codes)
+
+    def _found(self, name: str) -> None:
+        """Let handlers have the events of a topic that another process has made."""
+        self._topics.find(name)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None or self._closed:
             raise BusError("FX-BUS-0301", "the bus is closed" if self._closed else "the bus runs nowhere yet")
         return self._loop
 
-    def _on_loop(self, function: Callable[[], None]) -> None:
-        """Call a function where the bus's events are handled."""
+    def _on_loop(self, function: Callable[[], Any]) -> Any:
+        """Call a function where the bus's events are handled, and return its result."""
         if self._loop is None or self._loop_thread == threading.get_ident():
-            function()
-        else:
-            asyncio.run_coroutine_threadsafe(_awaited(function), self._running()).result()
+            return function()
+        return asyncio.run_coroutine_threadsafe(_awaited(function), self._running()).result()
 
     def _pause(self, name: str, *, paused: bool) -> None:
         found = [group for group in self._topics.groups() if group.name == name]
         if not found:
             raise BusError("FX-BUS-0110", f"there is no group '{name}'")
+        self._transport.pause(name, paused=paused)
         for group in found:
             group.paused = paused
             if not paused:
                 group.notify()
 
-    def _bury(self, event: Event, group: Group, error: BaseException) -> None:
+    def _bury(self, event: Event, group: Group, error: BaseException, done: Callable[[Exception | None], None]) -> None:
         if dead_letters.is_letter(event):
             _log.warning(
                 "a dead letter's handler failed too", group=group.name, subject=event.subject, error=str(error)
             )
+            done(None)
             return
         subject, headers = dead_letters.letter(event, group, error)
-        self.publish(subject, event.data, key=event.key, headers=headers)
+        try:
+            self.publish(subject, event.data, key=event.key, headers=headers).when_done(done)
+        except FluxError as refusal:
+            _log.warning("a dead letter can't be stored, and its event comes again", subject=event.subject, offset=event.offset, error=refusal.message)  # fmt: skip
+            done(refusal)
 
 
 def _patterns(subjects: str | Sequence[str]) -> tuple[Pattern, ...]:
@@ -401,12 +436,6 @@ def _trace_on(parent: Event, event: Event) -> None:
     passed = {name: parent.headers[name] for name in TRACE_HEADERS if name in parent.headers}
     if passed:
         event.headers = {**passed, **event.headers}
-
-
-async def _room(topic: MemoryTopic) -> None:
-    """Give handlers their turn, and wait while a group is too far behind."""
-    await asyncio.sleep(0)
-    await topic.room()
 
 
 async def _awaited(function: Callable[[], Any]) -> Any:

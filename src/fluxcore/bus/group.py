@@ -6,8 +6,10 @@ import asyncio
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from fluxcore.bus.progress import Progress
 from fluxcore.limits import (
     BUS_DELAYED_EVENTS_MAX,
     BUS_FETCH_EVENTS,
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.options import HandlerOptions, Selection
-    from fluxcore.bus.transports.memory import MemoryTopic
+    from fluxcore.bus.ports import Topic
 
-    Bury = Callable[[Event, "Group", BaseException], None]
+    Bury = Callable[[Event, "Group", BaseException, Callable[[Exception | None], None]], None]
 
 ONLY_GROUP = "frys-only-group"
 """The header of an event that comes again for one group alone."""
@@ -39,19 +41,18 @@ class Counts:
     dead: int = 0
     expired: int = 0
     filtered: int = 0
+    missed: int = 0
 
 
 class Group:
     """Hands out the events of a topic to the workers of one group, each until it is acknowledged.
 
     Events of one key are handed out one after the other where the group is ordered, however many workers there are: one that
-    failed keeps those behind it back until it went well or was given up, which is when ``bury`` gets it. A paused group hands out
-    none.
+    failed keeps those behind it back until it went well or was given up, which is when ``bury`` gets it; it is done with when that
+    has found a place for it. A paused group hands out none.
     """
 
-    def __init__(
-        self, topic: MemoryTopic, name: str, selection: Selection, options: HandlerOptions, bury: Bury
-    ) -> None:
+    def __init__(self, topic: Topic, name: str, selection: Selection, options: HandlerOptions, bury: Bury) -> None:
         self.topic = topic
         self.name = name
         self.options = options
@@ -74,6 +75,8 @@ class Group:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._spawn: list[Callable[[], bool]] = []
         self._looking = False
+        self._done: list[tuple[int, int]] = []
+        self._attempts: dict[int, int] = {}
 
     # -- what workers call ------------------------------------------------------------------------------------------
 
@@ -115,9 +118,7 @@ class Group:
         self.counts.failed += 1
         retry = self.options.retry
         if event.attempt >= retry.attempts:
-            self.counts.dead += 1
-            self._bury(event, self, error)
-            self._close(event)
+            self._bury(event, self, error, partial(self._buried, event))
             return
         if self.options.ordered and event.key is not None:
             self._busy.setdefault(event.key, None)
@@ -190,8 +191,37 @@ class Group:
         return min(oldest, self._chunk[self._at].offset)
 
     def skip_to(self, offset: int) -> None:
-        """Go on behind events that are gone."""
+        """Go on behind events that are gone, which the group has missed."""
+        self.counts.missed += max(offset - self._cursor, 0)
         self._cursor = max(self._cursor, offset)
+
+    def pass_over(self, first: int, end: int) -> None:
+        """Go on behind offsets that no event has."""
+        if first <= self._cursor < end:
+            self._cursor = end
+
+    def resume(self, progress: Progress) -> None:
+        """Go on where an earlier process left off; to be called before anything is handed out."""
+        self._cursor, self._attempts = progress.position, dict(progress.attempts)
+        self._done = [(first, end) for first, end in progress.done if end > self._cursor]
+
+    def progress(self) -> Progress:
+        """Return how far the group has come. Cost: that of sorting what was handed out and is not done."""
+        waiting = sorted(
+            [offset for offset in self._open if offset >= 0] + [each.offset for each in self._chunk[self._at :]]
+        )
+        place, done = waiting[0] if waiting else self._cursor, []
+        attempts = {
+            offset: event.attempt - 1 for offset, event in self._open.items() if offset >= 0 and event.attempt > 1
+        }
+        for offset, following in zip(waiting, [*waiting[1:], self._cursor], strict=True):
+            if following > offset + 1:
+                done.append((offset + 1, following))
+        for first, end in self._done:  # those of an earlier process that were not reached yet
+            if end > self._cursor:
+                done.append((max(first, self._cursor), end))
+        attempts |= {offset: count for offset, count in self._attempts.items() if offset >= self._cursor}
+        return Progress(place, done, attempts)
 
     def lag(self) -> int:
         """Return how many events of the topic have not been done with."""
@@ -216,6 +246,16 @@ class Group:
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
+    def _buried(self, event: Event, refusal: Exception | None) -> None:
+        """Be done with an event that lies with the dead letters; else let it come again."""
+        if refusal is None:
+            self.counts.dead += 1
+            self._close(event)
+            return
+        if self.options.ordered and event.key is not None:
+            self._busy.setdefault(event.key, None)
+        asyncio.get_running_loop().call_later(self.options.retry.pause_s(event.attempt), self._again, event)
+
     def _fill(self) -> bool:
         """Fetch events; return whether there are any. Where some overtake others, those that wait are put in order with them."""
         topic = self.topic
@@ -223,11 +263,15 @@ class Group:
             topic.look()
         left = self._chunk[self._at :] if self._overtakes else []
         while self._cursor < topic.end and len(left) < BUS_WINDOW_EVENTS:
+            if self._done or self._attempts:
+                self._pass_over_done()
             events = topic.fetch(self._cursor, BUS_FETCH_EVENTS)
             if not events:
-                return False
+                return bool(left)
             self._cursor = events[-1].offset + 1
             chosen = [event for event in events if self.wants(event)]
+            if self._done or self._attempts:
+                chosen = self._not_done(chosen)
             if chosen and self._selection.condition is not None:
                 chosen = self._held(chosen, self._selection.condition(chosen))
             self.counts.filtered += len(events) - len(chosen)
@@ -244,9 +288,37 @@ class Group:
         """Return the events for which the condition holds; those for which it can't be told become dead letters."""
         for event, verdict in zip(events, verdicts, strict=True):
             if isinstance(verdict, Exception):
-                self.counts.dead += 1
-                self._bury(event, self, verdict)
+                self._give_up(event, verdict)
         return [event for event, verdict in zip(events, verdicts, strict=True) if verdict is True]
+
+    def _give_up(self, event: Event, cause: Exception) -> None:
+        """Make a dead letter of an event that was never handed out."""
+
+        def buried(refusal: Exception | None) -> None:
+            if refusal is not None:
+                asyncio.get_running_loop().call_later(self.options.retry.pause_s(1), self._give_up, event, cause)
+                return
+            self.counts.dead += 1
+            del self._open[event.offset]
+
+        self._open[event.offset] = event
+        self._bury(event, self, cause, buried)
+
+    def _pass_over_done(self) -> None:
+        """Go on behind events that an earlier process was done with."""
+        while self._done and self._done[0][0] <= self._cursor:
+            self._cursor = max(self._cursor, self._done.pop(0)[1])
+
+    def _not_done(self, events: list[Event]) -> list[Event]:
+        """Return those events that an earlier process was not done with, with the attempts that it made."""
+        left = []
+        for event in events:
+            while self._done and self._done[0][1] <= event.offset:
+                self._done.pop(0)
+            if not (self._done and self._done[0][0] <= event.offset):
+                event.attempt += self._attempts.pop(event.offset, 0)
+                left.append(event)
+        return left
 
     def _keeps_back(self, event: Event) -> bool:
         """Return whether an event of the same key is being handled; if so, this one waits behind it."""
@@ -306,7 +378,7 @@ class Group:
                 break
 
 
-def _first_offset(topic: MemoryTopic, start: str | int) -> int:
+def _first_offset(topic: Topic, start: str | int) -> int:
     if isinstance(start, int):
         return max(start, topic.start)
     return topic.start if start == "earliest" else topic.end

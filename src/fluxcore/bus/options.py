@@ -7,12 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.log.options import ACKS, COMPRESSIONS
 from fluxcore.core.duration import duration_ms
-from fluxcore.limits import BUS_BATCH_EVENTS, BUS_KEPT_EVENTS, BUS_LAG_EVENTS_MAX
+from fluxcore.limits import (
+    BUS_BATCH_EVENTS,
+    BUS_KEPT_EVENTS,
+    BUS_LAG_EVENTS_MAX,
+    BUS_SEGMENT_BYTES,
+    LOG_SEGMENT_BYTES_MIN,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Sequence
+
+    import pyarrow as pa
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.subjects import Pattern
@@ -30,13 +39,24 @@ def milliseconds(value: Duration, what: str) -> int:
         raise BusError("FX-BUS-0103", f"{what}: {error}") from error
 
 
+def check_acks(acks: str) -> None:
+    """Raise ``BusError`` FX-BUS-0104 for an acknowledgement that does not exist."""
+    if acks not in ACKS:
+        raise BusError("FX-BUS-0104", f"acks is one of {', '.join(ACKS)}, not '{acks}'")
+
+
 @dataclass(frozen=True, slots=True)
 class TopicOptions:
     """A topic: the ``subjects`` that belong to it, and how its events are kept.
 
     ``keep`` events that all groups have passed stay for replay (in memory); ``max_lag``: a publisher waits while a group is so many
     events behind (in memory); ``when_full`` "wait", or "drop" the oldest for groups that are so far behind; ``priorities`` whether
-    events of a higher priority overtake others.
+    events of a higher priority overtake others; ``dedup_ms`` how long an id is remembered; ``versions`` whether a publisher may say
+    what it expects the last event of a key to be.
+
+    On the disk: ``acks`` what a receipt survives where ``publish`` says nothing, "memory", "os" or "disk"; ``schema`` the columns of
+    payloads; ``compression`` "none", "lz4" or "zstd"; ``compact`` whether only the last event of each key need be kept;
+    ``retain_ms``, ``retain_bytes``, ``retain_events`` how long events are kept, None for ever; ``segment_bytes`` of one file.
     """
 
     name: str
@@ -46,8 +66,22 @@ class TopicOptions:
     when_full: str = "wait"
     priorities: bool = False
     dedup_ms: int = 120_000
+    versions: bool = False
+    acks: str = "disk"
+    schema: pa.Schema | None = None
+    compression: str = "none"
+    compact: bool = False
+    retain_ms: int | None = None
+    retain_bytes: int | None = None
+    retain_events: int | None = None
+    segment_bytes: int = BUS_SEGMENT_BYTES
 
     def __post_init__(self) -> None:
+        check_acks(self.acks)
+        if self.compression not in COMPRESSIONS:
+            raise BusError("FX-BUS-0104", f"compression is one of {', '.join(COMPRESSIONS)}, not '{self.compression}'")
+        if self.segment_bytes < LOG_SEGMENT_BYTES_MIN:
+            raise BusError("FX-BUS-0104", f"segment_bytes is at least {LOG_SEGMENT_BYTES_MIN}")
         if self.when_full not in ("wait", "drop"):
             raise BusError("FX-BUS-0104", f"when_full is 'wait' or 'drop', not '{self.when_full}'")
 

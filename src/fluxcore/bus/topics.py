@@ -9,15 +9,15 @@ from fluxcore.bus.errors import BusError
 from fluxcore.bus.group import Group
 from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions
 from fluxcore.bus.subjects import Pattern, check_subject
-from fluxcore.bus.transports.memory import MemoryTopic
 from fluxcore.bus.workers import Workers
 from fluxcore.limits import BUS_SUBJECTS_MAX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from fluxcore.bus.event import Event
+    from fluxcore.bus.group import Bury
     from fluxcore.bus.handlers import Handler
+    from fluxcore.bus.ports import Topic, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,14 @@ class Topics:
     a place in it, so that handlers may be registered before and after.
     """
 
-    def __init__(self, bury: Callable[[Event, Group, BaseException], None]) -> None:
-        self.by_name: dict[str, MemoryTopic] = {}
+    def __init__(self, transport: Transport, bury: Bury) -> None:
+        self._transport = transport
+        self.by_name: dict[str, Topic] = {}
         self.workers: list[Workers] = []
         self._bury = bury
         self._declared: list[TopicOptions] = []
         self._registered: list[Registration] = []
-        self.of_subject: dict[str, MemoryTopic] = {}
+        self.of_subject: dict[str, Topic] = {}
         self._runs = False
 
     def declare(self, options: TopicOptions) -> None:
@@ -59,7 +60,7 @@ class Topics:
                 )
         self._declared.append(options)
         if self._runs:
-            self._make(options)
+            self._make(options, declared=True)
 
     def register(self, registration: Registration) -> None:
         """Let a handler have events. Raises ``BusError`` FX-BUS-0107 where its group takes other subjects."""
@@ -67,32 +68,50 @@ class Topics:
             if other.group == registration.group and _texts(other) != _texts(registration):
                 message = f"the group '{other.group}' takes {', '.join(_texts(other))}, and this handler other subjects"
                 raise BusError("FX-BUS-0107", message, hint="give it a group of its own")
+        if self._runs:
+            self._join(registration)
         self._registered.append(registration)
         if self._runs:
             for topic in list(self.by_name.values()):
                 self._attach(registration, topic)
 
     def start(self) -> None:
-        """Make the declared topics and start the handlers; to be called on the event loop."""
+        """Make the topics that are declared or there, and start the handlers; to be called on the event loop."""
+        for registration in self._registered:
+            self._join(registration)
         self._runs = True
         for options in self._declared:
-            self._make(options)
+            self._make(options, declared=True)
+        for name in self._transport.topics():
+            self.find(name)
 
-    def of(self, subject: str) -> MemoryTopic:
+    def find(self, name: str) -> Topic | None:
+        """Return a topic that is there, perhaps made by another process; None where there is none."""
+        found = self.by_name.get(name)
+        if found is None:
+            options = self._transport.declared(name)
+            if options is not None:
+                found = self._make(options, declared=False)
+                self.of_subject.clear()
+        return found
+
+    def of(self, subject: str) -> Topic:
         """Return the topic of a subject, which is made if need be. Raises ``BusError`` FX-BUS-0101."""
         found = self.of_subject.get(subject)
         if found is None:
             check_subject(subject)
-            name = next((each.name for each in self._declared if _claims(each, subject)), subject.split(".", 1)[0])
-            found = self.by_name.get(name)
+            first = subject.split(".", 1)[0]
+            claimed = (each.name for each in self._claims if any(one.matches(subject) for one in each.subjects))
+            name = next(claimed, first)
+            found = self.by_name.get(name) or self.find(name)
             if found is None:
-                found = self._make(TopicOptions(name, (Pattern(name), Pattern(f"{name}.>"))))
+                found = self._make(TopicOptions(name, (Pattern(name), Pattern(f"{name}.>"))), declared=False)
             if len(self.of_subject) >= BUS_SUBJECTS_MAX:
                 self.of_subject.clear()
             self.of_subject[subject] = found
         return found
 
-    def wanted(self, subject: str) -> MemoryTopic | None:
+    def wanted(self, subject: str) -> Topic | None:
         """Return the topic of a subject if some handler may take it; a subject that nobody takes makes no topic.
 
         Raises: ``BusError`` FX-BUS-0101.
@@ -102,7 +121,7 @@ class Topics:
             return self.of(subject)
         return None
 
-    def matching(self, patterns: Iterable[Pattern]) -> list[MemoryTopic]:
+    def matching(self, patterns: Iterable[Pattern]) -> list[Topic]:
         """Return the topics that may have events of some patterns."""
         wanted = tuple(patterns)
         return [topic for topic in self.by_name.values() if _may_have(topic.options, wanted)]
@@ -111,24 +130,30 @@ class Topics:
         """Return the groups of all topics."""
         return [group for topic in self.by_name.values() for group in topic.groups]
 
-    def _make(self, options: TopicOptions) -> MemoryTopic:
-        topic = self.by_name[options.name] = MemoryTopic(options)
+    @property
+    def _claims(self) -> Iterable[TopicOptions]:
+        """The topics that were declared here, then those that were found."""
+        return [*self._declared, *(each.options for each in self.by_name.values())]
+
+    def _join(self, registration: Registration) -> None:
+        if registration.options.group is not None:
+            self._transport.join(registration.group)
+
+    def _make(self, options: TopicOptions, *, declared: bool) -> Topic:
+        topic = self.by_name[options.name] = self._transport.topic(options, declared=declared)
         for registration in self._registered:
             self._attach(registration, topic)
         return topic
 
-    def _attach(self, registration: Registration, topic: MemoryTopic) -> None:
+    def _attach(self, registration: Registration, topic: Topic) -> None:
         if not _may_have(topic.options, registration.selection.patterns):
             return
         group = next((each for each in topic.groups if each.name == registration.group), None)
         if group is None:
             group = Group(topic, registration.group, registration.selection, registration.options, self._bury)
+            group.paused = self._transport.is_paused(group.name)
             topic.attach(group)
         self.workers.append(Workers(group, registration.handler, registration.options))
-
-
-def _claims(options: TopicOptions, subject: str) -> bool:
-    return any(pattern.matches(subject) for pattern in options.subjects)
 
 
 def _may_have(options: TopicOptions, wanted: Iterable[Pattern]) -> bool:

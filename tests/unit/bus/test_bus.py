@@ -447,3 +447,21 @@ def test_mistakes_are_told_at_once(wrong: Callable[[fx.Bus], Any], code: str) ->
     with pytest.raises(BusError) as caught:
         wrong(fx.Bus())
     assert caught.value.code == code
+
+
+def test_a_publisher_may_say_what_it_expects_the_last_event_of_a_key_to_be() -> None:
+    async def test(bus: fx.Bus) -> None:
+        bus.topic("accounts", versions=True)
+        first = await bus.publish("accounts.a", 1, key="a", expect=None)
+        with pytest.raises(fx.FluxError) as caught:
+            await bus.publish("accounts.a", 2, key="a", expect=None)
+        assert caught.value.code == "FX-LOG-0009"
+        second = await bus.publish("accounts.a", 2, key="a", expect=first.offset)
+        await bus.publish("accounts.b", 1, key="b", expect=None)
+        await bus.publish("accounts.a", 3, key="a", expect=second.offset)
+        for subject, key in (("accounts.a", None), ("plain", "a")):
+            with pytest.raises(BusError) as wrong:
+                await bus.publish(subject, 1, key=key, expect=None)
+            assert wrong.value.code == "FX-BUS-0114"
+
+    run(test)

@@ -1,1 +1,18 @@
-"""Where events are kept and how they come back: one module a transport."""
+"""Where events of the bus live: one transport a module, found by the address of a bus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fluxcore.bus.errors import BusError
+from fluxcore.bus.transports.memory import MemoryTransport
+
+if TYPE_CHECKING:
+    from fluxcore.bus.ports import Transport
+
+
+def transport_of(url: str) -> Transport:
+    """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has."""
+    if url == "memory:":
+        return MemoryTransport()
+    raise BusError("FX-BUS-0001", f"there is no bus at '{url}'", hint="write memory: or file:./folder")

@@ -6,14 +6,17 @@ import asyncio
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from fluxcore.limits import BUS_DEDUP_IDS_MAX
+from fluxcore.bus.log.errors import conflict
+from fluxcore.bus.publishing import Placed
+from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_YIELD_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
     from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.publishing import Publishing
 
 
 class MemoryTopic:
@@ -23,7 +26,7 @@ class MemoryTopic:
     the next event gets, ``waiting`` the publishers that wait for the slowest. Cost: one append for each event, whatever the number of groups.
     """
 
-    survives = "memory"
+    any_thread = False
 
     def __init__(self, options: TopicOptions) -> None:
         self.options = options
@@ -35,40 +38,57 @@ class MemoryTopic:
         self._events: list[Event] = []
         self.waiting: list[asyncio.Future[None]] = []
         self._ids: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._versions: dict[str | None, int] | None = {} if options.versions else None
 
-    def append(self, event: Event) -> None:
-        """Give the event its offset, and wake the groups that wait for one."""
+    def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:  # noqa: ARG002
+        """Give the event its offset, and wake the groups that wait for one.
+
+        Raises: ``JobError`` FX-LOG-0009 where ``expect`` is not the offset of the key's last event.
+        """
+        if event._id is not None:
+            first = self._duplicate_of(event)
+            if first is not None:
+                return Placed(self, first, None, duplicate=True)
+        end = self.end
+        if self._versions is not None:
+            if expect != -1 and self._versions.get(event.key) != expect:
+                raise conflict(event.key, expect, self._versions.get(event.key))
+            self._versions[event.key] = end
+        if event._id is not None:
+            self._ids[event._id] = (end, event.time_ms)
         event.topic = self.name
-        event.offset = self.end
+        event.offset = end
         self._events.append(event)
-        self.end += 1
+        self.end = end + 1
         for group in self.groups:
             if group.waits:
                 group.notify()
-        if len(self._events) > self.options.keep + 4096 and not self.end & 1023:
+        if len(self._events) > self.options.keep + 4096 and not end & 1023:
             self.trim()
+        if end - self.slowest < BUS_YIELD_EVENTS or not self.groups:
+            return Placed(self, end, None)
+        return Placed(self, end, self.room)
 
-    def duplicate_of(self, event: Event) -> int | None:
-        """Return the offset of an event of the same id that was published not long ago, and remember this one's."""
-        id_ = event.given_id
-        if id_ is None:
-            return None
+    def _duplicate_of(self, event: Event) -> int | None:
+        """Return the offset of an event of the same id that was published not long ago."""
         ids, now = self._ids, event.time_ms
         while ids:
             oldest = next(iter(ids))
             if ids[oldest][1] > now - self.options.dedup_ms and len(ids) < BUS_DEDUP_IDS_MAX:
                 break
             del ids[oldest]
-        found = ids.get(id_)
-        if found is not None:
-            return found[0]
-        ids[id_] = (self.end, now)
-        return None
+        found = ids.get(event.id)
+        return None if found is None else found[0]
 
     def fetch(self, offset: int, count: int) -> Sequence[Event]:
         """Return events from an offset on, fewer where there are no more; those that are gone are passed over."""
         first = max(offset - self.start, 0)
         return self._events[first : first + count]
+
+    async def chunk(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
+        """Return events from an offset on, and the offset to go on at."""
+        events = self.fetch(offset, count)
+        return events, events[-1].offset + 1 if events else self.end
 
     def attach(self, group: Group) -> None:
         """Let a group have the events."""
@@ -90,7 +110,8 @@ class MemoryTopic:
                     each.set_result(None)
 
     async def room(self) -> None:
-        """Wait while a group is too far behind, unless the topic drops."""
+        """Give handlers their turn, and wait while a group is too far behind, unless the topic drops."""
+        await asyncio.sleep(0)
         self.look()
         while self.options.when_full == "wait" and self._is_full():
             self.waiting.append(asyncio.get_running_loop().create_future())
@@ -111,6 +132,10 @@ class MemoryTopic:
             for group in self.groups:
                 group.skip_to(gone)
 
+    def is_quiet(self) -> bool:
+        """Return True: an event stands in the topic as soon as it is published."""
+        return True
+
     def statistics(self) -> dict[str, Any]:
         """Return the first and the next offset, and where each group stands."""
         return {
@@ -118,3 +143,49 @@ class MemoryTopic:
             "end": self.end,
             "groups": {group.name: group.statistics() for group in self.groups},
         }
+
+
+class MemoryTransport:
+    """Topics in the memory of the process, which forgets them and its groups at its end."""
+
+    def __init__(self) -> None:
+        self._revived: set[tuple[str, int]] = set()
+
+    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+        """Do nothing: all is there."""
+
+    def declared(self, name: str) -> TopicOptions | None:  # noqa: ARG002
+        """Return None."""
+        return None
+
+    def topics(self) -> Sequence[str]:
+        """Return none."""
+        return ()
+
+    def topic(self, options: TopicOptions, *, declared: bool) -> MemoryTopic:  # noqa: ARG002
+        """Return a new topic."""
+        return MemoryTopic(options)
+
+    def join(self, group: str) -> None:
+        """Do nothing: no other process can have the group."""
+
+    def pause(self, group: str, *, paused: bool) -> None:
+        """Do nothing: the group itself knows."""
+
+    def is_paused(self, group: str) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False
+
+    def revived(self, topic: str, offset: int) -> bool:
+        """Return whether a dead letter was given back already."""
+        return (topic, offset) in self._revived
+
+    def revive(self, topic: str, offset: int) -> None:
+        """Remember that a dead letter was given back."""
+        self._revived.add((topic, offset))
+
+    async def settle(self) -> None:
+        """Do nothing: all is done at once."""
+
+    async def close(self) -> None:
+        """Do nothing."""

@@ -18,6 +18,7 @@ from fluxcore.bus.errors import BusError
 from fluxcore.bus.event import ID, KEY
 from fluxcore.bus.log.files import Files, OsFiles, read_file, replace_file
 from fluxcore.bus.log.options import LogOptions, Retention
+from fluxcore.bus.progress import Progress
 from fluxcore.bus.rows import PLAIN, columnar
 from fluxcore.limits import BUS_SEGMENT_BYTES
 
@@ -70,18 +71,6 @@ class Declaration(msgspec.Struct, frozen=True):
 def schema_text(schema: pa.Schema) -> tuple[str, dict[str, str]]:
     """Return a schema as a declaration holds it: for programs, and for people."""
     return b64encode(schema.serialize().to_pybytes()).decode(), {field.name: str(field.type) for field in schema}
-
-
-class Progress(msgspec.Struct, omit_defaults=True):
-    """How far a group has come in a topic.
-
-    ``position`` is the first offset that is not done; ``done`` the ranges above it that are, each up to, not including, its second
-    number; ``attempts`` how often the handler has failed so far, by offset, where it has.
-    """
-
-    position: int
-    done: list[tuple[int, int]] = []
-    attempts: dict[int, int] = {}
 
 
 class GroupState(msgspec.Struct, omit_defaults=True):

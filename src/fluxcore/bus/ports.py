@@ -1,0 +1,96 @@
+"""What a transport gives a bus: topics, and what lasts of its groups. Everything is called on the bus's event loop but where said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+    from fluxcore.bus.event import Event
+    from fluxcore.bus.group import Group
+    from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.publishing import Publishing
+
+
+class Topic(Protocol):
+    """The events of one topic.
+
+    ``start`` is the offset of the first event that is kept, ``end`` the one after the last that groups may see; ``slowest`` the
+    position of the group that is furthest behind where publishers wait for it, and ``waiting`` those publishers. ``any_thread`` says
+    that ``publish`` may be called on any thread.
+    """
+
+    any_thread: bool
+    name: str
+    options: TopicOptions
+    groups: list[Group]
+    start: int
+    end: int
+    slowest: int
+    waiting: list[asyncio.Future[None]]
+
+    def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:
+        """Take an event. ``acks`` None is the topic's; ``expect`` what the last event of the key must be: -1 for any, None for none."""
+
+    def fetch(self, offset: int, count: int) -> Sequence[Event]:
+        """Return events from an offset on, up to so many; none where there is none yet: the groups are notified when there is."""
+
+    async def chunk(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
+        """Return kept events from an offset on, and the offset to go on at; waits for the disk, not for events."""
+
+    def attach(self, group: Group) -> None:
+        """Let a group have the events, from where it was or as its options say."""
+
+    def detach(self, group: Group) -> None:
+        """Let a group have no more events."""
+
+    def look(self) -> None:
+        """Find out where the slowest group stands, and let publishers go on that waited for it."""
+
+    def is_quiet(self) -> bool:
+        """Return whether every event that was published stands in the topic."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the first and the next offset, and where each group stands."""
+
+
+class Transport(Protocol):
+    """Where the topics of a bus live.
+
+    ``found`` is called with the name of a topic that another process has made.
+    """
+
+    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+        """Begin; every other call but ``declared`` comes after it."""
+
+    def declared(self, name: str) -> TopicOptions | None:
+        """Return the options of a topic that was declared before, perhaps by another process."""
+
+    def topics(self) -> Sequence[str]:
+        """Return the names of the topics that are there."""
+
+    def topic(self, options: TopicOptions, *, declared: bool) -> Topic:
+        """Return a topic, made if need be; where it is ``declared`` with other options than before, they hold from now on."""
+
+    def join(self, group: str) -> None:
+        """Take a named group for this process. Raises ``BusError`` FX-BUS-0402 where another one runs it."""
+
+    def pause(self, group: str, *, paused: bool) -> None:
+        """Remember whether a group is paused."""
+
+    def is_paused(self, group: str) -> bool:
+        """Return whether a group was paused, perhaps by an earlier process."""
+
+    def revived(self, topic: str, offset: int) -> bool:
+        """Return whether a dead letter was given back already."""
+
+    def revive(self, topic: str, offset: int) -> None:
+        """Remember that a dead letter was given back."""
+
+    async def settle(self) -> None:
+        """Return when all that was declared and published before is done or refused, and what lasts of groups is saved."""
+
+    async def close(self) -> None:
+        """End: what was published is written, what lasts of groups is saved, and everything is given back."""
