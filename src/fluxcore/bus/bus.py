@@ -142,7 +142,8 @@ class Bus:
         too much waits for the disk; awaiting it: FX-LOG-0009 where the last event is another one, FX-LOG-0004 and 0005 for the disk.
         """
         event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
-        event.priority = priority
+        if priority:
+            event.priority = priority
         if delay is not None or at is not None or expires is not None:
             _timed(event, delay, at, expires)
         if acks is not None or expect != ANY:
