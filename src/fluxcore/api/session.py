@@ -225,7 +225,7 @@ class Session:
         memory = registry.find(registry.CONNECTORS, "memory").hold(batches, endless=endless)
         self._memory.append(memory)
         options = {"connector": "memory", "memory.key": memory.key}
-        return self._register(name, Schema.from_arrow(schema), options, watermark)
+        return self.from_connector(name, Schema.from_arrow(schema), options, watermark)
 
     def from_feed(
         self, feed: Feed, *, schema: pa.Schema | Schema, name: str = "feed", watermark: Watermark | None = None
@@ -237,7 +237,7 @@ class Session:
         memory = registry.find(registry.CONNECTORS, "memory").hold(feed)
         self._memory.append(memory)
         found = schema if isinstance(schema, Schema) else Schema.from_arrow(schema)
-        return self._register(name, found, {"connector": "memory", "memory.key": memory.key}, watermark)
+        return self.from_connector(name, found, {"connector": "memory", "memory.key": memory.key}, watermark)
 
     def read(
         self,
@@ -261,7 +261,7 @@ class Session:
             raise ScriptError("FX-API-0009", f"the format of '{place}' is not clear", hint="give format='csv'")
         found = schema if isinstance(schema, Schema) else Schema.from_arrow(schema)
         given = {"connector": "filesystem", "path": str(place), "format": chosen, **(options or {})}
-        return self._register(name or place.stem, found, given, watermark)
+        return self.from_connector(name or place.stem, found, given, watermark)
 
     def register_function(self, name: str, function: Any) -> None:
         """Make a function known to SQL, whatever the case of its letters.
@@ -280,7 +280,13 @@ class Session:
             raise ScriptError("FX-API-0014", f"SQL has a function '{name}' already", hint="choose another name")
         self.catalog.functions.put(name, Registered(user, Lifetime.TEMPORARY_SYSTEM))
 
-    def _register(self, name: str, schema: Schema, options: Mapping[str, str], watermark: Watermark | None) -> Stream:
+    def from_connector(
+        self, name: str, schema: Schema, options: Mapping[str, str], watermark: Watermark | None = None
+    ) -> Stream:
+        """Return the stream of a table as ``CREATE TABLE name (…) WITH (options)`` would declare it, also for SQL.
+
+        Raises: ``ScriptError`` FX-SQL-0511 for an option that the connector doesn't have, or what the connector refuses.
+        """
         time = schema.find(watermark[0]) if isinstance(watermark, tuple) else None
         description = TableDescription(name, schema, options, time_column=time)
         connector = registry.connector(options["connector"])

@@ -175,6 +175,12 @@ def events_of(rows: pa.RecordBatch, offsets: Sequence[int], topic: str) -> list[
     return events
 
 
+def headers_of(more: pa.Array) -> pa.Array:
+    """Return the headers in ``$more`` as maps of texts; empty ones where there is nothing."""
+    maps = [() if content is None else list(_decode_more(content).headers.items()) for content in more.to_pylist()]
+    return pa.array(maps, pa.map_(pa.string(), pa.string()))
+
+
 def _fill(events: Iterable[Event], more: Iterable[bytes | None]) -> None:
     for event, content in zip(events, more, strict=True):
         if content is not None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 CONNECTORS = "fluxcore.connectors"
 FORMATS = "fluxcore.formats"
 TARGETS = "fluxcore.targets"
-_ADDED = (EntryPoint("batch", "fluxcore.targets.batch.target:BatchTarget", TARGETS),)
+_ADDED = (
+    EntryPoint("batch", "fluxcore.targets.batch.target:BatchTarget", TARGETS),
+    EntryPoint("frys", "fluxcore.bus.table.connector:FrysConnector", CONNECTORS),
+)
 """Built-ins that an installation in place may not name yet, because it was made before they came."""
 _KINDS = {CONNECTORS: "connector", FORMATS: "format", TARGETS: "target"}
 

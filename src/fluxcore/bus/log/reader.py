@@ -35,7 +35,8 @@ class ReadOptions:
     """What is read: offsets from ``start`` up to, not including, ``stop``; these columns; rows that pass ``where``.
 
     ``where`` is a condition bound to the log's columns, or a function that binds one to a schema. ``on_lost`` is told of damage;
-    without it damage raises. ``earliest`` starts at the first event there is when ``start`` was removed already.
+    without it damage raises. ``earliest`` starts at the first event there is when ``start`` was removed already. ``excluded_by``
+    gives comparisons for a schema: frames whose statistics say that no row meets all of them are passed over.
     """
 
     start: int = 0
@@ -44,6 +45,7 @@ class ReadOptions:
     where: Expr | Callable[[pa.Schema], Expr] | None = None
     on_lost: Callable[[Lost], None] | None = None
     earliest: bool = False
+    excluded_by: Callable[[pa.Schema], tuple[Bound, ...]] | None = None
 
 
 class Reader:
@@ -210,7 +212,10 @@ class Reader:
             self._lose(view, offsets, "their schema is damaged", options)
             return header.end_offset
         found = filters.get(header.schema, schema)
-        if found is not None and excluded(view, header, schema, found.bounds):
+        comparisons = found.bounds if found is not None else ()
+        if options.excluded_by is not None:
+            comparisons += options.excluded_by(schema)
+        if comparisons and excluded(view, header, schema, comparisons):
             self.frames_skipped += 1
             return header.end_offset
         frame = decode(view, header, schema)

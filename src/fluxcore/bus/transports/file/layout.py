@@ -8,6 +8,7 @@ digit or one of ``_-`` is ``%`` and its number.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, unquote
 
@@ -164,6 +165,11 @@ class Folder:
         self.files.make_folder(folder)
         text = msgspec.json.format(msgspec.json.encode(content), indent=1)
         replace_file(self.files, folder, name, text + b"\n")
+
+
+def folder_of(url: str) -> Folder:
+    """Return the folder of a bus at ``file:PATH`` or ``file:///PATH``; a path that begins with ``~`` is the user's."""
+    return Folder(str(Path(url.removeprefix("file:").removeprefix("//")).expanduser()))
 
 
 def file_name(name: str) -> str:
