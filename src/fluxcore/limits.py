@@ -52,6 +52,12 @@ STRING_COLUMN_BYTES_MAX: Final = 2**31 - 1
 SMALL_JOB_ROWS_MAX: Final = 10_000
 """Rows in all tables of a job up to which one worker thread per stage is enough."""
 
+MADE_TEXT_CHARACTERS_MAX: Final = 64 * 1024 * 1024
+"""Characters of one text that a function makes, such as REPEAT."""
+
+MADE_BATCH_CHARACTERS_MAX: Final = 2**29 - 1
+"""Characters of all texts that a function makes for one batch: four bytes each, they are one Arrow column."""
+
 LIVE_ROWS_MAX: Final = 10_000
 """Rows of a result that the shell keeps to show them as they change."""
 

@@ -33,6 +33,7 @@ from fluxcore.core.types import (
 from fluxcore.errors import DataError
 from fluxcore.expr.lists import map_array, maps_of
 from fluxcore.expr.local_times import to_instants, to_local
+from fluxcore.expr.made_text import MadeText, check_batch
 from fluxcore.expr.rowwise import mapped
 from fluxcore.expr.text_casts import from_text, rounded
 from fluxcore.expr.texts import double_text, milliseconds_text, months_text, time_text, timestamp_text
@@ -232,8 +233,16 @@ def _fit(array: pa.Array, target: StringType) -> pa.Array:
     if target.length < 2_147_483_647:
         array = pc.utf8_slice_codeunits(array, 0, target.length)
         if target.fixed:
+            _check_filled(array, target.length)
             array = pc.utf8_rpad(array, target.length)
     return array
+
+
+def _check_filled(array: pa.Array, length: int) -> None:
+    """Refuse to fill values up beyond what a batch may hold. Raises ``DataError`` FX-RUN-0114."""
+    values = len(array) - array.null_count
+    MadeText("CAST").add(length if values else 0)
+    check_batch("CAST", length * values)
 
 
 def _fit_bytes(array: pa.Array, target: BytesType) -> pa.Array:
@@ -243,6 +252,7 @@ def _fit_bytes(array: pa.Array, target: BytesType) -> pa.Array:
     cut = pc.binary_slice(array, 0, target.length)
     if not target.fixed or pc.all(pc.equal(pc.binary_length(cut), target.length), min_count=0).as_py():
         return cut
+    _check_filled(array, target.length)
     return mapped(cut, lambda value: value.ljust(target.length, b"\0"), pa.binary())
 
 

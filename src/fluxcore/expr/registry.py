@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from fluxcore.expr.made_text import check_batch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -38,8 +40,8 @@ class Function:
     """A scalar function.
 
     ``rule`` takes the bound arguments and returns them with implicit casts, and the result type; or an expression that does
-    the same; or a text that says what it wants. ``kernel`` computes a batch. ``pure`` is false where the value changes from call to call; ``total`` where
-    the kernel can fail on some values.
+    the same; or a text that says what it wants. ``kernel`` computes a batch. ``pure`` is false where the value changes from call to call; ``total`` is false
+    where the kernel can fail on some values.
     """
 
     name: str
@@ -67,4 +69,6 @@ def spread(value: pa.Scalar, rows: int) -> pa.Array:
     """Return an array of ``rows`` times one value."""
     if pa.types.is_null(value.type):
         return pa.nulls(rows)
+    if pa.types.is_string(value.type) and value.is_valid:
+        check_batch("a constant", value.as_buffer().size * rows)
     return pa.repeat(value, rows)

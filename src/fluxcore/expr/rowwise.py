@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.expr.made_text import check_batch
+from fluxcore.limits import MADE_BATCH_CHARACTERS_MAX
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -44,8 +47,15 @@ def mapped(array: pa.Array, compute: Callable[[Any], Any], wanted: pa.DataType) 
     if len(array) > _MANY and not pa.types.is_nested(array.type):
         encoded = array.dictionary_encode()
         if len(encoded.dictionary) * 2 < len(array):
-            return mapped(encoded.dictionary, compute, wanted).take(encoded.indices)
+            return taken(mapped(encoded.dictionary, compute, wanted), encoded.indices)
     return pa.array([None if value is None else compute(value) for value in array.to_pylist()], wanted)
+
+
+def taken(values: pa.Array, places: pa.Array) -> pa.Array:
+    """Return the values at places. Raises ``DataError`` FX-RUN-0114 for more text than a batch may hold."""
+    if pa.types.is_string(values.type) and values.nbytes * len(places) > MADE_BATCH_CHARACTERS_MAX:
+        check_batch("a function", pc.sum(pc.binary_length(values).take(places).cast(pa.int64())).as_py() or 0)
+    return values.take(places)
 
 
 def any_null(inputs: Inputs) -> pa.Array:

@@ -54,6 +54,12 @@ VALUES = [
     ("SIGN(dc)", [Decimal("1.000"), Decimal("-1.000"), None]),
     ("ROUND(dc, 1)", [Decimal("12.3"), Decimal("0.0"), None]),
     ("CEIL(dc)", [Decimal(13), Decimal(0), None]),
+    ("PRINTF('%.2f', dc)", [None, None, "nu"]),  # its Formatter does not know Flink's decimals
+    ("PRINTF('%s', dc)", ["12.345", "-0.005", "null"]),
+    ("PRINTF('%.2f', CAST(dc AS DOUBLE))", ["12.35", "-0.01", "nu"]),
+    ("PRINTF('%.30f', d)", ["2.675000000000000000000000000000", "-0.500000000000000000000000000000", "null"]),
+    ("PRINTF('%.30g', d)", ["2.67500000000000000000000000000", "-0.500000000000000000000000000000", "null"]),
+    ("PRINTF('%.2f', d * 1E308)", ["Infinity", f"-5{'0' * 307}.00", "nu"]),
 ]  # fmt: skip
 
 TYPES = [

@@ -23,6 +23,7 @@ from fluxcore.core.types import (
 )
 from fluxcore.expr.coercion import can_coerce, common_type
 from fluxcore.expr.lists import Lists, codes_of, firsts, joined, list_array, lists_of, nulls_of, ranks_of
+from fluxcore.expr.made_text import MadeText, check_batch
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rules import any_null, to
 
@@ -239,6 +240,10 @@ def _join_rule(args: Sequence[Expr]) -> Resolved:
 def _join(inputs: Inputs) -> pa.Array:
     lists = lists_of(inputs.array(0))
     nulls = nulls_of(*(inputs.array(index) for index in range(len(inputs.values))))
+    for index in range(1, len(inputs.values)):
+        lengths = np.asarray(pc.fill_null(pc.binary_length(inputs.array(index)), 0)) * lists.counts
+        MadeText("ARRAY_JOIN").add(int(lengths.max(initial=0)))
+        check_batch("ARRAY_JOIN", int(lengths.sum()))
     if len(inputs.values) == 3:
         instead = inputs.array(2).take(pa.array(lists.rows))
         texts = list_array(pc.coalesce(lists.values, instead), lists.counts, nulls & False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ import pyarrow.compute as pc
 from fluxcore.core.types import BOOLEAN, INT, STRING, ArrayType, IntegerType, NullType, StringType
 from fluxcore.errors import DataError, ScriptError
 from fluxcore.expr.java_regex import BadPattern, JavaPattern, java_regex
+from fluxcore.expr.made_text import MadeText
 from fluxcore.expr.nodes import Literal
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rowwise import constant, each
 from fluxcore.expr.rules import any_null, to
+from fluxcore.limits import MADE_TEXT_CHARACTERS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -241,17 +244,23 @@ def _replace(inputs: Inputs) -> pa.Array:
 
 def _replaced(inputs: Inputs) -> pa.Array:
     fast, new = _fast(inputs), constant(inputs, 2)
-    if fast and new is not None and not fast[0].may_be_empty:
-        try:
+    short = new is not None and len(new) * inputs.array(0).nbytes <= MADE_TEXT_CHARACTERS_MAX
+    if fast and short and not fast[0].may_be_empty:
+        with contextlib.suppress(pa.ArrowInvalid):
             return pc.replace_substring_regex(inputs.array(0), fast[1], new.replace("\\", "\\\\"))
-        except pa.ArrowInvalid:
-            return each(inputs, _replace_one, pa.string())
-    return each(inputs, _replace_one, pa.string())
+    made = MadeText("REGEXP_REPLACE")
 
+    def one(text: str, pattern: str, new: str) -> str | None:
+        regex = compiled(pattern)
+        if regex is None:
+            return None
+        if len(new) * (len(text) + 1) + len(text) > MADE_TEXT_CHARACTERS_MAX:  # only then the places are counted
+            made.add(len(text) + len(new) * sum(1 for _ in regex.python.finditer(text)))
+        found = regex.python.sub(lambda _: new, text)
+        made.add(len(found))
+        return found
 
-def _replace_one(text: str, pattern: str, new: str) -> str | None:
-    regex = compiled(pattern)
-    return None if regex is None else regex.python.sub(lambda _: new, text)
+    return each(inputs, one, pa.string())
 
 
 def _count(text: str, pattern: str) -> int | None:

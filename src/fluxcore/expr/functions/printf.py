@@ -27,6 +27,7 @@ from fluxcore.core.types import (
 )
 from fluxcore.errors import DataError
 from fluxcore.expr import utf16
+from fluxcore.expr.made_text import MadeText
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rules import to
 from fluxcore.expr.texts import double_text
@@ -51,6 +52,9 @@ _SHOWN = (
     NullType,
 )
 _PIECE = re.compile(r"%(?:(\d+)\$|(<))?([-#+ 0,(]*)(\d+)?(?:\.(\d+))?([a-zA-Z%])|([^%]+)|(%)")
+_INT_MAX = 2**31 - 1
+"""The largest number that Java's Formatter can read in a format; with a larger one the format is wrong."""
+_INT_DIGITS = 10
 _EPOCH = dt.date(1970, 1, 1)
 
 
@@ -73,7 +77,10 @@ class _Spec:
 
 @lru_cache(1000)
 def _parsed(form: str) -> tuple[tuple[str | _Spec, ...], int] | None:
-    """Return a format's texts and conversions, and how many arguments it needs; None for a wrong one."""
+    """Return a format's texts and conversions, and how many arguments it needs; None for a wrong one.
+
+    Raises: ``DataError`` FX-RUN-0114 for a width or precision that makes too long a text.
+    """
     pieces: list[str | _Spec] = []
     following, last, needed, at = 0, -1, 0, 0
     while at < len(form):
@@ -84,6 +91,11 @@ def _parsed(form: str) -> tuple[tuple[str | _Spec, ...], int] | None:
         if found[7]:
             pieces.append(found[7])
             continue
+        if any(
+            len(digits or "") > _INT_DIGITS or int(digits or 0) > _INT_MAX for digits in (found[1], *found.group(4, 5))
+        ):
+            return None
+        MadeText("PRINTF").add(max(int(found[4] or 0), int(found[5] or 0)))
         if found[6] in "n%":
             if (found[6] == "n" and (found[3] or found[4] or found[5])) or found[5]:
                 return None
@@ -146,13 +158,15 @@ def _rule(args: Sequence[Expr]) -> Resolved:
 
 def _printf(inputs: Inputs) -> pa.Array:
     columns = [inputs.array(index).to_pylist() for index in range(len(inputs.values))]
-    return pa.array([_printed(row, inputs.types) for row in zip(*columns, strict=True)], pa.string())
+    made = MadeText("PRINTF")
+    return pa.array([_printed(row, inputs.types, made) for row in zip(*columns, strict=True)], pa.string())
 
 
-def _printed(row: Sequence[Any], types: Sequence[DataType]) -> str | None:
+def _printed(row: Sequence[Any], types: Sequence[DataType], made: MadeText) -> str | None:
     parsed = None if row[0] is None else _parsed(row[0])
     if parsed is None or parsed[1] > len(row) - 1:
         return None
+    made.add(sum(len(piece) if isinstance(piece, str) else _length(piece, row[piece.index + 1]) for piece in parsed[0]))
     try:
         return "".join(
             piece if isinstance(piece, str) else _converted(piece, row[piece.index + 1], types[piece.index + 1])
@@ -160,6 +174,12 @@ def _printed(row: Sequence[Any], types: Sequence[DataType]) -> str | None:
         )
     except _BadFormat:
         return None
+
+
+def _length(spec: _Spec, value: Any) -> int:
+    """Return about how long a conversion's text is at most, but for the digits of a number."""
+    shown = len(value) if isinstance(value, str) and spec.precision is None else 0
+    return max(spec.width or 0, spec.precision or 0 if value is not None else 0, shown)
 
 
 def _converted(spec: _Spec, value: Any, type_: DataType) -> str:
@@ -262,12 +282,18 @@ def _real(spec: _Spec, value: Any, type_: DataType) -> str:
 
 
 def _to_digits(value: Decimal, digits: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1), ROUND_HALF_UP) if value else value
+    if len(value.as_tuple().digits) <= digits:  # nothing to round, and no more digits than Decimal works with
+        return value
+    return value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1), ROUND_HALF_UP)
 
 
 def _fixed(value: Decimal, places: int, *, commas: bool) -> str:
-    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP) if value.adjusted() < 300 else value
-    return format(rounded, ",f" if commas else "f")
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int), "infinities are told before"
+    known = min(places, max(-exponent, 0))  # behind them stand zeros
+    rounded = value.quantize(Decimal(1).scaleb(-known), ROUND_HALF_UP) if -exponent > known else value
+    text = format(rounded, ",f" if commas else "f")
+    return text + ("." if places and not known else "") + "0" * (places - known)
 
 
 def _scientific(value: Decimal, places: int) -> str:
@@ -279,5 +305,5 @@ def _scientific(value: Decimal, places: int) -> str:
     return f"{digits[0]}{'.' + digits[1:] if places else ''}e{'-' if exponent < 0 else '+'}{abs(exponent):02}"
 
 
-register(Function("PRINTF", "Text", _rule, _printf, "Values put into a format, as Java's Formatter does; NULL where they don't fit.",
+register(Function("PRINTF", "Text", _rule, _printf, "Values put into a format, as Java's Formatter does; NULL where they don't fit, as a DECIMAL for %f: CAST it to DOUBLE.",
                   ("PRINTF('%s is %d', 'a', 1)", "a is 1"), total=False))  # fmt: skip

@@ -154,29 +154,6 @@ def _trim(side: str) -> Callable[[Inputs], pa.Array]:
     return compute
 
 
-def _pad(text: str, length: int, pad: str, *, left: bool) -> str | None:
-    if length < 0 or not pad:
-        return None
-    units, fill = utf16.units(text), utf16.units(pad)
-    missing = length - len(units)
-    if missing <= 0:
-        return utf16.text_of(units[:length])
-    padding = (fill * (missing // len(fill) + 1))[:missing]
-    return utf16.text_of(padding + units if left else units + padding)
-
-
-def _replace(inputs: Inputs) -> pa.Array:
-    part, new = constant(inputs, 1), constant(inputs, 2)
-    if part and new is not None:
-        return pc.replace_substring(inputs.array(0), part, new)
-    return each(inputs, _replace_one, pa.string())
-
-
-def _replace_one(text: str, part: str, new: str) -> str:
-    """Replace a part; an empty one stands around each of Java's units."""
-    return text.replace(part, new) if part else utf16.text_of(utf16.units(text).replace("", utf16.units(new)))
-
-
 def _overlay(text: str, new: str, start: int, length: int | None = None) -> str:
     """Return text with a stretch replaced; a length of 0 or less drops all behind it, as Flink has it."""
     units = utf16.units(text)
@@ -329,22 +306,7 @@ _add("INSTR", [_S, _S, _I, _I], _I, _row_by_row(_instr, pa.int32()),
      ("INSTR('abcb', 'b', -1)", "4"), optional=2, total=False)  # fmt: skip
 _add("OVERLAY", [_S, _S, _I, _I], _S, _row_by_row(_overlay), "Text with a stretch replaced, as long as the new text or as told.",
      ("OVERLAY('abcd' PLACING 'XY' FROM 2)", "aXYd"), optional=1)  # fmt: skip
-_add(
-    "REPLACE",
-    [_S, _S, _S],
-    _S,
-    _replace,
-    "Text with each occurrence of a part replaced.",
-    ("REPLACE('aab', 'a', 'x')", "xxb"),
-)
-_add(
-    "REPEAT", [_S, _I], _S, _row_by_row(lambda t, n: t * max(n, 0)), "Text several times.", ("REPEAT('ab', 2)", "abab")
-)
 _add("REVERSE", [_S], _S, lambda i: pc.utf8_reverse(i.array(0)), "Text back to front.", ("REVERSE('abc')", "cba"))
-_add("LPAD", [_S, _I, _S], lambda _: STRING, _row_by_row(lambda t, n, p: _pad(t, n, p, left=True)), "Text filled up on the left.",
-     ("LPAD('7', 3, '0')", "007"))  # fmt: skip
-_add("RPAD", [_S, _I, _S], lambda _: STRING, _row_by_row(lambda t, n, p: _pad(t, n, p, left=False)), "Text filled up on the right.",
-     ("RPAD('7', 3, '0')", "700"))  # fmt: skip
 _add("INITCAP", [_S], _as_first, _row_by_row(_initcap),
      "Each word of ASCII letters and digits with a capital, its other letters small.", ("INITCAP('new york')", "New York"))  # fmt: skip
 _add("TRANSLATE", [_S, _S, _S], lambda _: STRING, _translate, "Text with each of some characters replaced by another, or left out.",
