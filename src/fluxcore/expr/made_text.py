@@ -19,7 +19,9 @@ class MadeText:
         """Count a value. Raises ``DataError`` FX-RUN-0114 for one that is too long, or too many together."""
         if characters > MADE_TEXT_CHARACTERS_MAX:
             hint = f"a text may have {MADE_TEXT_CHARACTERS_MAX:,}"
-            raise DataError("FX-RUN-0114", f"{self._function} would make a text of {characters:,} characters", hint=hint)
+            raise DataError(
+                "FX-RUN-0114", f"{self._function} would make a text of {characters:,} characters", hint=hint
+            )
         self._total += characters
         if self._total > MADE_BATCH_CHARACTERS_MAX:
             raise too_much(self._function)
