@@ -16,6 +16,7 @@ from fluxcore.connectors.collect import CollectSink
 from fluxcore.core import registry
 from fluxcore.core.describe_function import described
 from fluxcore.core.ports import TableDescription
+from fluxcore.core.quotes import quoted
 from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
 from fluxcore.errors import ScriptError, nearest
@@ -77,7 +78,7 @@ class Session:
 
     def table(self, name: str) -> Stream:
         """Return the stream of a table or view of the session."""
-        return self.sql(f"SELECT * FROM `{name.replace('`', '``')}`")  # noqa: S608  (the name is quoted)
+        return self.sql(f"SELECT * FROM {quoted(name)}")  # noqa: S608  (the name is quoted)
 
     def execute(self, script: str) -> None:
         """Run a script of CREATE, SET and INSERT statements to the end of its inserts."""

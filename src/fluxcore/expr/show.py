@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import text
 from fluxcore.core.types import IntervalType
 from fluxcore.expr.nodes import Call, Cast, ColumnRef, Literal, UserCall
 
@@ -54,7 +55,7 @@ def _show_literal(literal: Literal) -> str:
     if isinstance(literal.type, IntervalType):
         return f"INTERVAL {value} {'MONTHS' if literal.type.months else 'MS'}"
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
+        return text(value)
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, bytes):

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
+from fluxcore.core.quotes import quoted, text
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr.aggregates import AGGREGATES
 from fluxcore.expr.registry import REGISTRY
 from fluxcore.sql import statements as st
-from fluxcore.sql.print.names import quoted, text
 from fluxcore.sql.print.queries import expression
 from fluxcore.sql.print.tables import create_table, create_view, metadata
 from fluxcore.sql.replies import Cell, CommandReply

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core import registry
 from fluxcore.core.settings import SETTINGS, Settings
 from fluxcore.errors import FluxError, ScriptError, not_supported
+from fluxcore.plan.current_database import with_database
 from fluxcore.plan.emit import emit_windows
 from fluxcore.sql import ast, places
 from fluxcore.sql import statements as st
@@ -23,7 +24,6 @@ from fluxcore.sql.parser import parse_script
 from fluxcore.sql.replies import CommandReply
 from fluxcore.sql.resolve_functions import with_functions
 from fluxcore.sql.run_functions import FUNCTION_STATEMENTS, run_function_statement
-from fluxcore.sql.walk import with_database
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -92,7 +92,7 @@ def bind_script(text: str, *, file: str | None = None, catalog: Catalog, setting
     sys.setrecursionlimit(max(sys.getrecursionlimit(), _FRAMES_MAX))
     trial = catalog.copy()
     try:
-        binder = _ScriptBinder(text, file, trial, settings)
+        binder = _ScriptBinder(file, trial, settings)
         bound = tuple(each for tree in parse_script(text) for each in binder.bind(tree))
         for problem in trial.problems():
             raise problem
@@ -114,9 +114,8 @@ def bind_query(text: str, *, catalog: Catalog, settings: Settings) -> Node:
 
 
 class _ScriptBinder:
-    def __init__(self, text: str, file: str | None, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, file: str | None, catalog: Catalog, settings: Settings) -> None:
         self._file = file
-        self._names_database = "CURRENT_DATABASE" in text.upper()
         self._catalog = catalog
         self._definer = Definer(catalog, self._query)
         self.settings = settings
@@ -171,14 +170,13 @@ class _ScriptBinder:
         raise not_supported("this statement", span=tree.span)
 
     def _query(self, query: ast.Query) -> Node:
-        if self._names_database:
-            query = with_database(query, self._catalog.spaces.current[1])
         return QueryBinder(self._catalog, self.settings).bind(query)
 
     def _emitted(self, query: ast.Query) -> Node:
-        """Return the plan of a query whose windows give results when the settings say so."""
+        """Return the plan of a query that runs: in the current database, with results of windows when the settings say so."""
         try:
-            return emit_windows(self._query(query), self.settings)
+            plan = with_database(self._query(query), self._catalog.spaces.current[1])
+            return emit_windows(plan, self.settings)
         except ScriptError as error:
             if error.span is None:
                 error.span = query.span

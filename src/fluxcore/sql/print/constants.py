@@ -6,8 +6,8 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import text
 from fluxcore.core.types import BooleanType, DecimalType, IntervalType, TimestampType, TimeType
-from fluxcore.sql.print.names import text
 
 if TYPE_CHECKING:
     from fluxcore.sql.ast import Constant

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.sql import ast
 from fluxcore.sql.print.constants import constant
 from fluxcore.sql.print.json_calls import json_call
-from fluxcore.sql.print.names import dotted, listed, quoted
+from fluxcore.sql.print.names import dotted, listed
 from fluxcore.sql.reserved import CALLABLE, RESERVED
 
 if TYPE_CHECKING:

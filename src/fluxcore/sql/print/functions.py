@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from fluxcore.core.quotes import text
 from fluxcore.sql import statements as st
 from fluxcore.sql.functions import Lifetime
-from fluxcore.sql.print.names import dotted, text
+from fluxcore.sql.print.names import dotted
 
 _KIND = {
     Lifetime.CATALOG: "FUNCTION",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcore.sql.print.names import listed, quoted
+from fluxcore.core.quotes import quoted
+from fluxcore.sql.print.names import listed
 
 if TYPE_CHECKING:
     from fluxcore.sql import ast

@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.core import types as t
+from fluxcore.core.quotes import quoted, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from fluxcore.core.types import DataType
     from fluxcore.sql.ast import OptionPair
-
-
-def quoted(name: str) -> str:
-    """Return a name in backquotes."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 def dotted(parts: Sequence[str]) -> str:
@@ -26,11 +22,6 @@ def dotted(parts: Sequence[str]) -> str:
 def listed(names: Iterable[str]) -> str:
     """Return names in brackets."""
     return f"({', '.join(quoted(name) for name in names)})"
-
-
-def text(value: str) -> str:
-    """Return a string constant."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def pairs(options: Sequence[OptionPair]) -> str:

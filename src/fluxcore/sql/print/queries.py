@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from fluxcore.core.quotes import quoted, text
 from fluxcore.sql import ast
 from fluxcore.sql.print.expressions import ExpressionPrinter
 from fluxcore.sql.print.match import match_recognize
-from fluxcore.sql.print.names import dotted, listed, pairs, quoted, text
+from fluxcore.sql.print.names import dotted, listed, pairs
 
 
 def query(tree: ast.Query) -> str:

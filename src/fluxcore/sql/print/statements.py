@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted, text
 from fluxcore.sql import statements as st
 from fluxcore.sql.print.functions import function_statement
-from fluxcore.sql.print.names import dotted, listed, pairs, quoted, text
+from fluxcore.sql.print.names import dotted, listed, pairs
 from fluxcore.sql.print.queries import expression, query
 from fluxcore.sql.print.tables import (
     column,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fluxcore.sql.print.names import dotted, listed, quoted, text, type_name
+from fluxcore.core.quotes import quoted, text
+from fluxcore.sql.print.names import dotted, listed, type_name
 from fluxcore.sql.print.queries import expression, query
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from fluxcore.core import registry
+from fluxcore.core import quotes, registry
 from fluxcore.core.ports import ScanRequest, TableDescription
 from fluxcore.core.schema import Schema
 from fluxcore.errors import ScriptError, Span
@@ -141,8 +141,8 @@ def _setting(words: list[Token], text: str) -> str:
         return text
     equals = next((i for i, word in enumerate(words) if word.text == "=" and word.kind is Kind.SYMBOL), len(words))
     parts = ["".join(word.text for word in some) for some in (words[1:equals], words[equals + 1 :])]
-    key, value = (part.replace("'", "''") for part in parts)
-    return f"{words[0].word} '{key}'" + (f" = '{value}'" if equals < len(words) else "")
+    key, value = map(quotes.text, parts)
+    return f"{words[0].word} {key}" + (f" = {value}" if equals < len(words) else "")
 
 
 def _definition(text: str, span: Span) -> Statement:
@@ -157,7 +157,7 @@ def _definition(text: str, span: Span) -> Statement:
         return plain
     table = _table(tree)
     options, unportable = flink_options(table)
-    shown = ", ".join(f"'{_quoted(key)}' = '{_quoted(value)}'" for key, value in options.items())
+    shown = ", ".join(f"{quotes.text(key)} = {quotes.text(value)}" for key, value in options.items())
     start, end = tree.options[0].span.start, tree.options[-1].value_span.end
     shown += "\n" * own.count("\n", start, end)  # so that Flink's line numbers stay the user's
     return replace(plain, text=own[:start] + shown + own[end:], table=table, unportable=unportable)
@@ -170,7 +170,3 @@ def _table(tree: CreateTable) -> TableDescription:
             return bind_table(tree).table
     options = {pair.key: pair.value for pair in tree.options}
     return TableDescription(tree.name[-1], Schema.of(()), options, span=tree.span)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "''")

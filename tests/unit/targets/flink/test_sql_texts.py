@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import fluxcore as fx
 from fluxcore.core import types as t
+from fluxcore.core.quotes import quoted, text
 from fluxcore.expr import build
 from fluxcore.expr.nodes import ColumnRef, Literal
 from fluxcore.sql.parser import parse_script
@@ -20,7 +21,7 @@ from fluxcore.targets.flink.portability import Report
 from fluxcore.targets.flink.sql import print_job
 from fluxcore.targets.flink.sql.blocks import columns
 from fluxcore.targets.flink.sql.expressions import Expressions
-from fluxcore.targets.flink.sql.identifiers import Names, comment, indented, quoted, text
+from fluxcore.targets.flink.sql.identifiers import Names, comment, indented
 from fluxcore.targets.flink.sql.literals import literal, milliseconds, months
 from fluxcore.targets.flink.sql.type_names import declared, type_name
 

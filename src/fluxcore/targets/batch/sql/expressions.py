@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from fluxcore.core import quotes
 from fluxcore.core.types import (
     BytesType,
     DataType,
@@ -95,7 +96,7 @@ def print_literal(literal: Literal) -> str:
 def quoted(text: str) -> str:
     """Return a text as a constant."""
     parts = text.split("\0")
-    told = ["'" + part.replace("'", "''") + "'" for part in parts]
+    told = [quotes.text(part) for part in parts]
     return told[0] if len(told) == 1 else "(" + " || chr(0) || ".join(told) + ")"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from fluxcore.core.quotes import text
 from fluxcore.core.types import FloatType, IntegerType, NullType
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Literal
@@ -12,7 +13,6 @@ from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names
 from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, Item
-from fluxcore.targets.flink.sql.identifiers import text
 from fluxcore.targets.flink.sql.literals import literal
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 

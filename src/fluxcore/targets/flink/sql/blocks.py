@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.targets.flink.sql.functions import PRIMARY
-from fluxcore.targets.flink.sql.identifiers import indented, quoted
+from fluxcore.targets.flink.sql.identifiers import indented
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

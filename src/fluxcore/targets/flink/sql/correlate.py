@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.expr.table_calls import UNNEST
 from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.correlate import Correlate
 from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, columns
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 
 if TYPE_CHECKING:

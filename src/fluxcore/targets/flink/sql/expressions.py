@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.types import IntegerType, StringType, is_numeric
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
@@ -23,7 +24,6 @@ from fluxcore.targets.flink.sql.functions import (
     UNIT_ARGUMENT,
     problem,
 )
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import is_finite, literal
 from fluxcore.targets.flink.sql.type_names import type_name
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.types import IntegerType, IntervalType, StringType
 from fluxcore.expr.nodes import Call, Cast, Literal, UserCall
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.json_calls import JSON_FORMS
 
 if TYPE_CHECKING:

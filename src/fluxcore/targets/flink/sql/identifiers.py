@@ -1,4 +1,4 @@
-"""Names and texts as Flink SQL quotes them: names always, so that none can be a reserved word, today's or a later one's."""
+"""Names, comments and the layout of the Flink SQL that is printed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,6 @@ import re
 
 _WHOLE = re.compile(r"/\*.*?\*/|'(?:[^']|'')*'|`(?:[^`]|``)*`|\n", re.DOTALL)
 """Comments, texts and names, in which a line break is no layout; and the other line breaks."""
-
-
-def quoted(name: str) -> str:
-    """Return a name in backquotes."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def text(value: str) -> str:
-    """Return a string constant. A backslash is a letter like others, as in Flink."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def comment(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.schema import TimeKind
 from fluxcore.core.types import TimestampType
 from fluxcore.plan.columns import distinct_names
@@ -14,7 +15,7 @@ from fluxcore.targets.flink.settings import flink_settings
 from fluxcore.targets.flink.sql import aggregates, correlate, joins, over, ranking, windows
 from fluxcore.targets.flink.sql.blocks import Item
 from fluxcore.targets.flink.sql.changes import takes_appends_only, takes_back
-from fluxcore.targets.flink.sql.identifiers import indented, quoted
+from fluxcore.targets.flink.sql.identifiers import indented
 from fluxcore.targets.flink.sql.queries import Printer
 from fluxcore.targets.flink.sql.type_names import type_name
 

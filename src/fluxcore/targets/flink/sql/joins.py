@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.lookups import AskedTable
+from fluxcore.core.quotes import quoted
 from fluxcore.core.schema import TimeKind
 from fluxcore.expr.nodes import ColumnRef
 from fluxcore.expr.pushdown import conjuncts
@@ -17,7 +18,6 @@ from fluxcore.plan.nodes import Attached, JoinKind
 from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.aggregates import ttl_hint
 from fluxcore.targets.flink.sql.blocks import Block, Item, columns
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import milliseconds
 from fluxcore.targets.flink.sql.queries import Printer, place_of, placeholder, print_node, projected
 from fluxcore.targets.flink.sql.ranking import last_versions

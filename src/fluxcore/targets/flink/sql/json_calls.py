@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import text
 from fluxcore.core.types import StringType, same
 from fluxcore.expr.functions.json_writes import MAKERS
 from fluxcore.expr.nodes import Call, Cast, Literal
-from fluxcore.targets.flink.sql.identifiers import text
 from fluxcore.targets.flink.sql.type_names import type_name
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from fluxcore.core.quotes import text
 from fluxcore.core.types import (
     BytesType,
     DateType,
@@ -20,7 +21,6 @@ from fluxcore.core.types import (
     TimeType,
 )
 from fluxcore.expr import utf16
-from fluxcore.targets.flink.sql.identifiers import text
 from fluxcore.targets.flink.sql.type_names import type_name
 
 if TYPE_CHECKING:

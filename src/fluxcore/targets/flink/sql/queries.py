@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.schema import TimeKind
 from fluxcore.core.user_code import title_of
 from fluxcore.expr.nodes import ColumnRef, walk
@@ -17,7 +18,7 @@ from fluxcore.plan.columns import distinct_names
 from fluxcore.targets.flink.portability import Report, source_line
 from fluxcore.targets.flink.sql.blocks import Block, Item, columns
 from fluxcore.targets.flink.sql.expressions import Expressions
-from fluxcore.targets.flink.sql.identifiers import Names, comment, quoted
+from fluxcore.targets.flink.sql.identifiers import Names, comment
 from fluxcore.targets.flink.sql.tables import Declaration, Tables, declaration_of
 from fluxcore.targets.flink.sql.type_names import type_name
 

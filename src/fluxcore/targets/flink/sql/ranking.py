@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.plan import nodes
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.columns import distinct_names
 from fluxcore.targets.flink.sql.blocks import Block, Item
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.queries import Printer, ordered, place_of, print_node, sort_key
 
 if TYPE_CHECKING:

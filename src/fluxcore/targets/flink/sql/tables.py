@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted, text
 from fluxcore.core.types import TimestampType
 from fluxcore.expr.nodes import Call, Cast, ColumnRef
 from fluxcore.plan.nodes import AssignWatermark, Project, Scan, StampTime
 from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, columns
 from fluxcore.targets.flink.sql.expressions import Expressions
-from fluxcore.targets.flink.sql.identifiers import quoted, text
 from fluxcore.targets.flink.sql.options import flink_options
 from fluxcore.targets.flink.sql.type_names import declared
 

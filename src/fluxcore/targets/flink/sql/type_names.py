@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.types import ArrayType, DataType, MapType, NullType, RowType
-from fluxcore.targets.flink.sql.identifiers import quoted
 
 
 def type_name(type_: DataType) -> str:

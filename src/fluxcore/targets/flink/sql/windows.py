@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from fluxcore.core.quotes import quoted
 from fluxcore.core.triggers import TriggerKind, TriggerSpec
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names
@@ -15,7 +16,6 @@ from fluxcore.plan.windows import window_of
 from fluxcore.targets.flink.sql.aggregates import call_text, grouped
 from fluxcore.targets.flink.sql.blocks import Block, Item, columns
 from fluxcore.targets.flink.sql.functions import SUM
-from fluxcore.targets.flink.sql.identifiers import quoted
 from fluxcore.targets.flink.sql.literals import DAYS_MAX, milliseconds
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 
