@@ -114,6 +114,8 @@ class Session:
                 pending += [each.plan for each in several]
                 continue
             if isinstance(statement, CommandReply):
+                if statement.find is not None:
+                    flush()
                 steps.append(Step(reply=statement))
                 continue
             if isinstance(statement, ExplainStatement):

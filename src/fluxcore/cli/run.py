@@ -127,7 +127,8 @@ def run_script(session: Session, text: str, name: str, format_: str) -> None:
 def run_step(session: Session, step: Step, format_: str, text: str = "", name: str | None = None) -> None:
     """Run one step: a reply is shown, a job is waited for, and stopped when the waiting is interrupted."""
     if step.reply is not None:
-        show_reply(step.reply.message, step.reply.columns, step.reply.rows, format_)
+        reply = step.reply.answered()
+        show_reply(reply.message, reply.columns, reply.rows, format_)
         return
 
     show_log(step.settings)

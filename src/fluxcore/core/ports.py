@@ -104,7 +104,9 @@ class TableDescription:
 class ScanRequest:
     """What a plan wants of a source: which columns of the table's schema, in which order, and a predicate.
 
-    With a ``limit`` a source may stop when it has given so many rows that pass; it need not.
+    With a ``limit`` a source may stop when it has given so many rows that pass; it need not. ``partitions`` maps a batch of
+    the columns that the table is partitioned by, a row a partition, to a boolean array that says which ones are read (null
+    counts as false); a source without partitions never gets one.
     """
 
     table: TableDescription
@@ -112,21 +114,23 @@ class ScanRequest:
     pushdown: Pushdown | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
+    partitions: Callable[[pa.RecordBatch], pa.BooleanArray] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SinkRequest:
     """What a plan hands to a sink: the table, and the schema of the rows (types equal, names may differ).
 
-    With ``overwrite`` the rows take the place of what the table held. Where the rows have constants for columns of the
-    partition, their positions are in ``fixed``; the partitions with these constants are replaced.
+    With ``overwrite`` the rows take the place of what the table held; those of a partitioned table of what their partitions
+    held. ``fixed`` are the constants that all rows have in columns of the partition, by the columns' positions: where there
+    is one for each, that partition is replaced even by no rows.
     """
 
     table: TableDescription
     schema: Schema
     settings: Mapping[str, str] = field(default_factory=dict)
     overwrite: bool = False
-    fixed: tuple[int, ...] = ()
+    fixed: Mapping[int, pa.Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,8 @@ class Connector(ABC):
     options: ClassVar[Sequence[Option]] = ()
     replaces: ClassVar[bool] = False
     """Whether its sink can put rows in the place of what a table holds."""
+    writes_metadata: ClassVar[bool] = False
+    """Whether its sink takes metadata columns that are not VIRTUAL."""
 
     def options_for(self, given: Mapping[str, str]) -> Sequence[Option]:  # noqa: ARG002
         """Return all options that count with these given ones (a format's options included)."""

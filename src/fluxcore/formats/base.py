@@ -77,6 +77,14 @@ class FileWriter(ABC):
     def write(self, batch: pa.RecordBatch) -> None:
         """Append rows."""
 
+    @property
+    def gathered_bytes(self) -> int:
+        """Return the bytes of rows that wait in memory to be written together."""
+        return 0
+
+    def flush(self) -> None:  # noqa: B027  (most formats write rows at once)
+        """Write the rows that wait in memory."""
+
     @abstractmethod
     def close(self) -> None:
         """Finish the file's content; the file itself stays open."""

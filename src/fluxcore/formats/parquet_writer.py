@@ -35,14 +35,20 @@ class ParquetFileWriter(FileWriter):
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
         if self._rows >= _ROWS or self._bytes >= _BYTES:
-            self._flush()
+            self.flush()
+
+    @property
+    def gathered_bytes(self) -> int:
+        """Return the bytes of rows that wait for a row group."""
+        return self._bytes
 
     def close(self) -> None:
         """Write the last row group and the footer."""
-        self._flush()
+        self.flush()
         self._writer.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write the rows that wait as a row group."""
         if self._waiting:
             self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema), row_group_size=_ROWS)
         self._waiting, self._rows, self._bytes = [], 0, 0

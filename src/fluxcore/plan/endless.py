@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.ports import ScanRequest
 from fluxcore.core.schema import TimeKind
 from fluxcore.errors import ScriptError
 from fluxcore.plan.graph import rewrite
 from fluxcore.plan.nodes import Rank, Scan, Sort, TimeSort
+from fluxcore.plan.requests import scan_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ def is_bounded(node: Node, settings: Settings) -> bool:
     """Return whether every source below a node ends by itself."""
     if isinstance(node, Scan):
         connector = registry.connector(node.table.options["connector"])
-        return connector.source(ScanRequest(node.table, node.columns, None, settings.values)).bounded
+        return connector.source(scan_request(node, settings)).bounded
     return all(is_bounded(each, settings) for each in node.inputs)
 
 

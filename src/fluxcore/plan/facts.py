@@ -38,7 +38,10 @@ _FIRST_COLUMNS = (AssignWindow, Over, Rank, TemporalJoin, LookupJoin, Correlate,
 def facts_of(node: Node) -> frozenset[Expr]:
     """Return deterministic conditions over a node's columns, each of which is TRUE for all of its rows."""
     if isinstance(node, Scan):
-        return _parts(node.predicate)
+        places = {
+            node.table.partitioned_by.index(c): i for i, c in enumerate(node.columns) if c in node.table.partitioned_by
+        }
+        return _parts(node.predicate) | _moved(_parts(node.partitions), places)
     if isinstance(node, Filter):
         return _parts(node.condition) | facts_of(node.input)
     if isinstance(node, Project):

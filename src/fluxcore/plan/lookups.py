@@ -60,7 +60,7 @@ def _table(node: Node) -> tuple[Scan, tuple[int, ...]] | None:
             return None
         columns = [expr.index for expr in node.exprs if isinstance(expr, ColumnRef)]
         return (below[0], tuple(below[1][index] for index in columns)) if len(columns) == len(node.exprs) else None
-    if not isinstance(node, Scan) or node.predicate is not None:
+    if not isinstance(node, Scan) or node.predicate is not None or node.partitions is not None:
         return None
     options = node.table.options
     whole = options.get("lookup.cache") == "FULL"

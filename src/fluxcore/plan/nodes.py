@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
     from fluxcore.core.types import DataType
     from fluxcore.errors import Span
-    from fluxcore.expr.nodes import AggCall, Expr
+    from fluxcore.expr.nodes import AggCall, Expr, Literal
 
 
 class Node:
@@ -88,13 +88,15 @@ class TwoInputs(Node):
 class Scan(Node):
     """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down.
 
-    With a ``limit`` nobody needs more rows than that of those that pass, so that the reader may stop.
+    With a ``limit`` nobody needs more rows than that of those that pass, so that the reader may stop. ``partitions`` is a
+    condition over the columns that the table is partitioned by (places in ``partitioned_by``): others are not read.
     """
 
     table: TableDescription
     columns: tuple[int, ...]
     predicate: Expr | None = None
     limit: int | None = None
+    partitions: Expr | None = None
 
     @cached_property
     def schema(self) -> Schema:
@@ -103,7 +105,9 @@ class Scan(Node):
     def describe(self) -> str:
         where = f", where={show(self.predicate, self.schema)}" if self.predicate is not None else ""
         limit = f", limit={self.limit}" if self.limit is not None else ""
-        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{where}{limit})"
+        keys = self.table.schema.select(self.table.partitioned_by)
+        pruned = f", partitions={show(self.partitions, keys)}" if self.partitions is not None else ""
+        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{pruned}{where}{limit})"
 
 
 @dataclass(frozen=True)
@@ -669,16 +673,16 @@ class Insert(OneInput):
     """Writes rows into a table's sink.
 
     With ``overwrite`` they take the place of what the table held, or of the partitions that they are of; ``fixed`` are the
-    positions of the columns for which PARTITION gave a constant.
+    positions of the columns for which PARTITION gave a constant, with the constants.
     """
 
     table: TableDescription
     span: Span | None = field(default=None, compare=False)
     overwrite: bool = False
-    fixed: tuple[int, ...] = ()
+    fixed: tuple[tuple[int, Literal], ...] = ()
 
     def describe(self) -> str:
-        return f"Insert({self.table.name})"
+        return f"Insert({self.table.name}{', overwrite' if self.overwrite else ''})"
 
 
 def show(expr: Expr, schema: Schema) -> str:

@@ -15,6 +15,7 @@ from fluxcore.plan.rules.infer_filters import infer_filters
 from fluxcore.plan.rules.merge_projects import merge_projects
 from fluxcore.plan.rules.order_joins import order_joins
 from fluxcore.plan.rules.prune_columns import prune_columns
+from fluxcore.plan.rules.prune_partitions import prune_partitions
 from fluxcore.plan.rules.push_filters import push_filters
 from fluxcore.plan.rules.push_limits import push_limits
 from fluxcore.plan.rules.semi_joins import semi_joins
@@ -47,7 +48,7 @@ TOGETHER: tuple[Rule, ...] = (
 )
 """Rules that make room for each other: they are repeated until none of them changes anything."""
 
-LAST: tuple[Rule, ...] = (order_joins, push_limits, prune_columns, merge_projects, share_expressions)
+LAST: tuple[Rule, ...] = (prune_partitions, order_joins, push_limits, prune_columns, merge_projects, share_expressions)
 """What is done once, when filters are where they stay."""
 
 RULES: dict[str, Rule] = {rule.__name__: rule for rule in (*FIRST, *BEFORE, *TOGETHER, *LAST)}

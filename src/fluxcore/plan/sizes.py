@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.ports import ScanRequest
 from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
 from fluxcore.errors import FluxError
 from fluxcore.expr.nodes import Call, ColumnRef
@@ -26,6 +25,7 @@ from fluxcore.plan.nodes import (
     Values,
     WindowAggregate,
 )
+from fluxcore.plan.requests import scan_request
 
 if TYPE_CHECKING:
     from fluxcore.core.schema import Schema
@@ -62,7 +62,7 @@ class Sizes:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known: dict[Node, Size | None] = {}
-        self._tables: dict[int, Size | None] = {}
+        self._tables: dict[tuple[int, Expr | None], Size | None] = {}
 
     def of(self, node: Node) -> Size | None:
         """Return the size of a node; None where a source doesn't know, or never ends."""
@@ -98,8 +98,8 @@ class Sizes:
         return None
 
     def table(self, node: Scan) -> Size | None:
-        """Return the rows of a whole table; None where its source doesn't know, or never ends."""
-        key = id(node.table)
+        """Return the rows of a whole table, or of the partitions that are read; None where the source doesn't know, or never ends."""
+        key = (id(node.table), node.partitions)
         if key not in self._tables:
             self._tables[key] = _asked(node, self._settings)
         return self._tables[key]
@@ -154,7 +154,7 @@ class Sizes:
 def _asked(node: Scan, settings: Settings) -> Size | None:
     try:
         connector = registry.connector(node.table.options["connector"])
-        source = connector.source(ScanRequest(node.table, node.columns, None, settings.values))
+        source = connector.source(scan_request(node, settings))
         if not source.bounded:
             return None
         rows = source.rows()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
 from fluxcore.core.batch import Batch
-from fluxcore.core.ports import ChangeMode, OperatorContext, SinkRequest
+from fluxcore.core.ports import ChangeMode, OperatorContext
 from fluxcore.core.size import size_bytes
 from fluxcore.core.time import SystemClock
 from fluxcore.errors import ScriptError
@@ -36,6 +36,7 @@ from fluxcore.plan.nodes import (
     Values,
     WindowKind,
 )
+from fluxcore.plan.requests import sink_request
 from fluxcore.runtime.clock import ClockNode
 from fluxcore.runtime.job import Job, Parts
 from fluxcore.runtime.late import LateRows
@@ -258,8 +259,8 @@ class _Builder:
             if root.overwrite and not self._options.bounded:
                 message = "INSERT OVERWRITE replaces a table when all rows are there, and these rows never end"
                 raise ScriptError("FX-RUN-0112", message, span=root.span, hint="write INSERT INTO")
-            request = SinkRequest(root.table, root.input.schema, self._settings.values, root.overwrite, root.fixed)
-            node, name, sink = root.input, f"Insert({root.table.name})", connector.sink(request)
+            node, name = root.input, f"Insert({root.table.name})"
+            sink = connector.sink(sink_request(root, self._settings))
         else:
             assert sink is not None, "a query needs a sink"
             node, name = root, "Result"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
 from fluxcore.core.duration import duration_ms
-from fluxcore.core.ports import Pushdown, ScanRequest
+from fluxcore.core.ports import Pushdown
 from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.nodes import columns_of
 from fluxcore.expr.pushdown import bounds
 from fluxcore.plan.nodes import Insert, Node, Scan
+from fluxcore.plan.requests import scan_request
 from fluxcore.runtime.alignment import Alignment, AlignmentGroup
 
 if TYPE_CHECKING:
@@ -22,15 +24,15 @@ if TYPE_CHECKING:
 
 def source_of(scan: Scan, settings: Settings) -> Source:
     """Return the source of a scan; it is not opened. Raises ``ScriptError`` when its connector can't be read."""
-    connector = registry.connector(scan.table.options["connector"])
-    pushdown = None
+    request = scan_request(scan, settings)
     if scan.predicate is not None:
         pushdown = Pushdown(
             mask=compile_predicate(scan.predicate, settings),
             bounds=bounds(scan.predicate),
             columns=tuple(sorted(columns_of(scan.predicate))),
         )
-    return connector.source(ScanRequest(scan.table, scan.columns, pushdown, settings.values, scan.limit))
+        request = replace(request, pushdown=pushdown)
+    return registry.connector(scan.table.options["connector"]).source(replace(request, limit=scan.limit))
 
 
 def idle_timeout_s(scan: Scan, settings: Settings) -> float | None:

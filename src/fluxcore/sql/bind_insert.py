@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Schema
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import build
 from fluxcore.expr.fold import fold
-from fluxcore.expr.nodes import Expr
+from fluxcore.expr.nodes import Expr, Literal
 from fluxcore.plan.columns import references
 from fluxcore.plan.nodes import Insert, Node, Project
 from fluxcore.sql.bind_expressions import ExpressionBinder
@@ -16,6 +17,8 @@ from fluxcore.sql.scope import Scope
 
 if TYPE_CHECKING:
     from fluxcore.core.ports import TableDescription
+    from fluxcore.core.schema import Column
+    from fluxcore.errors import Span
     from fluxcore.sql.statements import Insert as InsertTree
 
 
@@ -46,12 +49,12 @@ def bind_insert(tree: InsertTree, table: TableDescription, query: Node) -> Inser
             what = f"column '{column.name}' of '{table.name}'"
             exprs.append(build.coerce(source, column.type, what, span=tree.query.span))
     projected = Project(query, tuple(exprs), tuple(table.schema.names))
-    return Insert(projected, table, tree.span, tree.overwrite, tuple(sorted(constants)))
+    return Insert(projected, table, tree.span, tree.overwrite, tuple(sorted(constants.items())))
 
 
-def _constants(tree: InsertTree, table: TableDescription) -> dict[int, Expr]:
+def _constants(tree: InsertTree, table: TableDescription) -> dict[int, Literal]:
     """Return the constants of PARTITION by the positions of their columns."""
-    found: dict[int, Expr] = {}
+    found: dict[int, Literal] = {}
     binder = ExpressionBinder(Scope.of(Schema(())), place="in PARTITION")
     for name, value in tree.partition:
         index = table.schema.find(name)
@@ -63,8 +66,19 @@ def _constants(tree: InsertTree, table: TableDescription) -> dict[int, Expr]:
             hint = f"PARTITIONED BY names {keys}" if keys else "the table has no PARTITIONED BY"
             message = f"PARTITION names '{name}', by which the table is not partitioned"
             raise ScriptError("FX-SQL-0506", message, span=value.span, hint=hint)
-        found[index] = fold(build.cast(binder.bind(value), table.schema[index].type, span=value.span))
+        if index in found:
+            raise ScriptError("FX-SQL-0506", f"PARTITION names '{name}' twice", span=value.span)
+        found[index] = _constant(binder.bind(value), table.schema[index], value.span)
     return found
+
+
+def _constant(expr: Expr, column: Column, span: Span) -> Literal:
+    bound = fold(build.cast(expr, column.type.with_nullable(True), span=span))
+    if not isinstance(bound, Literal):
+        raise ScriptError("FX-SQL-0506", f"PARTITION wants a constant for '{column.name}'", span=span)
+    if bound.value is None and not column.type.nullable:
+        raise ScriptError("FX-SQL-0508", f"'{column.name}' is NOT NULL and gets NULL", span=span)
+    return replace(bound, type=column.type)
 
 
 def _targets(tree: InsertTree, schema: Schema, constants: set[int]) -> list[int]:

@@ -168,6 +168,8 @@ def _description(
             if index is None:
                 message = f"{what} names '{name}', which is no column that is stored"
                 raise ScriptError("FX-SQL-0506", message, span=tree.span, hint=nearest(name, schema.names))
+            if index in places:
+                raise ScriptError("FX-SQL-0506", f"{what} names '{name}' twice", span=tree.span)
             places.append(index)
         return tuple(places)
 

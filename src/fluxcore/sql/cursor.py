@@ -158,6 +158,6 @@ class Cursor:
         message = f"expected {wanted}, found {self.token.shown()}"
         return ScriptError("FX-SQL-0104", message, span=self.token.span)
 
-    def unsupported(self, what: str) -> ScriptError:
+    def unsupported(self, what: str, hint: str | None = None) -> ScriptError:
         """Return the error for what Flink knows and FluxCore doesn't execute yet."""
-        return not_supported(what, span=self.token.span)
+        return not_supported(what, span=self.token.span, hint=hint)

@@ -196,7 +196,19 @@ def _partitions(tree: st.Show, catalog: Catalog) -> CommandReply:
     if table is None or not table.partitioned_by:
         message = f"'{tree.name[-1]}' is not partitioned"
         raise ScriptError("FX-SQL-0506", message, span=tree.span)
+    keys = [table.schema[index].name for index in table.partitioned_by]
     wanted = {name: str(getattr(value, "value", "")) for name, value in tree.partition}
-    found = registry.connector(table.options["connector"]).partitions(table)
-    rows = ["/".join(f"{key}={value}" for key, value in each) for each in found if wanted.items() <= dict(each).items()]
-    return CommandReply(None, ("partition name",), tuple((row,) for row in rows))
+    for name in wanted:
+        if name not in keys:
+            message = f"PARTITION names '{name}', by which the table is not partitioned"
+            raise ScriptError("FX-SQL-0506", message, span=tree.span, hint=f"PARTITIONED BY names {', '.join(keys)}")
+
+    def find() -> tuple[tuple[str, ...], ...]:
+        found = registry.connector(table.options["connector"]).partitions(table)
+        return tuple(
+            ("/".join(f"{key}={value}" for key, value in each),)
+            for each in found
+            if wanted.items() <= dict(each).items()
+        )
+
+    return CommandReply(None, ("partition name",), find=find)

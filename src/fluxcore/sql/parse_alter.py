@@ -11,6 +11,8 @@ from fluxcore.sql.parse_parts import PartsParser, TableParts
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
+_FOLDERS = "the partitions are the folders that there are; INSERT OVERWRITE … PARTITION replaces what one holds"
+
 
 class AlterParser(PartsParser):
     """Parses the statements that change catalogs, databases, tables and views."""
@@ -66,7 +68,7 @@ class AlterParser(PartsParser):
         start = self.token.span
         modify = self.advance().word == "MODIFY"
         if self.is_word("PARTITION"):
-            raise self.unsupported("ALTER TABLE … ADD PARTITION")
+            raise self.unsupported("ALTER TABLE … ADD PARTITION", _FOLDERS)
         parts = TableParts()
         if self.take_word("DISTRIBUTION"):
             parts.distribution = self.distribution_by(start)
@@ -96,7 +98,7 @@ class AlterParser(PartsParser):
         if self.take_word("CONSTRAINT"):
             return st.DropSchema(kind="CONSTRAINT", names=(self.name(),), span=self.since(start))
         if self.is_word("PARTITION") or self.is_word("IF", "EXISTS"):
-            raise self.unsupported("ALTER TABLE … DROP PARTITION")
+            raise self.unsupported("ALTER TABLE … DROP PARTITION", _FOLDERS)
         names = self.bracketed(self.name) if self.is_symbol("(") else (self.name("a column"),)
         return st.DropSchema(kind="COLUMNS", names=names, span=self.since(start))
 

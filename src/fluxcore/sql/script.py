@@ -190,9 +190,16 @@ class _ScriptBinder:
         table = self._catalog.table(tree.table, tree.table_span)
         if tree.hints:
             table = bind_table(hinted(self._catalog, tree.table, tree.hints, tree.table_span)).target
-        if tree.overwrite and not registry.connector(table.options["connector"]).replaces:
+        connector = registry.connector(table.options["connector"])
+        if tree.overwrite and not connector.replaces:
             message = f"the connector '{table.options['connector']}' can't replace what a table holds"
             raise ScriptError("FX-SQL-0516", message, span=tree.table_span, hint="write INSERT INTO")
+        if isinstance(entry.tree, st.CreateTable) and not connector.writes_metadata:
+            for column in entry.tree.columns:
+                if column.metadata is not None and not column.virtual:
+                    message = f"the connector '{table.options['connector']}' can't write the metadata column '{column.name}'"
+                    hint = f"declare it as one that is only read: {column.name} … METADATA VIRTUAL"
+                    raise ScriptError("FX-SQL-0509", message, span=tree.table_span, hint=hint)
         return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)
 
     def _fill(self, tree: st.CreateTable) -> InsertStatement:

@@ -228,7 +228,7 @@ def test_a_device_that_is_full_fails_the_write(tmp_path: Path, monkeypatch: pyte
     real = Path.open
 
     def full(self: Path, *arguments: Any, **more: Any) -> Any:
-        return real(Path("/dev/full") if self.name.startswith(".part") else self, *arguments, **more)
+        return real(Path("/dev/full") if self.name.startswith("part-") else self, *arguments, **more)
 
     monkeypatch.setattr(Path, "open", full)
     made = sink(table(tmp_path / "out"))
@@ -273,14 +273,9 @@ def test_types_that_a_format_can_not_hold_are_refused(tmp_path: Path) -> None:
         assert caught.value.code == "FX-FMT-0002"
 
 
-def test_partitions_and_unknown_metadata_are_refused(tmp_path: Path) -> None:
-    options = table(tmp_path).options
-    for more in ({"partitioned_by": (0,)}, {"metadata": {0: "offset"}}):
-        with pytest.raises(ScriptError):
-            CONNECTOR.validate(TableDescription("t", SCHEMA, options, **more))
-    with pytest.raises(FluxError, match="metadata"):
-        described = TableDescription("t", SCHEMA, options, metadata={0: "file.name"})
-        CONNECTOR.sink(SinkRequest(described, SCHEMA))
+def test_unknown_metadata_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError, match="no metadata 'offset'"):
+        CONNECTOR.validate(TableDescription("t", SCHEMA, table(tmp_path).options, metadata={0: "offset"}))
 
 
 def test_options_of_the_format_are_among_the_options() -> None:

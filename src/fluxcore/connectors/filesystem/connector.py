@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from fluxcore.connectors.filesystem.constants import METADATA
+from fluxcore.connectors.filesystem.partition_names import DEFAULT_NAME
+from fluxcore.connectors.filesystem.partitions import DEFAULT_OPTION, check_partitioning, default_name, partitions_of
 from fluxcore.core import registry
 from fluxcore.core.ports import Connector, Option
 from fluxcore.errors import ScriptError, not_supported
@@ -14,10 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from fluxcore.core.ports import ScanRequest, Sink, SinkRequest, Source, TableDescription
+    from fluxcore.core.types import DataType
     from fluxcore.formats.base import Format
-
-METADATA = ("file.path", "file.name", "file.size", "file.modification-time")
-"""Keys of the metadata columns that the source fills."""
 
 _REFUSED = (
     Option("source.monitor-interval", "duration", help="Not supported yet: a folder is read once."),
@@ -26,10 +27,8 @@ _REFUSED = (
     Option("sink.rolling-policy.check-interval", "duration", help="Not supported yet: files appear at the end."),
     Option("auto-compaction", "boolean", "false", help="Not supported yet."),
     Option("compaction.file-size", "memory", help="Not supported yet."),
-    Option("partition.default-name", help="Not supported yet: partitions."),
-    Option("sink.partition-commit.trigger", help="Not supported yet: partitions."),
-    Option("sink.partition-commit.delay", "duration", help="Not supported yet: partitions."),
-    Option("sink.partition-commit.policy.kind", help="Not supported yet: partitions."),
+    Option("sink.partition-commit.trigger", help="Not supported yet: partitions are committed at the end."),
+    Option("sink.partition-commit.delay", "duration", help="Not supported yet: partitions are committed at the end."),
 )
 _SIZE = re.compile(r"\s*([0-9]+)\s*([a-zA-Z]*)\s*")
 _UNITS = {"": 1, "b": 1, "bytes": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
@@ -39,11 +38,20 @@ class FilesystemConnector(Connector):
     """Reads a file, a folder or a pattern of files; writes a folder."""
 
     name = "filesystem"
+    replaces = True
     options: ClassVar[Sequence[Option]] = (
         Option("path", required=True, help="A file, a folder, a pattern such as 'data/*.csv', or a file:// URL."),
         Option("format", required=True, help="The format of the files: csv, json or parquet."),
         *ROW_OPTIONS,
         Option("sink.rolling-policy.file-size", "memory", "128MB", help="The size at which a next file is begun."),
+        Option(DEFAULT_OPTION, default=DEFAULT_NAME, help="What names the folder of NULL, and of an empty text."),
+        Option(
+            "sink.partition-commit.policy.kind",
+            "enum",
+            choices=("success-file",),
+            help="What is left in each folder that was written, when all of its files are there.",
+        ),
+        Option("sink.partition-commit.success-file.name", default="_SUCCESS", help="The name of that file."),
         *_REFUSED,
     )
 
@@ -64,8 +72,7 @@ class FilesystemConnector(Connector):
         if not path or local_path(path) is None:
             what = f"the file system of '{path}'" if path else "an empty path"
             raise not_supported(what, span=table.spans.get("path"), hint="use a local path or a file:// URL")
-        if table.partitioned_by:
-            raise not_supported("PARTITIONED BY", span=table.span)
+        check_partitioning(table)
         for index, key in table.metadata.items():
             if key not in METADATA:
                 hint = f"the keys are {', '.join(METADATA)}"
@@ -75,6 +82,22 @@ class FilesystemConnector(Connector):
         validate_row_options(table)
         _format(table.options["format"], table).validate(table)
 
+    def metadata(self, given: Mapping[str, str]) -> Mapping[str, DataType]:  # noqa: ARG002
+        """Return the keys of what is known of a file."""
+        return METADATA
+
+    def partitions(self, table: TableDescription) -> list[list[tuple[str, str]]]:
+        """Return the partitions that a table has now.
+
+        Raises: ``JobError`` FX-CON-0102 and 0103 for a path that can't be read, FX-CON-0106 and 0107 for what is no partition.
+        """
+        names = [table.schema[index].name for index in table.partitioned_by]
+        null = default_name(table)
+        return [
+            [(name, null if text is None else text) for name, text in zip(names, each.texts, strict=True)]
+            for each in partitions_of(table)
+        ]
+
     def source(self, request: ScanRequest) -> Source:
         """Return a source with one split a file."""
         from fluxcore.connectors.filesystem.source import FilesystemSource
@@ -82,19 +105,11 @@ class FilesystemConnector(Connector):
         return FilesystemSource(request, _format(request.table.options["format"], request.table))
 
     def sink(self, request: SinkRequest) -> Sink:
-        """Return a sink that writes part files into the folder. Raises ``ScriptError`` for metadata columns."""
+        """Return a sink that writes part files into the folder."""
         from fluxcore.connectors.filesystem.sink import FilesystemSink
 
-        if request.table.metadata:
-            raise ScriptError(
-                "FX-CON-0004",
-                f"table '{request.table.name}' has metadata columns and can't be written",
-                span=request.table.span,
-                hint="declare them in a table of its own for reading",
-            )
-        return FilesystemSink(
-            request, _format(request.table.options["format"], request.table), rolling_size(request.table)
-        )
+        format_ = _format(request.table.options["format"], request.table)
+        return FilesystemSink(request, format_, rolling_size(request.table))
 
 
 def rolling_size(table: TableDescription) -> int:

@@ -29,19 +29,24 @@ def files_of(path: str) -> list[str]:
     """
     try:
         if Path(path).is_dir():
-            return _below(path)
+            return files_below(path)
         if Path(path).exists():
             return [path]
         if has_magic(path):
             found = [
                 each
                 for each in sorted(glob(path, recursive=True))  # noqa: PTH207  (an absolute pattern)
-                if not _hidden(Path(each).name)
+                if not hidden(Path(each).name)
             ]
-            return [file for each in found for file in (_below(each) if Path(each).is_dir() else [each])]
+            return [file for each in found for file in (files_below(each) if Path(each).is_dir() else [each])]
     except OSError as error:
         raise cannot("read", path, error) from error
-    raise JobError("FX-CON-0101", f"there is no file or folder '{path}'", hint=_near(path))
+    raise missing(path)
+
+
+def missing(path: str) -> JobError:
+    """Return the error for a path that there is not."""
+    return JobError("FX-CON-0101", f"there is no file or folder '{path}'", hint=_near(path))
 
 
 def cannot(what: str, path: str, error: OSError) -> JobError:
@@ -66,19 +71,21 @@ def require_local(text: str, place: Place | None = None) -> str:
     return path
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Return whether a file or folder of this name is left out, as in Flink."""
     return name.startswith((".", "_"))
 
 
-def _below(folder: str) -> list[str]:
+def files_below(folder: str) -> list[str]:
+    """Return all files below a folder but hidden ones, in the order of their names. Raises: ``OSError``."""
     found: list[str] = []
 
     def refuse(error: OSError) -> None:
         raise error
 
     for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
-        folders[:] = [name for name in folders if not _hidden(name)]
-        found += [str(Path(root, name)) for name in files if not _hidden(name)]
+        folders[:] = [name for name in folders if not hidden(name)]
+        found += [str(Path(root, name)) for name in files if not hidden(name)]
     return sorted(found)
 
 

@@ -1,26 +1,35 @@
-"""Writes part files into a folder.
+"""Writes part files into a folder, or into the folders of partitions below it.
 
-1. Rows go to files with hidden names (``.part-…``), which no reader of the folder sees.
+1. Rows go to files in a hidden folder (see ``staging``), which no reader sees.
 2. A file that has reached its size is finished and synced, and the next one begun.
-3. ``commit`` finishes the last one and gives all of them their names; ``abort`` removes them.
+3. ``commit`` finishes the last ones and shows all of them, in the place of what the table held where that is asked for;
+   ``abort`` removes them.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
+from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
+from fluxcore.connectors.filesystem.partitioned_rows import PartitionedRows
 from fluxcore.connectors.filesystem.paths import cannot, require_local
+from fluxcore.connectors.filesystem.staging import Staging
 from fluxcore.core.ports import Sink
-from fluxcore.errors import JobError
+from fluxcore.limits import OPEN_FILES_MAX, ROWS_GATHERED_BYTES_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pyarrow as pa
+
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import SinkRequest
-    from fluxcore.formats.base import FileWriter, Format
+    from fluxcore.core.schema import Schema
+    from fluxcore.formats.base import Format
 
 _WRITE_BUFFER = 1024 * 1024
 
@@ -29,99 +38,125 @@ class FilesystemSink(Sink):
     """An append-only sink over a folder."""
 
     def __init__(self, request: SinkRequest, format_: Format, rolling_size: int) -> None:
-        self._folder = Path(require_local(request.table.options["path"]))
-        self._schema = request.table.schema
-        self._options = request.table.options
+        table = request.table
+        self._folder = Path(require_local(table.options["path"]))
         self._format = format_
         self._rolling_size = rolling_size
+        self._rows = PartitionedRows(request)
+        self._options = table.options
+        self._overwrite = request.overwrite
+        self._staging = Staging(self._folder)
         self._id = uuid.uuid4()
-        self._parts: list[tuple[Path, Path]] = []
-        self._file: BinaryIO | None = None
-        self._writer: FileWriter | None = None
-        self._made = False
+        self._parts = 0
+        self._open: OrderedDict[str, _PartFile] = OrderedDict()
+        self._written: set[str] = set()
+        self._done = False
 
     def open(self) -> None:
         """Make the folder. Raises: ``JobError`` FX-CON-0103 where a file is in its place, FX-CON-0104."""
-        if self._folder.exists() and not self._folder.is_dir():
-            raise JobError(
-                "FX-CON-0103",
-                f"'{self._folder}' is a file; a table is written as a folder",
-                hint="choose another path, or remove the file",
-            )
         try:
-            self._made = not self._folder.exists()
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._staging.open()
         except OSError as error:
             raise cannot("write", str(self._folder), error) from error
 
     def write(self, batch: Batch) -> None:
-        """Append rows. Raises: ``JobError`` FX-CON-0104, such as for a full disk."""
+        """Append rows. Raises: ``JobError`` FX-CON-0104, such as for a full disk, FX-CON-0108 for what names no partition."""
         assert batch.weights is None or bool((batch.weights > 0).all()), "this sink takes appended rows only"
         if batch.rows == 0:
             return
         try:
-            if self._writer is None:
-                self._begin()
-            assert self._writer is not None
-            assert self._file is not None
-            self._writer.write(batch.data)
-            if self._file.tell() >= self._rolling_size:
-                self._finish()
+            for directory, data in self._rows.divide(batch.data):
+                self._append(directory, data)
         except OSError as error:
             raise cannot("write", str(self._folder), error) from error
 
     def commit(self) -> None:
-        """Show all files. Raises: ``JobError`` FX-CON-0104."""
+        """Show all files. Raises: ``JobError`` FX-CON-0103 and 0104; the table is then as it was before."""
         try:
-            self._finish()
-            for hidden, shown in self._parts:
-                hidden.rename(shown)
-            self._parts.clear()
-            self._sync_folder()
+            for part in self._open.values():
+                part.finish()
+            self._open.clear()
+            named = self._options.get("sink.partition-commit.success-file.name", "_SUCCESS")
+            mark = named if "sink.partition-commit.policy.kind" in self._options else None
+            self._staging.publish(self._replaced(), mark)
+            self._done = True
         except OSError as error:
             raise cannot("write", str(self._folder), error) from error
 
     def abort(self) -> None:
         """Remove what was written, and the folder if it was made here and is empty."""
+        self._done = True
         try:
-            self._writer = None
-            if self._file is not None:
-                with suppress(OSError):  # what can't be flushed to a full disk is thrown away anyway
-                    self._file.close()
-                self._file = None
-            for hidden, _ in self._parts:
-                hidden.unlink(missing_ok=True)
-            self._parts.clear()
-            if self._made and self._folder.is_dir() and not any(self._folder.iterdir()):
-                self._folder.rmdir()
+            for part in self._open.values():
+                part.drop()
+            self._open.clear()
+            self._staging.discard()
         except OSError as error:
             raise cannot("write", str(self._folder), error) from error
 
     def close(self) -> None:
         """Remove what was neither committed nor aborted."""
-        if self._parts:
+        if not self._done:
             self.abort()
 
-    def _begin(self) -> None:
-        name = f"part-{self._id}-0-{len(self._parts)}"
-        hidden = self._folder / f".{name}.inprogress"
-        self._file = hidden.open("wb", buffering=_WRITE_BUFFER)
-        self._parts.append((hidden, self._folder / name))
-        self._writer = self._format.file_writer(self._file, self._schema, self._options)
+    def _replaced(self) -> set[str]:
+        """Return the directories whose content goes."""
+        if not self._overwrite:
+            return set()
+        alone = self._rows.only
+        return self._written if alone is None else self._written | {alone}
 
-    def _finish(self) -> None:
-        if self._writer is None or self._file is None:
-            return
+    def _append(self, directory: str, data: pa.RecordBatch) -> None:
+        part = self._open.get(directory)
+        if part is None:
+            part = self._begin(directory)
+        self._open.move_to_end(directory)
+        if part.append(data) >= self._rolling_size:
+            part.finish()
+            del self._open[directory]
+        while sum(each.gathered for each in self._open.values()) > ROWS_GATHERED_BYTES_MAX:
+            max(self._open.values(), key=lambda each: each.gathered).flush()
+
+    def _begin(self, directory: str) -> _PartFile:
+        if len(self._open) >= OPEN_FILES_MAX:
+            _, longest_unused = self._open.popitem(last=False)
+            longest_unused.finish()
+        path = self._staging.place(directory, f"part-{self._id}-0-{self._parts}")
+        self._parts += 1
+        self._written.add(directory)
+        self._open[directory] = part = _PartFile(path, self._format, self._rows.schema, self._options)
+        return part
+
+
+class _PartFile:
+    """A file that rows are appended to."""
+
+    def __init__(self, path: Path, format_: Format, schema: Schema, options: Mapping[str, str]) -> None:
+        self._file = path.open("wb", buffering=_WRITE_BUFFER)
+        self._writer = format_.file_writer(self._file, schema, options)
+
+    @property
+    def gathered(self) -> int:
+        """Return the bytes of rows that wait in memory."""
+        return self._writer.gathered_bytes
+
+    def append(self, data: pa.RecordBatch) -> int:
+        """Append rows; return how large the file is so far."""
+        self._writer.write(data)
+        return self._file.tell()
+
+    def flush(self) -> None:
+        """Write what waits in memory."""
+        self._writer.flush()
+
+    def finish(self) -> None:
+        """Make a whole file of it that survives a power failure."""
         self._writer.close()
-        self._writer = None
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        self._file = None
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    def drop(self) -> None:
+        """Close the file, which is thrown away: what can't be flushed to a full disk doesn't matter."""
+        with suppress(OSError):
+            self._file.close()

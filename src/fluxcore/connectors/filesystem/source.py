@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from fluxcore.connectors.filesystem.paths import cannot, files_of, require_local
-from fluxcore.core.batch import Batch
+from fluxcore.connectors.filesystem.constants import ConstantColumns
+from fluxcore.connectors.filesystem.partitions import Partition, chosen, partitions_of
+from fluxcore.connectors.filesystem.paths import cannot, files_below, files_of, require_local
 from fluxcore.core.ports import Source, Split, SplitReader
 from fluxcore.core.schema import Schema
 from fluxcore.formats.base import DecodeRequest
@@ -17,9 +17,10 @@ from fluxcore.formats.faults import RowFaults
 from fluxcore.limits import TEXT_BLOCK_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from fluxcore.core.ports import Pushdown, ScanRequest, TableDescription
+    from fluxcore.core.batch import Batch
+    from fluxcore.core.ports import ScanRequest, TableDescription
     from fluxcore.formats.base import Format
 
 
@@ -34,34 +35,40 @@ class FilesystemSource(Source):
 
     def __init__(self, request: ScanRequest, format_: Format) -> None:
         assert request.columns, "a scan of no columns can't carry a number of rows"
-        table = request.table
-        self._path = require_local(table.options["path"])
+        self._table = request.table
+        self._chosen = request.partitions
+        self._path = require_local(request.table.options["path"])
         self._format = format_
-        self._faults = RowFaults.from_options(table.options)
-        physical = [index for index in range(len(table.schema)) if index not in table.metadata]
-        place = {index: number for number, index in enumerate(physical)}
-        wanted = tuple(place[index] for index in request.columns if index in place)
-        self._extra = _Extra(request) if len(wanted) < len(request.columns) else None
+        self._faults = RowFaults.from_options(request.table.options)
+        self._constants = ConstantColumns(request)
         self._decode = DecodeRequest(
-            schema=_with_time(table).select(physical),
-            columns=wanted or (0,),
-            options=table.options,
-            pushdown=request.pushdown if self._extra is None else None,
+            schema=_with_time(request.table).select(self._constants.physical),
+            columns=self._constants.wanted or (0,),
+            options=request.table.options,
+            pushdown=request.pushdown,
             faults=self._faults,
             block_bytes=_block_bytes(request),
         )
 
     def splits(self) -> list[Split]:
-        """Return one split a file. Raises: ``JobError`` FX-CON-0101 and 0102 for a path that can't be read."""
-        return [FileSplit(path, self._format, self._decode, self._extra) for path in files_of(self._path)]
+        """Return one split a file.
+
+        Raises: ``JobError`` FX-CON-0101 and 0102 for a path that can't be read, FX-CON-0103, 0106 and 0107 for partitions.
+        """
+        constants = self._constants if self._constants.needed else None
+        return [
+            FileSplit(path, self._format, self._decode, constants, partition)
+            for partition, paths in self._files()
+            for path in paths
+        ]
 
     def size(self) -> int | None:
         """Return the bytes of the files."""
-        return sum(Path(path).stat().st_size for path in files_of(self._path))
+        return sum(Path(path).stat().st_size for path in self._paths())
 
     def rows(self) -> int | None:
         """Return the rows of the files, where their format says it in few bytes and they are not many."""
-        paths = files_of(self._path)
+        paths = self._paths()
         if len(paths) > _FILES_COUNTED_MAX:
             return None
         counts = [self._format.rows(path) for path in paths]
@@ -71,6 +78,20 @@ class FilesystemSource(Source):
     def statistics(self) -> Mapping[str, int]:
         """Return the rows that the row policy took out."""
         return self._faults.statistics()
+
+    def _paths(self) -> list[str]:
+        return [path for _, paths in self._files() for path in paths]
+
+    def _files(self) -> Iterator[tuple[Partition, list[str]]]:
+        """Yield the partitions that are read, each with its files; a table without any is one."""
+        if not self._table.partitioned_by:
+            yield Partition(self._path), files_of(self._path)
+            return
+        for partition in chosen(partitions_of(self._table), self._table, self._chosen):
+            try:
+                yield partition, files_below(partition.folder)
+            except OSError as error:
+                raise cannot("read", partition.folder, error) from error
 
 
 def _block_bytes(request: ScanRequest) -> int:
@@ -90,11 +111,19 @@ def _with_time(table: TableDescription) -> Schema:
 class FileSplit(Split):
     """One file."""
 
-    def __init__(self, path: str, format_: Format, request: DecodeRequest, extra: _Extra | None) -> None:
+    def __init__(
+        self,
+        path: str,
+        format_: Format,
+        request: DecodeRequest,
+        constants: ConstantColumns | None,
+        partition: Partition,
+    ) -> None:
         self._path = path
         self._format = format_
         self._request = request
-        self._extra = extra
+        self._constants = constants
+        self._partition = partition
 
     @property
     def name(self) -> str:
@@ -104,20 +133,23 @@ class FileSplit(Split):
     def open(self, position: Mapping[str, Any] | None = None) -> SplitReader:
         """Return a reader. Raises: ``JobError`` FX-CON-0102."""
         try:
-            reader = self._format.open_file(self._path, self._request, position)
-            return _FileReader(self._path, reader, self._extra)
+            if self._constants is None:
+                return _FileReader(self._path, self._format.open_file(self._path, self._request, position))
+            values = self._constants.values(self._path, self._partition)
+            request = replace(self._request, pushdown=self._constants.pushdown(values))
+            reader = self._format.open_file(self._path, request, position)
+            return _FileReader(self._path, reader, partial(self._constants.add, values=values))
         except OSError as error:
             raise cannot("read", self._path, error) from error
 
 
 class _FileReader(SplitReader):
-    """A format's reader, with the system's errors worded and the metadata columns filled in."""
+    """A format's reader, with the system's errors worded and the columns that are not in the file added."""
 
-    def __init__(self, path: str, reader: SplitReader, extra: _Extra | None) -> None:
+    def __init__(self, path: str, reader: SplitReader, add: Callable[[Batch], Batch] | None = None) -> None:
         self._path = path
         self._reader = reader
-        self._extra = extra
-        self._values = extra.values(path) if extra is not None else {}
+        self._add = add
 
     def take(self) -> Any:
         try:
@@ -130,43 +162,10 @@ class _FileReader(SplitReader):
             batch = self._reader.decode(unit)
         except OSError as error:
             raise cannot("read", self._path, error) from error
-        return batch if self._extra is None else self._extra.add(batch, self._values)
+        return batch if self._add is None else self._add(batch)
 
     def position(self) -> Mapping[str, Any]:
         return self._reader.position()
 
     def close(self) -> None:
         self._reader.close()
-
-
-class _Extra:
-    """The metadata columns of a scan, which say where a row comes from."""
-
-    def __init__(self, request: ScanRequest) -> None:
-        table = request.table
-        self._keys = [table.metadata.get(index) for index in request.columns]
-        columns = [table.schema[index] for index in request.columns]
-        self._schema = pa.schema([pa.field(each.name, each.type.arrow(), each.type.nullable) for each in columns])
-        self._pushdown: Pushdown | None = request.pushdown
-
-    def values(self, path: str) -> dict[str, Any]:
-        """Return the metadata of a file by key. Raises: ``OSError``."""
-        status = Path(path).stat()
-        return {
-            "file.path": str(Path(path).resolve()),
-            "file.name": Path(path).name,
-            "file.size": status.st_size,
-            "file.modification-time": pa.scalar(status.st_mtime_ns // 1_000_000, pa.timestamp("ms", "UTC")),
-        }
-
-    def add(self, batch: Batch, values: Mapping[str, Any]) -> Batch:
-        """Return the batch with the metadata columns in their places, the predicate applied."""
-        arrays: list[pa.Array] = []
-        physical = iter(batch.data.columns)
-        for key, field in zip(self._keys, self._schema, strict=True):
-            if key is None:
-                arrays.append(next(physical))
-            else:
-                arrays.append(pa.repeat(values[key], batch.rows).cast(field.type))
-        whole = replace(batch, data=pa.RecordBatch.from_arrays(arrays, schema=self._schema))
-        return whole if self._pushdown is None else whole.filter(self._pushdown.mask(whole.data))

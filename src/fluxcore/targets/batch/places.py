@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.ports import ScanRequest
 from fluxcore.plan.graph import consumers, in_order
 from fluxcore.plan.nodes import (
     Aggregate,
@@ -23,6 +22,7 @@ from fluxcore.plan.nodes import (
     WindowAggregate,
     WindowKind,
 )
+from fluxcore.plan.requests import scan_request
 from fluxcore.targets.batch.carriers import carried
 from fluxcore.targets.batch.sql.calls import printable_call
 from fluxcore.targets.batch.sql.expressions import printable
@@ -163,8 +163,6 @@ def _weight(node: Node, settings: Settings, inputs: Sequence[float], weights: di
 
 
 def _size(scan: Scan, settings: Settings) -> float:
-    source = registry.connector(scan.table.options["connector"]).source(
-        ScanRequest(scan.table, scan.columns, None, settings.values)
-    )
+    source = registry.connector(scan.table.options["connector"]).source(scan_request(scan, settings))
     source.splits()
     return source.size() or _UNKNOWN_BYTES

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.ports import ScanRequest
 from fluxcore.errors import ScriptError
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.changes import ToChangelog
 from fluxcore.plan.graph import in_order, rewrite
 from fluxcore.plan.nodes import Aggregate, AssignWatermark, Filter, Join, JoinKind, Rank, Scan
 from fluxcore.plan.optimizer import optimize
+from fluxcore.plan.requests import scan_request
 from fluxcore.targets.batch.sql.expressions import printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def endless_tables(roots: Sequence[Node], settings: Settings) -> list[TableDescr
     for node in in_order(roots):
         if isinstance(node, Scan):
             connector = registry.connector(node.table.options["connector"])
-            if not connector.source(ScanRequest(node.table, node.columns, None, settings.values)).bounded:
+            if not connector.source(scan_request(node, settings)).bounded:
                 found.setdefault(node.table.name, node.table)
     return list(found.values())
 

@@ -10,9 +10,9 @@ import pyarrow as pa
 from fluxcore.api.iteration import iterate
 from fluxcore.api.target import find_target
 from fluxcore.core import registry
-from fluxcore.core.ports import SinkRequest
 from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.nodes import Insert
+from fluxcore.plan.requests import sink_request
 from fluxcore.targets.batch.job import BatchJob, Work
 from fluxcore.targets.batch.places import places, weigher
 from fluxcore.targets.batch.prepare import check, prepared, problems
@@ -132,8 +132,7 @@ def _sink(root: Node, sink: Sink | None, settings: Settings) -> tuple[str, Sink]
         assert sink is not None, "a query needs a sink"
         return "Result", sink
     connector = registry.connector(root.table.options["connector"])
-    request = SinkRequest(root.table, root.input.schema, settings.values)
-    return f"Insert({root.table.name})", connector.sink(request)
+    return f"Insert({root.table.name})", connector.sink(sink_request(root, settings))
 
 
 def _tree(node: Node, depth: int = 0) -> str:

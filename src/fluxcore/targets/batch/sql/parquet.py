@@ -26,13 +26,18 @@ _DIGITS = {"ms": 3, "us": 6, "ns": 9}
 def print_scan(node: Scan) -> str | None:
     """Return a scan as a query; None where FluxCore reads the files.
 
-    It does where a value must be converted or checked, where a column says where its row comes from, and where files differ.
+    It does where a value must be converted or checked, where a column says where its row comes from, where files differ, and
+    where they stand in partitions.
     """
     table = node.table
     options = table.options
     if options.get("connector") != "filesystem" or options.get("format") != "parquet" or not carried(node.schema):
         return None
-    if set(node.columns) & table.metadata.keys() or (node.predicate is not None and not printable(node.predicate)):
+    if (
+        table.partitioned_by
+        or set(node.columns) & table.metadata.keys()
+        or (node.predicate is not None and not printable(node.predicate))
+    ):
         return None
     files = _files(options["path"])
     if not files:

@@ -63,7 +63,8 @@ def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
         if isinstance(root, Insert):
             _check_changes(root, printer)
             rows = _one_time(printer.block(root.input), root.input.schema).text()
-            inserts.append(f"INSERT INTO {quoted(printer.tables.name(root.table))}\n{rows}")
+            verb = "OVERWRITE" if root.overwrite else "INTO"
+            inserts.append(f"INSERT {verb} {quoted(printer.tables.name(root.table))}\n{rows}")
         else:
             queries.append(printer.block(root).text(distinct_names(root.schema.names)))
     printer.report.extend(flink_settings(settings.values)[1])

@@ -128,9 +128,11 @@ def _scan(node: nodes.Scan, printer: Printer) -> Block:
     table = printer.tables.block(Declaration(node.table))
     names = distinct_names(node.schema.names)
     found = replace(table, items=tuple(table.items[index] for index in node.columns), names=names, whole=False)
-    if node.predicate is None:
-        return found
-    return found.filtered(printer.expressions(found.items, node).text(node.predicate))
+    keys = tuple(table.items[index] for index in node.table.partitioned_by)
+    for items, condition in ((keys, node.partitions), (found.items, node.predicate)):
+        if condition is not None:
+            found = found.filtered(printer.expressions(items, node).text(condition))
+    return found
 
 
 @print_node.register

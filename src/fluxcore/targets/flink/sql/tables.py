@@ -66,7 +66,9 @@ class Declaration:
 def declaration_of(node: Node) -> Declaration | None:
     """Return the table that a node reads as it is declared; None for a query over one."""
     if isinstance(node, Scan):
-        whole = node.predicate is None and node.columns == tuple(range(len(node.table.schema)))
+        whole = (
+            node.predicate is None and node.partitions is None and node.columns == tuple(range(len(node.table.schema)))
+        )
         return Declaration(node.table) if whole else None
     if isinstance(node, AssignWatermark):
         below = _with_computed(node.input)
