@@ -21,6 +21,8 @@ WITH ('connector' = 'filesystem', 'path' = '/nowhere/t', 'format' = 'json');
 CREATE TABLE u (k STRING, n BIGINT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts) WITH ('connector' = 'filesystem', 'path' = '/nowhere/u', 'format' = 'csv');
 CREATE TABLE rates (currency STRING, rate DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts, PRIMARY KEY (currency) NOT ENFORCED)
 WITH ('connector' = 'filesystem', 'path' = '/nowhere/r', 'format' = 'csv');
+CREATE TABLE logs (a_day DATE, v BIGINT, note STRING, an_hour INT) PARTITIONED BY (an_hour, a_day)
+WITH ('connector' = 'filesystem', 'path' = '/nowhere/logs', 'format' = 'csv');
 """
 _DATA = {
     name: pa.table({"id": range(rows), "other": [i % 10 for i in range(rows)], name[0]: range(rows)})
