@@ -197,7 +197,9 @@ class _ScriptBinder:
         if isinstance(entry.tree, st.CreateTable) and not connector.writes_metadata:
             for column in entry.tree.columns:
                 if column.metadata is not None and not column.virtual:
-                    message = f"the connector '{table.options['connector']}' can't write the metadata column '{column.name}'"
+                    message = (
+                        f"the connector '{table.options['connector']}' can't write the metadata column '{column.name}'"
+                    )
                     hint = f"declare it as one that is only read: {column.name} … METADATA VIRTUAL"
                     raise ScriptError("FX-SQL-0509", message, span=tree.table_span, hint=hint)
         return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)

@@ -88,12 +88,12 @@ class Staging:
         return [self._folder / each for each in inside]
 
     def _make(self, folder: Path, undo: list[Callable[[], object]]) -> None:
-        missing = [each for each in (folder, *folder.parents) if not each.exists()]
-        for each in reversed(missing):
-            each.mkdir(exist_ok=True)
-            undo.append(each.rmdir)
-        if not folder.is_dir():
-            raise _in_the_way(folder)
+        for each in reversed((folder, *folder.parents)):
+            if not each.exists():
+                each.mkdir()
+                undo.append(each.rmdir)
+            elif not each.is_dir():
+                raise _in_the_way(each)
 
     def _move(self, source: Path, target: Path, undo: list[Callable[[], object]]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
