@@ -18,7 +18,7 @@ from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Pushdown, ScanRequest, Signal, Sink, SinkRequest, TableDescription
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT, INT, STRING, TIMESTAMP_LTZ, MapType
-from fluxcore.errors import DataError, FluxError, JobError, ScriptError
+from fluxcore.errors import DataError, JobError, ScriptError
 
 CONNECTOR = FilesystemConnector()
 SCHEMA = Schema.of([Column("a", BIGINT), Column("b", STRING)])

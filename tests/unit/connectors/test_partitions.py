@@ -128,10 +128,10 @@ VALUES: list[tuple[DataType, Any, str]] = [
     (FloatType(bits=32), 0.5, "0.5"),
     (DecimalType(precision=6, scale=2), Decimal("1.50"), "1.50"),
     (DATE, MONDAY, "2024-01-01"),
-    (TimestampType(precision=3), dt.datetime(2024, 1, 1, 10), "2024-01-01T10:00"),  # noqa: DTZ001
-    (TimestampType(precision=0), dt.datetime(2024, 1, 1, 10, 0, 7), "2024-01-01T10:00:07"),  # noqa: DTZ001
-    (TimestampType(precision=3), dt.datetime(1960, 1, 1, 0, 0, 0, 120_000), "1960-01-01T00:00:00.120"),  # noqa: DTZ001
-    (TimestampType(precision=6), dt.datetime(2024, 1, 1, 0, 0, 0, 1), "2024-01-01T00:00:00.000001"),  # noqa: DTZ001
+    (TimestampType(precision=3), dt.datetime(2024, 1, 1, 10), "2024-01-01T10:00"),
+    (TimestampType(precision=0), dt.datetime(2024, 1, 1, 10, 0, 7), "2024-01-01T10:00:07"),
+    (TimestampType(precision=3), dt.datetime(1960, 1, 1, 0, 0, 0, 120_000), "1960-01-01T00:00:00.120"),
+    (TimestampType(precision=6), dt.datetime(2024, 1, 1, 0, 0, 0, 1), "2024-01-01T00:00:00.000001"),
 ]
 
 
