@@ -133,7 +133,8 @@ def _row(column: Column, definition: st.ColumnDefinition | None, tree: st.Create
         extras = f"AS {expression(definition.computed)}"
     elif definition is not None and definition.metadata is not None:
         extras = metadata(definition)
-    return column.name, column.type.name() + mark, column.type.nullable, key, extras, watermark
+    declared = definition.type if definition is not None and definition.type is not None else column.type
+    return column.name, column.type.name() + mark, declared.nullable, key, extras, watermark
 
 
 def _describe_catalog(tree: st.Describe, catalog: Catalog) -> CommandReply:
