@@ -103,10 +103,10 @@ class Scan(Node):
         return self.table.schema.select(self.columns)
 
     def describe(self) -> str:
-        where = f", where={show(self.predicate, self.schema)}" if self.predicate is not None else ""
-        limit = f", limit={self.limit}" if self.limit is not None else ""
+        where = "" if self.predicate is None else f", where={show(self.predicate, self.schema)}"
+        limit = "" if self.limit is None else f", limit={self.limit}"
         keys = self.table.schema.select(self.table.partitioned_by)
-        pruned = f", partitions={show(self.partitions, keys)}" if self.partitions is not None else ""
+        pruned = "" if self.partitions is None else f", partitions={show(self.partitions, keys)}"
         return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{pruned}{where}{limit})"
 
 
@@ -672,8 +672,7 @@ class TimeSort(OneInput):
 class Insert(OneInput):
     """Writes rows into a table's sink.
 
-    With ``overwrite`` they take the place of what the table held, or of the partitions that they are of; ``fixed`` are the
-    positions of the columns for which PARTITION gave a constant, with the constants.
+    With ``overwrite`` they take the place of what the table or their partitions held; ``fixed`` are the constants of PARTITION.
     """
 
     table: TableDescription

@@ -35,7 +35,7 @@ _UNITS = {"": 1, "b": 1, "bytes": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 
 
 
 class FilesystemConnector(Connector):
-    """Reads a file, a folder or a pattern of files; writes a folder."""
+    """Reads a file, a folder or a pattern of files; writes a folder, or the folders of partitions in it."""
 
     name = "filesystem"
     replaces = True
