@@ -15,6 +15,7 @@ class BlackholeConnector(Connector):
     """Takes every row, with all its columns, and drops it."""
 
     name = "blackhole"
+    takes_partitions = True
 
     def sink(self, request: SinkRequest) -> Sink:  # noqa: ARG002
         """Return the sink."""

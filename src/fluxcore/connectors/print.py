@@ -17,6 +17,7 @@ class PrintConnector(Connector):
     """Prints each row with its kind of change in front."""
 
     name = "print"
+    takes_partitions = True
     options = (
         Option("print-identifier", help="A text in front of each row."),
         Option("standard-error", "boolean", "false", help="Print to standard error."),

@@ -260,6 +260,8 @@ class Connector(ABC):
     options: ClassVar[Sequence[Option]] = ()
     replaces: ClassVar[bool] = False
     """Whether its sink can put rows in the place of what a table holds."""
+    takes_partitions: ClassVar[bool] = False
+    """Whether its sink takes rows of tables that are PARTITIONED BY columns."""
     writes_metadata: ClassVar[bool] = False
     """Whether its sink takes metadata columns that are not VIRTUAL."""
 

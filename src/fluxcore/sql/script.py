@@ -194,14 +194,11 @@ class _ScriptBinder:
         if tree.overwrite and not connector.replaces:
             message = f"the connector '{table.options['connector']}' can't replace what a table holds"
             raise ScriptError("FX-SQL-0516", message, span=tree.table_span, hint="write INSERT INTO")
+        if table.partitioned_by and not connector.takes_partitions:
+            message = f"the connector '{table.options['connector']}' can't write a table with PARTITIONED BY"
+            raise ScriptError("FX-SQL-0517", message, span=tree.table_span, hint="filesystem does")
         if isinstance(entry.tree, st.CreateTable) and not connector.writes_metadata:
-            for column in entry.tree.columns:
-                if column.metadata is not None and not column.virtual:
-                    message = (
-                        f"the connector '{table.options['connector']}' can't write the metadata column '{column.name}'"
-                    )
-                    hint = f"declare it as one that is only read: {column.name} … METADATA VIRTUAL"
-                    raise ScriptError("FX-SQL-0509", message, span=tree.table_span, hint=hint)
+            _check_metadata(entry.tree, tree.table_span)
         return InsertStatement(bind_insert(tree, table, self._emitted(tree.query)), tree.span, self.settings)
 
     def _fill(self, tree: st.CreateTable) -> InsertStatement:
@@ -238,3 +235,12 @@ class _ScriptBinder:
             self.settings = self.settings.with_value(tree.key, tree.value, span=tree.span)
             return CommandReply(f"{tree.key} = {tree.value}")
         return CommandReply(None, ("key", "value"), tuple((key, self.settings.text(key)) for key in sorted(SETTINGS)))
+
+
+def _check_metadata(table: st.CreateTable, span: Span) -> None:
+    """Raise ``ScriptError`` FX-SQL-0509 for a metadata column that would have to be written."""
+    for column in table.columns:
+        if column.metadata is not None and not column.virtual:
+            message = f"the connector can't write the metadata column '{column.name}'"
+            hint = f"declare it as one that is only read: {column.name} … METADATA VIRTUAL"
+            raise ScriptError("FX-SQL-0509", message, span=span, hint=hint)

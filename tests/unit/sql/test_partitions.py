@@ -177,7 +177,7 @@ def test_metadata_says_where_rows_come_from(tmp_path: Path, target: str) -> None
         {("b",)},
         {("a", 1), ("b", 1), ("c", 2)},
     ]
-    assert ("name", "STRING", "TRUE", "NULL", "METADATA FROM 'file.name' VIRTUAL", "NULL") in described.rows
+    assert ("name", "STRING", True, None, "METADATA FROM 'file.name' VIRTUAL", None) in described.rows
 
 
 def test_definitions_made_of_others_keep_partitions(tmp_path: Path) -> None:
@@ -220,6 +220,7 @@ def test_definitions_made_of_others_keep_partitions(tmp_path: Path) -> None:
         ("ALTER TABLE logs ADD PARTITION (`hour` = 1)", "FX-SQL-0900"),
         ("INSERT OVERWRITE printed SELECT 1", "FX-SQL-0516"),
         ("INSERT INTO kept SELECT 'x', 1", "FX-SQL-0509"),
+        ("CREATE TABLE x (a INT, b INT) PARTITIONED BY (b) WITH ('connector' = 'frys', 'bus' = 'file:{path}/b', 'topic' = 'x', 'sink.subject' = 'x'); INSERT INTO x VALUES (1, 2)", "FX-SQL-0517"),
         ("CREATE TABLE x (a INT, b INT) PARTITIONED BY (c) WITH ('connector' = 'print'); SELECT * FROM x", "FX-SQL-0506"),
         ("CREATE TABLE x (a INT, b AS a + 1) PARTITIONED BY (b) WITH ('connector' = 'print'); SELECT * FROM x", "FX-SQL-0506"),
         ("CREATE TABLE x (a INT, b INT) PARTITIONED BY (b, b) WITH ('connector' = 'print'); SELECT * FROM x", "FX-SQL-0506"),

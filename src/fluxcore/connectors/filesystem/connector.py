@@ -39,6 +39,7 @@ class FilesystemConnector(Connector):
 
     name = "filesystem"
     replaces = True
+    takes_partitions = True
     options: ClassVar[Sequence[Option]] = (
         Option("path", required=True, help="A file, a folder, a pattern such as 'data/*.csv', or a file:// URL."),
         Option("format", required=True, help="The format of the files: csv, json or parquet."),
