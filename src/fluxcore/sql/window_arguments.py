@@ -8,7 +8,8 @@ from fluxcore.core.schema import TimeKind
 from fluxcore.core.types import IntervalType, TimestampType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr.nodes import ColumnRef
-from fluxcore.plan.nodes import StampTime
+from fluxcore.plan.graph import in_order
+from fluxcore.plan.nodes import Aggregate, Join, JoinKind, Rank, StampTime
 from fluxcore.plan.windows import window_of
 from fluxcore.sql import ast
 
@@ -31,10 +32,23 @@ def time_column(node: Node, scope: Scope, name: Sequence[str], span: Span) -> tu
         hint = "give its table a watermark: WATERMARK FOR ts AS ts - INTERVAL '5' SECOND"
         if column is not None and isinstance(column.type, TimestampType) and window_of(node):
             hint = "rows that are in windows already have their time in window_time"
+        elif (loser := _loser_of(node, name[-1])) is not None:
+            hint = f"it was one before {loser}, as in Flink: put the window before that, or take a time that is kept"
         raise ScriptError("FX-SQL-0403", f"'{name[-1]}' is no event-time column", span=span, hint=hint)
     if isinstance(column.type, TimestampType) and column.type.precision > 6:
         raise not_supported("an event time finer than microseconds", span=span)
     return stamped(node, expr.index), expr.index
+
+
+def _loser_of(node: Node, name: str) -> str | None:
+    """Return what made an event time of that name a plain column, if one stands below; the topmost such node."""
+    for each in reversed(in_order([node])):
+        kept = any(column.name == name and column.time for column in each.schema)
+        if not kept and any(column.name == name and column.time for below in each.inputs for column in below.schema):
+            if isinstance(each, Join) and each.kind in (JoinKind.SEMI, JoinKind.ANTI):
+                return "IN or EXISTS with a query"
+            return {Join: "a join", Aggregate: "GROUP BY", Rank: "a ranking"}.get(type(each), "an expression")
+    return None
 
 
 def stamped(node: Node, column: int) -> Node:
