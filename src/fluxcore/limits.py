@@ -187,6 +187,30 @@ BUS_CLOSE_S: Final = 10.0
 BUS_SEGMENT_BYTES: Final = 32 * 1024 * 1024
 """Bytes of one file of a topic's log, given to it when it is made; a bus may have many topics."""
 
+BUS_PENDING_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of a topic's events that wait for room in its log's queue, or for the log to be opened, before publishing is refused."""
+
+BUS_READ_BYTES: Final = 4 * 1024 * 1024
+"""Bytes of a log that are read at once for a group."""
+
+BUS_FEED_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of a topic that are kept for its groups, besides what none of them has had yet."""
+
+BUS_FEED_PIECES: Final = 16
+"""Pieces in which they are kept."""
+
+BUS_FOLLOW_S: Final = 0.004
+"""How often a process looks whether another one has written to a topic that it follows."""
+
+BUS_DISCOVER_S: Final = 0.25
+"""How often a process looks for topics that others have made."""
+
+BUS_SAVE_S: Final = 0.2
+"""How often the progress of groups is saved at most."""
+
+BUS_SAVE_SHARE: Final = 0.02
+"""Share of the event loop's time that may go into noting the progress of groups; with very much in flight it is saved less often."""
+
 LOG_SEGMENT_BYTES: Final = 128 * 1024 * 1024
 """Bytes of one file of the bus's log, where the log's options say nothing."""
 

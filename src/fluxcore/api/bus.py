@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fluxcore.bus.event import Event
+    from fluxcore.bus.ports import Transport
 
     Predicate = Callable[[pa.RecordBatch], pa.BooleanArray]
 
 
 class Bus(_bus.Bus):
-    """An event bus in this process, by its address: ``memory:`` forgets all with the process.
+    """An event bus by its address: ``memory:`` forgets all with the process, ``file:./data`` keeps it in a folder.
 
     ::
 
@@ -48,8 +49,8 @@ class Bus(_bus.Bus):
     Raises: ``BusError`` FX-BUS-0001 for an address that no transport knows.
     """
 
-    def __init__(self, url: str = "memory:") -> None:
-        super().__init__(url, conditions=condition)
+    def __init__(self, url: str = "memory:", *, transport: Transport | None = None) -> None:
+        super().__init__(url, transport=transport, conditions=condition)
 
 
 def condition(text: str, payload: Any) -> Callable[[Sequence[Event]], Sequence[bool | FluxError]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.group import Group
     from fluxcore.bus.options import Duration
+    from fluxcore.bus.ports import Transport
 
     Condition = Callable[[Sequence[Event]], Sequence[bool | Exception]]
 
@@ -40,16 +41,22 @@ ANY = -1
 
 
 class Bus:
-    """A bus in this process, by its address: ``memory:`` forgets all with the process.
+    """A bus by its address: ``memory:`` forgets all with the process, ``file:./data`` keeps it in a folder.
 
     It belongs to one event loop: that of ``async with bus``, or of the first ``await bus.publish(…)``; a plain ``with bus`` runs one
-    on a thread of its own. ``conditions`` turns a SQL condition and the type of payloads into a function of events.
+    on a thread of its own. ``transport`` stands for the address where it is given; ``conditions`` turns a SQL condition and the type of payloads into a function of events.
     """
 
-    def __init__(self, url: str = "memory:", *, conditions: Callable[[str, Any], Condition] | None = None) -> None:
+    def __init__(
+        self,
+        url: str = "memory:",
+        *,
+        transport: Transport | None = None,
+        conditions: Callable[[str, Any], Condition] | None = None,
+    ) -> None:
         self.url = url
         self._conditions = conditions
-        self._transport = transport_of(url)
+        self._transport = transport or transport_of(url)
         self._topics = Topics(self._transport, self._bury)
         self._of_subject = self._topics.of_subject
         self._codes: set[object] = set()
@@ -233,10 +240,9 @@ class Bus:
         patterns = _patterns(subjects)
         selection = Selection(patterns, None if where is None else self._condition(where, None))
         for topic in self._topics.matching(patterns):
-            place, stop, before = topic.start if start == "earliest" else int(start), topic.end, None
-            while place < stop:
-                events, place = await topic.chunk(place, 256)
-                events = [each for each in events if each.offset < stop and selection.wants(each.subject)]
+            before = None
+            async for piece in topic.replay(topic.start if start == "earliest" else int(start), topic.end):
+                events = [each for each in piece if selection.wants(each.subject)]
                 if events and selection.condition is not None:
                     kept = selection.condition(events)
                     events = [event for event, yes in zip(events, kept, strict=True) if yes is True]

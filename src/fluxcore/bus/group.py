@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fluxcore.bus.progress import Progress
@@ -195,11 +196,6 @@ class Group:
         self.counts.missed += max(offset - self._cursor, 0)
         self._cursor = max(self._cursor, offset)
 
-    def pass_over(self, first: int, end: int) -> None:
-        """Go on behind offsets that no event has."""
-        if first <= self._cursor < end:
-            self._cursor = end
-
     def resume(self, progress: Progress) -> None:
         """Go on where an earlier process left off; to be called before anything is handed out."""
         self._cursor, self._attempts = progress.position, dict(progress.attempts)
@@ -214,7 +210,7 @@ class Group:
         attempts = {
             offset: event.attempt - 1 for offset, event in self._open.items() if offset >= 0 and event.attempt > 1
         }
-        for offset, following in zip(waiting, [*waiting[1:], self._cursor], strict=True):
+        for offset, following in pairwise([*waiting, self._cursor]):
             if following > offset + 1:
                 done.append((offset + 1, following))
         for first, end in self._done:  # those of an earlier process that were not reached yet
@@ -265,10 +261,10 @@ class Group:
         while self._cursor < topic.end and len(left) < BUS_WINDOW_EVENTS:
             if self._done or self._attempts:
                 self._pass_over_done()
-            events = topic.fetch(self._cursor, BUS_FETCH_EVENTS)
-            if not events:
+            before = self._cursor
+            events, self._cursor = topic.fetch(before, BUS_FETCH_EVENTS)
+            if self._cursor == before:
                 return bool(left)
-            self._cursor = events[-1].offset + 1
             chosen = [event for event in events if self.wants(event)]
             if self._done or self._attempts:
                 chosen = self._not_done(chosen)
@@ -278,7 +274,7 @@ class Group:
             if self._overtakes:
                 chosen = left = sorted(left + chosen, key=lambda event: -event.priority)
             self._chunk, self._at = chosen, 0
-            if topic.slowest <= events[0].offset:
+            if topic.slowest <= before:
                 topic.look()
             if chosen and not self._overtakes:
                 return True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
@@ -34,11 +34,14 @@ class Topic(Protocol):
     def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:
         """Take an event. ``acks`` None is the topic's; ``expect`` what the last event of the key must be: -1 for any, None for none."""
 
-    def fetch(self, offset: int, count: int) -> Sequence[Event]:
-        """Return events from an offset on, up to so many; none where there is none yet: the groups are notified when there is."""
+    def fetch(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
+        """Return events from an offset on, up to about so many, and the offset to go on at.
 
-    async def chunk(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
-        """Return kept events from an offset on, and the offset to go on at; waits for the disk, not for events."""
+        That is the same offset where nothing can be had now: the groups are notified when there is something.
+        """
+
+    def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
+        """Yield the kept events between two offsets, in pieces."""
 
     def attach(self, group: Group) -> None:
         """Let a group have the events, from where it was or as its options say."""

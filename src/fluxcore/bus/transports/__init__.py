@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.transports.file.transport import FileTransport
 from fluxcore.bus.transports.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 def transport_of(url: str) -> Transport:
     """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has."""
+    scheme, colon, rest = url.partition(":")
     if url == "memory:":
         return MemoryTransport()
+    if scheme == "file" and colon and rest:
+        return FileTransport(str(Path(rest.removeprefix("//")).absolute()))
     raise BusError("FX-BUS-0001", f"there is no bus at '{url}'", hint="write memory: or file:./folder")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
-from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_YIELD_EVENTS
+from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_YIELD_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
@@ -80,15 +80,17 @@ class MemoryTopic:
         found = ids.get(event.id)
         return None if found is None else found[0]
 
-    def fetch(self, offset: int, count: int) -> Sequence[Event]:
-        """Return events from an offset on, fewer where there are no more; those that are gone are passed over."""
+    def fetch(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
+        """Return events from an offset on, and the offset to go on at; those that are gone are passed over."""
         first = max(offset - self.start, 0)
-        return self._events[first : first + count]
+        events = self._events[first : first + count]
+        return events, events[-1].offset + 1 if events else max(offset, self.end)
 
-    async def chunk(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
-        """Return events from an offset on, and the offset to go on at."""
-        events = self.fetch(offset, count)
-        return events, events[-1].offset + 1 if events else self.end
+    async def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
+        """Yield the kept events between two offsets, in pieces."""
+        while start < stop:
+            events, start = self.fetch(start, BUS_FETCH_EVENTS)
+            yield [event for event in events if event.offset < stop]
 
     def attach(self, group: Group) -> None:
         """Let a group have the events."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -23,14 +23,22 @@ from fluxcore.bus.progress import Progress
 from fluxcore.bus.rows import PLAIN, columnar
 from fluxcore.limits import BUS_SEGMENT_BYTES
 
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 DECLARATION = "topic.json"
 _SUFFIX = ".json"
+_REVIVED = "revived.json"
 
 
 class Declaration(msgspec.Struct, frozen=True):
-    """A topic as ``topic.json`` declares it. ``schema`` is Arrow's IPC message in Base64, ``columns`` the same for people."""
+    """A topic as ``topic.json`` declares it.
+
+    ``schema`` is Arrow's IPC message in Base64, ``columns`` the same for people; ``made_ms`` when the topic was made, milliseconds
+    since 1970.
+    """
 
     name: str
     subjects: tuple[str, ...]
@@ -46,6 +54,7 @@ class Declaration(msgspec.Struct, frozen=True):
     segment_bytes: int = BUS_SEGMENT_BYTES
     schema: str | None = None
     columns: dict[str, str] = {}
+    made_ms: int = 0
     format: int = 1
 
     def payload_schema(self) -> pa.Schema | None:
@@ -75,12 +84,19 @@ def schema_text(schema: pa.Schema) -> tuple[str, dict[str, str]]:
 
 
 class GroupState(msgspec.Struct, omit_defaults=True):
-    """What ``groups/NAME.json`` holds: the group's name, its progress by topic, and the dead letters that were given back."""
+    """What ``groups/NAME.json`` holds: the group's name, its progress by topic, whether it is paused, and when it was saved."""
 
     group: str
     topics: dict[str, Progress] = {}
     paused: bool = False
+    saved_ms: int = 0
     format: int = 1
+
+
+class Revived(msgspec.Struct):
+    """What ``revived.json`` holds: the ranges of dead letters that were given back, by topic."""
+
+    topics: dict[str, list[tuple[int, int]]] = {}
 
 
 class Folder:
@@ -104,9 +120,10 @@ class Folder:
         """Return the folder of a topic's log."""
         return f"{self.topics_folder}/{file_name(name)}"
 
-    def topics(self) -> list[str]:
-        """Return the names of the topics that are declared, sorted."""
-        return sorted(plain_name(each) for each in self.files.folders(self.topics_folder) if self._is_declared(each))
+    def topics(self, known: Container[str] = ()) -> list[str]:
+        """Return the names of the topics that are declared and not ``known`` yet, sorted."""
+        names = ((each, plain_name(each)) for each in self.files.folders(self.topics_folder))
+        return sorted(name for each, name in names if name not in known and self._is_declared(each))
 
     def declaration(self, name: str) -> Declaration | None:
         """Return the declaration of a topic, or None where there is none."""
@@ -114,7 +131,11 @@ class Folder:
 
     def declare(self, found: Declaration) -> None:
         """Save the declaration of a topic, durably."""
-        self._save(self.topic(found.name), DECLARATION, found)
+        try:
+            self._save(self.topic(found.name), DECLARATION, found)
+        except FileNotFoundError:  # another process put its own in place at the same moment
+            if self.declaration(found.name) is None:
+                raise
         for folder in (self.topics_folder, self.root):  # so that the new folders are found after a failure of power
             self.files.sync_folder(folder)
 
@@ -145,6 +166,14 @@ class Folder:
         """Return the path of the file whose lock is held by the process that runs a group."""
         self.files.make_folder(self.groups_folder)
         return f"{self.groups_folder}/{file_name(name)}.lock"
+
+    def revived(self) -> Revived:
+        """Return which dead letters were given back."""
+        return self._read(f"{self.root}/{_REVIVED}", Revived) or Revived()
+
+    def save_revived(self, found: Revived) -> None:
+        """Save which dead letters were given back, durably and in one step."""
+        self._save(self.root, _REVIVED, found)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 

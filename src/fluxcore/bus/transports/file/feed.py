@@ -1,0 +1,204 @@
+"""Reads the log of a topic ahead of its groups: on a thread, in pieces that are kept while a group is near them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from fluxcore.bus.log import Frame, Reader, ReadOptions
+from fluxcore.bus.rows import events_of
+from fluxcore.core.log import Log as Records
+from fluxcore.errors import FluxError
+from fluxcore.limits import BUS_FEED_BYTES, BUS_FEED_PIECES, BUS_READ_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from fluxcore.bus.event import Event
+    from fluxcore.bus.log import Lost
+    from fluxcore.bus.transports.file.desk import Desk
+
+_records = Records("bus")
+_SMALL_ROWS = 256
+
+
+@dataclass(slots=True)
+class Piece:
+    """What was read between two offsets: frames, and nothing between them.
+
+    ``start`` is where the log began then; ``used`` when a group has had some of it.
+    """
+
+    first: int
+    end: int
+    frames: list[Frame]
+    bytes: int
+    start: int
+    used: bool = False
+
+    def events(self, offset: int, count: int, topic: str) -> tuple[list[Event], int]:
+        """Return events from an offset on, and the offset to go on at."""
+        place = bisect_right(self.frames, offset, key=lambda frame: frame.end_offset)
+        if place == len(self.frames):
+            return [], self.end
+        frame = self.frames[place]
+        skipped = _rows_below(frame, offset)
+        batch = frame.batch.slice(skipped, count)
+        offsets = frame.offsets[skipped : skipped + count].tolist()
+        if skipped + count >= frame.batch.num_rows:
+            return events_of(batch, offsets, topic), frame.end_offset
+        return events_of(batch, offsets, topic), offsets[-1] + 1
+
+
+class Feed:
+    """The events of a topic for its groups. All on the event loop but the reading itself.
+
+    ``arrived`` is called when there is more, with the offset at which the log begins.
+    """
+
+    def __init__(self, folder: str, topic: str, desk: Desk, arrived: Callable[[int], None]) -> None:
+        self.lost = 0
+        self.bytes = 0
+        self.make_reader: Callable[[], Reader] = lambda: Reader.open(folder, desk.own_files)
+        self._topic = topic
+        self._desk = desk
+        self._arrived = arrived
+        self._pieces: list[Piece] = []
+        self._asked: dict[int, int] = {}
+        self._reading = False
+        self._reader: Reader | None = None
+        self.reached = 0
+
+    def fetch(self, offset: int, count: int, end: int) -> tuple[Sequence[Event], int]:
+        """Return events from an offset on and the offset to go on at; the same offset where they must be read first."""
+        for piece in reversed(self._pieces):
+            if piece.first <= offset < piece.end:
+                piece.used = True
+                return piece.events(offset, count, self._topic)
+        if offset < end:
+            self.ask(offset, end)
+        return (), offset
+
+    def ask(self, offset: int, end: int) -> None:
+        """See to it that the events from an offset on are read."""
+        self._asked[offset] = end
+        if not self._reading:
+            self._reading = True
+            self._desk.run(self._read, self._asked.copy())
+            self._asked.clear()
+
+    def follow(self, end: int) -> None:
+        """Read what is new, if a group waits at the end."""
+        if self.reached < end:
+            self.ask(self.reached, end)
+
+    def reopen(self, make_reader: Callable[[], Reader]) -> None:
+        """Read in another way from now on."""
+        self.make_reader = make_reader
+        self._desk.run(self._forget_reader)
+
+    def close(self) -> None:
+        """Let go of the files; on a thread for the disk, when nothing is read any more."""
+        self._forget_reader()
+
+    # -- on a thread for the disk -----------------------------------------------------------------------------------
+
+    def _forget_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _read(self, asked: dict[int, int]) -> None:
+        pieces: list[Piece] = []
+        lost: list[Lost] = []
+        error: Exception | None = None
+        try:
+            reader = self._reader
+            if reader is None:
+                reader = self._reader = self.make_reader()
+            pieces = [read_piece(reader, offset, end, lost) for offset, end in asked.items()]
+        except Exception as found:  # noqa: BLE001  (whatever it is, groups must not wait for ever without a word)
+            error = found
+        self._desk.mail.post(self._take, pieces, lost, error)
+
+    # -- on the event loop ------------------------------------------------------------------------------------------
+
+    def _take(self, pieces: list[Piece], lost: list[Lost], error: Exception | None) -> None:
+        for each in lost:
+            self.lost += each.end - each.first
+            _records.warning("events can't be read and are passed over", topic=self._topic, first=each.first,
+                             end=each.end, reason=each.reason)  # fmt: skip
+        for piece in pieces:
+            self._pieces.append(piece)
+            self.bytes += piece.bytes
+            self.reached = max(self.reached, piece.end)
+        self._drop()
+        self._reading = False
+        if self._asked:
+            self._reading = True
+            self._desk.run(self._read, self._asked.copy())
+            self._asked.clear()
+        if error is not None:
+            message = error.message if isinstance(error, FluxError) else repr(error)
+            _records.warning("a topic can't be read, and it is tried again", topic=self._topic, error=message)
+            self._desk.loop.call_later(1.0, self._arrived, 0)
+        else:
+            self._arrived(max((each.start for each in pieces), default=0))
+
+    def _drop(self) -> None:
+        """Let go of the oldest pieces that a group has had, while there are too many or they are too large."""
+        while len(self._pieces) > 1 and (self.bytes > BUS_FEED_BYTES or len(self._pieces) > BUS_FEED_PIECES):
+            place = next((place for place, each in enumerate(self._pieces[:-1]) if each.used), None)
+            if place is None:
+                return
+            self.bytes -= self._pieces.pop(place).bytes
+
+
+def read_piece(reader: Reader, offset: int, end: int, lost: list[Lost]) -> Piece:
+    """Read from an offset on, up to ``BUS_READ_BYTES``; what can't be read is put into ``lost`` and passed over."""
+    frames: list[Frame] = []
+    size, reached = 0, offset
+    for frame in reader.read(ReadOptions(offset, end, on_lost=lost.append, earliest=True)):
+        frames.append(frame)
+        size += frame.batch.nbytes
+        reached = frame.end_offset
+        if size >= BUS_READ_BYTES:
+            break
+    else:
+        reached = max(reached, min(end, reader.end))
+    return Piece(offset, reached, list(_joined(frames)), size, reader.start)
+
+
+def _joined(frames: Iterable[Frame]) -> Iterable[Frame]:
+    """Give the frames with small ones that follow each other made one, so that each event costs the same."""
+    run: list[Frame] = []
+    rows = 0
+    for frame in frames:
+        alike = run and run[0].batch.schema.equals(frame.batch.schema) and run[-1].end_offset == frame.first_offset
+        if run and not (alike and frame.rows is None and rows + frame.count <= _SMALL_ROWS):
+            yield _one(run)
+            run, rows = [], 0
+        if frame.rows is not None or frame.count > _SMALL_ROWS:
+            yield frame
+            continue
+        run.append(frame)
+        rows += frame.count
+    if run:
+        yield _one(run)
+
+
+def _one(run: list[Frame]) -> Frame:
+    if len(run) == 1:
+        return run[0]
+    batch = pa.concat_batches([each.batch for each in run])
+    return Frame(batch, run[0].first_offset, run[-1].end_offset, run[-1].time_us)
+
+
+def _rows_below(frame: Frame, offset: int) -> int:
+    """Return how many rows of a frame stand below an offset."""
+    if frame.rows is None:
+        return max(offset - frame.first_offset, 0)
+    return int(frame.rows.searchsorted(offset - frame.first_offset))

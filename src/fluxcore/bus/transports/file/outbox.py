@@ -1,0 +1,253 @@
+"""Events on their way into the log of a topic, which is opened for writing with the first of them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from fluxcore.bus.errors import BusError
+from fluxcore.bus.log.queue import Expect
+from fluxcore.bus.publishing import Pending
+from fluxcore.bus.transports.file import registry
+from fluxcore.core.log import Log as Records
+from fluxcore.errors import FluxError
+from fluxcore.limits import BUS_PENDING_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fluxcore.bus.log import Log, LogOptions, Producer, Settled
+    from fluxcore.bus.transports.file.desk import Desk
+
+_records = Records("bus")
+_FULL = "FX-LOG-0006"
+_AT_ONCE = 256
+
+
+class Opener(Protocol):
+    """Who is told, on the event loop, what became of the log that was to be opened."""
+
+    def opened(self, log: Log) -> None:
+        """Take the log."""
+
+    def moved(self, durable_end: int, end: int) -> None:
+        """Take how far the log has come."""
+
+    def refused(self) -> None:
+        """Take it that the log can't be opened now."""
+
+
+class _Letter(NamedTuple):
+    """An event that waits for room, or for the log to be opened."""
+
+    content: tuple[Any, ...] | pa.RecordBatch
+    pending: Pending
+    acks: str
+    size: int
+    expect: Expect | None
+
+
+class Outbox:
+    """Publishes to a log. ``publish`` may be called on any thread; on the event loop it never waits.
+
+    What finds no room in the log's queue waits here, in order, up to ``BUS_PENDING_BYTES``. ``topic`` is told on the event loop when
+    the log was opened, or could not be.
+    """
+
+    def __init__(self, folder: str, options: Callable[[], LogOptions], desk: Desk, topic: Opener) -> None:
+        self.log: Log | None = None
+        self.failed = 0
+        self._published = 0
+        self._published_elsewhere = 0
+        self._settled = 0
+        self._folder = folder
+        self._options = options
+        self._desk = desk
+        self._topic = topic
+        self._direct: dict[str, Producer] = {}
+        self._patient: dict[str, Producer] = {}
+        self._waiting: deque[_Letter] = deque()
+        self._waiting_bytes = 0
+        self._opening = False
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+
+    def publish_row(self, row: tuple[Any, ...], size: int, topic: str, acks: str) -> Pending:
+        """Hand over a row of the log's schema. Raises what the log refuses with, or ``BusError`` FX-BUS-0306."""
+        here, pending = self._begin(topic, acks)
+        producer = (self._direct if here else self._patient).get(acks)
+        if producer is not None and not self._waiting:
+            try:
+                producer.append_row(row, pending, size)
+            except FluxError as error:
+                if error.code != _FULL:
+                    self._unbegin(here)
+                    raise
+            else:
+                return pending
+        self._keep(_Letter(row, pending, acks, size, None), here)
+        return pending
+
+    def publish_batch(self, rows: pa.RecordBatch, topic: str, acks: str, expect: Expect | None = None) -> Pending:
+        """Hand over rows in columns. Raises as ``publish_row`` does."""
+        here, pending = self._begin(topic, acks)
+        self._keep(_Letter(rows, pending, acks, rows.nbytes, expect), here)
+        return pending
+
+    # -- opening and closing ----------------------------------------------------------------------------------------
+
+    def is_quiet(self) -> bool:
+        """Return whether all that was published is settled, well or not; on the event loop."""
+        return self._settled == self._published + self._published_elsewhere
+
+    def open(self) -> None:
+        """Open the log if it isn't."""
+        with self._lock:
+            self._begin_to_open()
+
+    def close(self) -> int:
+        """Write and sync all, give the log back, and return its durable end; on a thread for the disk."""
+        log = self.log
+        if log is None:
+            return 0
+        with contextlib.suppress(FluxError):  # whoever waits has been told of a broken disk
+            log.sync()
+        registry.release(log)
+        return log.durable_end
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _begin(self, topic: str, acks: str) -> tuple[bool, Pending]:
+        """Count an event, and return whether this is the event loop's thread."""
+        loop_thread = self._desk.loop_thread
+        here = threading.get_ident() == loop_thread
+        if here:
+            self._published += 1
+        else:
+            with self._lock:
+                self._published_elsewhere += 1
+        return here, Pending(topic, acks, loop_thread)
+
+    def _unbegin(self, here: bool) -> None:
+        if here:
+            self._published -= 1
+        else:
+            with self._lock:
+                self._published_elsewhere -= 1
+
+    def _keep(self, letter: _Letter, here: bool) -> None:
+        """Put a letter behind those that wait, and see to it that they are sent."""
+        with self._lock:
+            while self._waiting_bytes and self._waiting_bytes + letter.size > BUS_PENDING_BYTES:
+                if here:
+                    self._published -= 1
+                    message = f"{self._waiting_bytes} bytes of events wait for '{self._folder}'"
+                    raise BusError("FX-BUS-0306", message, hint="await what publish gives back, now and then")
+                self._room.wait()
+            self._waiting.append(letter)
+            self._waiting_bytes += letter.size
+            first = len(self._waiting) == 1
+            if self.log is None:
+                self._begin_to_open()
+                return
+        if first:
+            self._send()
+
+    def _begin_to_open(self) -> None:
+        if self.log is None and not self._opening:
+            self._opening = True
+            self._desk.run(self._open)
+
+    def _open(self) -> None:
+        """Open the log, and send what waits for it; on a thread for the disk."""
+        try:
+            log = registry.acquire(self._folder, self._options(), self._desk.own_files)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the publishers must know)
+            with self._lock:
+                refused, self._waiting = self._waiting, deque()
+                self._waiting_bytes = 0
+                self._opening = False
+                self._room.notify_all()
+            self._desk.mail.post(self._fail, [each.pending for each in refused], error)
+            self._desk.mail.post(self._topic.refused)
+            return
+        for acks in ("memory", "os", "disk"):
+            self._direct[acks] = log.producer(self._done, acks, wait=False)
+            self._patient[acks] = log.producer(self._done, acks)
+        with self._lock:
+            self.log = log
+            self._opening = False
+            self._room.notify_all()
+        self._desk.mail.post(self._topic.opened, log)
+        self._send()
+
+    def _send(self) -> None:
+        """Hand over what waits, as far as there is room, and come back when there is more."""
+        while self._waiting and self.log is not None:
+            refused: list[tuple[Pending, FluxError]] = []
+            with self._lock:
+                more = self._send_some(refused)
+                self._room.notify_all()
+            for pending, error in refused:
+                self._desk.mail.post(self._fail, [pending], error)
+            if not more:
+                self.log.when_room(self._send_later)
+                return
+
+    def _send_some(self, refused: list[tuple[Pending, FluxError]]) -> bool:
+        """Hand over some of what waits; return False where there is no room. The lock is held, and given back now and then."""
+        for _ in range(min(len(self._waiting), _AT_ONCE)):
+            letter = self._waiting[0]
+            try:
+                self._append(letter)
+            except FluxError as error:
+                if error.code == _FULL:
+                    return False
+                refused.append((letter.pending, error))
+            self._waiting.popleft()
+            self._waiting_bytes -= letter.size
+        return True
+
+    def _send_later(self) -> None:
+        self._desk.run(self._send)
+
+    def _append(self, letter: _Letter) -> None:
+        producer = self._direct[letter.acks]
+        if isinstance(letter.content, pa.RecordBatch):
+            producer.append(letter.content, letter.pending, letter.expect)
+        else:
+            producer.append_row(letter.content, letter.pending, letter.size)
+
+    def _done(self, outcomes: list[Settled]) -> None:
+        """Take what became of events; in the log's thread."""
+        self._desk.mail.post(self._settle, outcomes)
+
+    def _settle(self, outcomes: list[Settled]) -> None:
+        assert self.log is not None
+        self._topic.moved(self.log.durable_end, self.log.end)  # first, so that who has a receipt can read the event
+        for each in outcomes:
+            if each.error is not None:
+                self._fail(each.tokens, each.error)
+                continue
+            self._settled += len(each.tokens)
+            if len(each.tokens) != len(each.offsets):  # a batch: it stands where its first row does
+                first = each.offsets[0] if each.offsets else self.log.end
+                each.tokens[0].settle(first, each.new is not None and not any(each.new))
+            elif each.new is None:
+                for pending, offset in zip(each.tokens, each.offsets, strict=True):
+                    pending.settle(offset)
+            else:
+                for pending, offset, new in zip(each.tokens, each.offsets, each.new, strict=True):
+                    pending.settle(offset, not new)
+
+    def _fail(self, pendings: Any, error: Exception) -> None:
+        unheard = [each for each in pendings if not each.fail(error)]
+        self.failed += len(pendings)
+        self._settled += len(pendings)
+        if unheard:
+            _records.warning("events were not published, and nobody waits to know", count=len(unheard),
+                             folder=self._folder, error=getattr(error, "message", str(error)))  # fmt: skip

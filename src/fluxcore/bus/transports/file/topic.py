@@ -1,0 +1,211 @@
+"""A topic in a folder: published into its log, read from it, by this process or beside another one that writes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from fluxcore.bus.log import Reader
+from fluxcore.bus.log.live import LiveReader
+from fluxcore.bus.log.queue import Expect
+from fluxcore.bus.progress import Progress
+from fluxcore.bus.rows import PLAIN, plain_row, row_bytes
+from fluxcore.bus.transports.file.feed import Feed, read_piece
+from fluxcore.bus.transports.file.outbox import Outbox
+from fluxcore.core.log import Log as Records
+from fluxcore.errors import FluxError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from fluxcore.bus.event import Event
+    from fluxcore.bus.group import Group
+    from fluxcore.bus.log import Log, LogOptions, Lost
+    from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.publishing import Pending
+    from fluxcore.bus.transports.file.desk import Desk
+
+_records = Records("bus")
+
+
+class FileTopic:
+    """The events of one topic in a log.
+
+    ``end`` is the durable end of a topic whose ``acks`` is "disk", else that of what is written. Publishers never wait for groups.
+    ``prepare`` is called on a thread for the disk before the log is opened, and gives its options; ``progress`` says where a group
+    goes on.
+    """
+
+    any_thread = True
+    slowest = sys.maxsize
+
+    def __init__(
+        self,
+        options: TopicOptions,
+        made_ms: int,
+        desk: Desk,
+        prepare: Callable[[], LogOptions],
+        progress: Callable[[FileTopic, Group], Progress],
+    ) -> None:
+        self.options = options
+        self.name = options.name
+        self.groups: list[Group] = []
+        self.waiting: list[asyncio.Future[None]] = []
+        self.start = 0
+        self.end = 0
+        self.durable_end = 0
+        self.made_ms = made_ms
+        self._progress = progress
+        self._desk = desk
+        self._folder = desk.folder.topic(self.name)
+        self._feed = Feed(self._folder, self.name, desk, self._arrived)
+        self._outbox = Outbox(self._folder, prepare, desk, self)
+        self._live = LiveReader(desk.folder.files, self._folder)
+        self._look_back()
+        self._feed.reached = self.end
+
+    # -- publishing -------------------------------------------------------------------------------------------------
+
+    def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Pending:
+        """Hand an event over to the log, on any thread.
+
+        Raises: ``BusError`` FX-BUS-0202, 0204 for what can't be written, FX-BUS-0306 where too much waits; what a log refuses with.
+        """
+        row = plain_row(event)
+        if expect != -1:
+            batch = pa.RecordBatch.from_arrays(
+                [pa.array([value], type_) for value, type_ in zip(row, PLAIN.types, strict=True)], schema=PLAIN
+            )
+            return self._outbox.publish_batch(batch, self.name, acks or self.options.acks, Expect(event.key, expect))
+        return self._outbox.publish_row(row, row_bytes(row), self.name, acks or self.options.acks)
+
+    def is_quiet(self) -> bool:
+        """Return whether all that was published is settled."""
+        return self._outbox.is_quiet()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def fetch(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
+        """Return events from an offset on, and the offset to go on at; the same where they must be read from the disk first."""
+        return self._feed.fetch(offset, count, self.end)
+
+    async def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
+        """Yield the events between two offsets, in pieces."""
+        lost: list[Lost] = []
+        reader = await self._desk.wait(self._feed.make_reader) if start < stop else None
+        try:
+            while start < stop:
+                piece = await self._desk.wait(read_piece, reader, start, stop, lost)
+                before = start
+                while start < piece.end:
+                    events, start = piece.events(start, 256, self.name)
+                    yield events
+                if start == before:
+                    return
+        finally:
+            if reader is not None:
+                reader.close()
+
+    def attach(self, group: Group) -> None:
+        """Let a group have the events, from where it was."""
+        self.groups.append(group)
+        found = self._progress(self, group)
+        group.resume(found)
+        if found.position > self.end:
+            self._outbox.open()
+
+    def detach(self, group: Group) -> None:
+        """Let a group have no more events."""
+        self.groups.remove(group)
+
+    def look(self) -> None:
+        """Do nothing: nobody waits for a group."""
+
+    def follow(self) -> None:
+        """See how far another process has come that writes to the topic."""
+        if self._outbox.log is None:
+            end = self._live.get()
+            if end > self.end:
+                self.moved(end, end)
+
+    def statistics(self) -> dict[str, Any]:
+        """Return the first offset and the next ones, what failed, and where each group stands."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "durable_end": self.durable_end,
+            "failed": self._outbox.failed,
+            "lost": self._feed.lost,
+            "groups": {group.name: group.statistics() for group in self.groups},
+        }
+
+    def close(self) -> None:
+        """Write and sync what was published, and give everything back; on a thread for the disk."""
+        self.durable_end = max(self.durable_end, self._outbox.close())
+        self._feed.close()
+        self._live.close()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _look_back(self) -> None:
+        """Find out what the log holds already."""
+        try:
+            with Reader.open(self._folder, self._desk.own_files) as reader:
+                self.start, self.end = reader.start, reader.end
+        except FluxError:
+            return  # there is no log yet
+        self.durable_end = self.end
+
+    def opened(self, log: Log) -> None:
+        """Take the log that was opened for writing: it says itself when something is new."""
+        durable = self.options.acks == "disk"
+        self._feed.reopen(lambda: log.reader(durable=durable))
+        log.watch(lambda durable_end, end: self._desk.mail.post(self.moved, durable_end, end))
+        self.moved(log.durable_end, log.end)
+        self._bring_back(self.end)
+
+    def refused(self) -> None:
+        """Take it that the log can't be opened for writing: who has it open says how far it goes."""
+        self.follow()
+        self._bring_back(self.end)
+
+    def _bring_back(self, end: int) -> None:
+        """Let groups go on at the end that stand beyond it, as when the folder was put back from a copy."""
+        for group in self.groups:
+            position = group.progress().position
+            if position > end:
+                _records.warning("a group stood beyond the end of its topic, and goes on there", group=group.name,
+                                 topic=self.name, position=position, end=end)  # fmt: skip
+                group.resume(Progress(end))
+
+    def moved(self, durable_end: int, end: int) -> None:
+        """Take how far the log has come, and let groups that wait for more have it."""
+        self.durable_end = max(self.durable_end, durable_end)
+        visible = durable_end if self.options.acks == "disk" else end
+        if visible > self.end:
+            self.end = visible
+            if any(group.waits for group in self.groups):
+                self._feed.follow(visible)
+
+    def _arrived(self, start: int) -> None:
+        """Let groups go on that wait for events, which were read now."""
+        if start > self.start:
+            self.start = start
+            for group in self.groups:
+                missed = group.counts.missed
+                group.skip_to(start)
+                if group.counts.missed > missed:
+                    _records.warning("a group was too late for events that are gone", group=group.name, topic=self.name,
+                                     missed=group.counts.missed - missed, start=start)  # fmt: skip
+        self._wake()
+
+    def _wake(self) -> None:
+        """Wake as many workers as there may be events for."""
+        for group in self.groups:
+            for _ in range(group.backlog()):
+                if not group.waits:
+                    break
+                group.notify()

@@ -1,0 +1,210 @@
+"""The transport of ``Bus("file:./data")``: topics and groups in a folder, shared with other processes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from fluxcore.bus.errors import BusError
+from fluxcore.bus.options import TopicOptions
+from fluxcore.bus.subjects import Pattern
+from fluxcore.bus.transports.file.cursors import Cursors
+from fluxcore.bus.transports.file.desk import Desk
+from fluxcore.bus.transports.file.layout import Declaration, Folder, Revived, schema_text
+from fluxcore.bus.transports.file.topic import FileTopic
+from fluxcore.core.log import Log as Records
+from fluxcore.limits import BUS_CLOSE_S, BUS_DISCOVER_S, BUS_FOLLOW_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from fluxcore.bus.log import LogOptions
+    from fluxcore.bus.log.files import Files
+
+_records = Records("bus")
+_KEPT = ("acks", "priorities", "dedup_ms", "versions", "compact", "compression", "retain_ms", "retain_bytes", "retain_events",
+         "segment_bytes")  # fmt: skip
+
+
+class FileTransport:
+    """Topics in a folder. In: the folder's path; ``files`` other than this machine's, for tests."""
+
+    def __init__(self, root: str, files: Files | None = None) -> None:
+        self._folder = Folder(root, files)
+        self._own_files = files
+        self._by_name: dict[str, FileTopic] = {}
+        self._tasks: list[Future[Any]] = []
+        self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
+        self._revived: dict[tuple[str, int], None] | None = None
+
+    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+        """Begin; nothing is made in the folder yet."""
+        self._desk = Desk(self._folder, loop, self._own_files)
+        self._cursors = Cursors(self._desk)
+        self._found = found
+        self._cursors.begin()
+        self._follow()
+        self._again(self._discover, BUS_DISCOVER_S)
+
+    # -- topics -----------------------------------------------------------------------------------------------------
+
+    def topics(self) -> Sequence[str]:
+        """Return the names of the topics in the folder."""
+        return self._folder.topics()
+
+    def declared(self, name: str) -> TopicOptions | None:
+        """Return the options of a topic in the folder. Raises ``BusError`` FX-BUS-0401."""
+        found = self._folder.declaration(name)
+        return None if found is None else _options(found)
+
+    def topic(self, options: TopicOptions, *, declared: bool) -> FileTopic:
+        """Return a topic of the folder; its declaration is saved now where it is ``declared``, else with its first event.
+
+        Raises: ``BusError`` FX-BUS-0115 where the topic has another schema.
+        """
+        known = self._folder.declaration(options.name)
+        wanted = _declaration(options, known)
+        if known is not None and known.schema != wanted.schema and declared:
+            hint = "give the new schema to a new topic"
+            raise BusError("FX-BUS-0115", f"the topic '{options.name}' has another schema already", hint=hint)
+        saving = self._desk.run(self._folder.declare, wanted) if declared and wanted != known else None
+        if saving is not None:
+            self._tasks.append(saving)
+
+        def prepare() -> LogOptions:
+            if saving is not None:
+                saving.result()
+            elif self._folder.declaration(options.name) is None:
+                self._folder.declare(wanted)
+            return wanted.log_options()
+
+        topic = FileTopic(options, wanted.made_ms, self._desk, prepare, self._cursors.progress)
+        self._by_name[options.name] = topic
+        return topic
+
+    # -- groups -----------------------------------------------------------------------------------------------------
+
+    def join(self, group: str) -> None:
+        """Take a named group for this process. Raises ``BusError`` FX-BUS-0402, 0401."""
+        self._cursors.join(group)
+
+    def pause(self, group: str, *, paused: bool) -> None:
+        """Remember whether a group is paused."""
+        self._cursors.pause(group, paused=paused)
+
+    def is_paused(self, group: str) -> bool:
+        """Return whether a group was paused."""
+        return self._cursors.is_paused(group)
+
+    def revived(self, topic: str, offset: int) -> bool:
+        """Return whether a dead letter was given back already. Raises ``BusError`` FX-BUS-0401."""
+        return (topic, offset) in self._known_revived()
+
+    def revive(self, topic: str, offset: int) -> None:
+        """Remember that a dead letter was given back."""
+        known = self._known_revived()
+        known[topic, offset] = None
+        self._tasks.append(self._desk.run(self._folder.save_revived, _ranges(known)))
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def settle(self) -> None:
+        """Return when what was declared is saved, and groups that are new. Raises ``OSError`` for a disk that refuses."""
+        states = self._cursors.snapshot() if self._cursors.has_new() else []
+        if states:
+            self._tasks.append(self._desk.run(self._cursors.save, states))
+        while self._tasks:
+            tasks, self._tasks = self._tasks, []
+            await asyncio.gather(*(asyncio.wrap_future(each) for each in tasks))
+
+    async def close(self) -> None:
+        """End.
+
+        1. What was published is settled. 2. The logs are synced and given back, so that all is durable. 3. The progress of groups is
+        saved, up to there. 4. Their locks are given back.
+        """
+        for each in self._timers.values():
+            each.cancel()
+        self._cursors.stop()
+        topics = list(self._by_name.values())
+        end = time.monotonic() + BUS_CLOSE_S
+        while not all(topic.is_quiet() for topic in topics) and time.monotonic() < end:
+            await asyncio.sleep(0.001)
+        await asyncio.gather(*(self._desk.wait(topic.close) for topic in topics))
+        try:
+            await self._desk.wait(self._cursors.save, self._cursors.snapshot())
+            await self.settle()
+        except (OSError, BusError) as error:
+            _records.warning("the progress of groups can't be saved", error=str(error))
+        self._cursors.close()
+        self._desk.close()
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _again(self, function: Callable[[], None], seconds: float) -> None:
+        self._timers[function] = self._desk.loop.call_later(seconds, function)
+
+    def _follow(self) -> None:
+        """See how far other processes have come that write to topics which have groups here."""
+        for topic in self._by_name.values():
+            if topic.groups:
+                topic.follow()
+        self._again(self._follow, BUS_FOLLOW_S)
+
+    def _discover(self) -> None:
+        """Look for topics that other processes have made."""
+        self._desk.run(self._look_around, frozenset(self._by_name))
+
+    def _look_around(self, known: frozenset[str]) -> None:
+        try:
+            names = self._folder.topics(known)
+        except OSError as error:
+            _records.warning("the folder of the bus can't be read", folder=self._folder.root, error=str(error))
+            names = []
+        self._desk.mail.post(self._take, names)
+
+    def _take(self, names: list[str]) -> None:
+        for name in names:
+            if name not in self._by_name:
+                try:
+                    self._found(name)
+                except BusError as error:
+                    _records.warning("a topic can't be taken up", topic=name, error=error.message)
+        self._again(self._discover, BUS_DISCOVER_S)
+
+    def _known_revived(self) -> dict[tuple[str, int], None]:
+        if self._revived is None:
+            found = self._folder.revived().topics
+            self._revived = {
+                (name, offset): None
+                for name, ranges in found.items()
+                for first, end in ranges
+                for offset in range(first, end)
+            }
+        return self._revived
+
+
+def _options(found: Declaration) -> TopicOptions:
+    kept = {name: getattr(found, name) for name in _KEPT}
+    return TopicOptions(found.name, tuple(map(Pattern, found.subjects)), schema=found.payload_schema(), **kept)
+
+
+def _declaration(options: TopicOptions, known: Declaration | None) -> Declaration:
+    made_ms = known.made_ms if known is not None else time.time_ns() // 1_000_000
+    schema, columns = (None, {}) if options.schema is None else schema_text(options.schema)
+    kept = {name: getattr(options, name) for name in _KEPT}
+    subjects = tuple(each.text for each in options.subjects)
+    return Declaration(options.name, subjects, schema=schema, columns=columns, made_ms=made_ms, **kept)
+
+
+def _ranges(offsets: dict[tuple[str, int], None]) -> Revived:
+    topics: dict[str, list[tuple[int, int]]] = {}
+    for name, offset in sorted(offsets):
+        ranges = topics.setdefault(name, [])
+        if ranges and ranges[-1][1] == offset:
+            ranges[-1] = (ranges[-1][0], offset + 1)
+        else:
+            ranges.append((offset, offset + 1))
+    return Revived(topics)
