@@ -169,6 +169,15 @@ BUS_DELAYED_EVENTS_MAX: Final = 100_000
 BUS_BATCH_EVENTS: Final = 256
 """Events that a handler of lists gets at once, unless it says otherwise."""
 
+BUS_PART_ROWS: Final = 256
+"""Rows of a batch that become single events at once, for handlers of these."""
+
+BUS_HUNG_THREADS_MAX: Final = 8
+"""Threads of one handler that may hang before it gets no more events."""
+
+BUS_WARNING_PAUSE_S: Final = 0.1
+"""Time between two warnings that a handler failed."""
+
 BUS_SLICE_EVENTS: Final = 1024
 """Events that one worker handles before other work of the event loop has its turn."""
 

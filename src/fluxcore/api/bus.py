@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from fluxcore.bus import bus as _bus
@@ -24,10 +25,15 @@ from fluxcore.sql.scope import Scope
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from fluxcore.bus.event import Event
     from fluxcore.bus.ports import Transport
 
     Predicate = Callable[[pa.RecordBatch], pa.BooleanArray]
+
+
+_UNTOLD = (FluxError, pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
 
 
 class Bus(_bus.Bus):
@@ -53,11 +59,10 @@ class Bus(_bus.Bus):
         super().__init__(url, transport=transport, conditions=condition)
 
 
-def condition(text: str, payload: Any) -> Callable[[Sequence[Event]], Sequence[bool | FluxError]]:
-    """Return a SQL condition as a function of events: for each whether it holds, or why that can't be told.
+def condition(text: str, payload: Any) -> SqlCondition:
+    """Return a SQL condition as a function of events. Fields are found by name, and a payload without a field has NULL there.
 
-    In: ``payload`` the type of the payloads where it is known. Fields are found by name, and a payload without a field has NULL
-    there. The types are those that the values have.
+    In: ``payload`` the type of the payloads where it is known. The types are those that the values have.
 
     Raises: ``ScriptError`` for what is no condition, ``BusError`` FX-BUS-0112 for a field that the type doesn't have.
     """
@@ -70,37 +75,76 @@ def condition(text: str, payload: Any) -> Callable[[Sequence[Event]], Sequence[b
         raise error.located(text) from None
     names = tuple(dict.fromkeys(_names(tree)))
     _check_names(names, payload, text)
-    compiled: dict[tuple[pa.DataType, ...], Predicate] = {}
+    return SqlCondition(text, tree, names)
 
-    def predicate(types: tuple[pa.DataType, ...]) -> Predicate:
-        found = compiled.get(types)
+
+class SqlCondition:
+    """A condition that was parsed. It is compiled once for each combination of types that its fields have."""
+
+    def __init__(self, text: str, tree: Any, names: tuple[str, ...]) -> None:
+        self._text = text
+        self._tree = tree
+        self._names = names
+        self._compiled: dict[tuple[pa.DataType, ...], Predicate] = {}
+
+    def __call__(self, events: Sequence[Event]) -> Sequence[bool | Exception]:
+        """Return for each event whether the condition holds, or why that can't be told."""
+        try:
+            columns = [pa.array([field(event.data, name) for event in events]) for name in self._names]
+            return self._mask(columns, len(events)).to_pylist()
+        except (*_UNTOLD, msgspec.DecodeError) as error:
+            if len(events) > 1:  # one that is unlike the others shall not decide for them
+                return [each for event in events for each in self([event])]
+            return [self._unknown(error)]
+
+    def rows(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], list[tuple[int, int, Exception]]]:
+        """Return for each row whether the condition holds, and the ranges of rows for which that can't be told."""
+        places = (batch.schema.get_field_index(name) for name in self._names)
+        columns = [batch.column(place) if place >= 0 else pa.nulls(batch.num_rows) for place in places]
+        try:
+            self._predicate(columns)
+        except _UNTOLD as error:
+            return np.zeros(batch.num_rows, np.bool_), [(0, batch.num_rows, self._unknown(error))]
+        mask = np.zeros(batch.num_rows, np.bool_)
+        unknown: list[tuple[int, int, Exception]] = []
+        self._tell(columns, 0, mask, unknown)
+        return mask, unknown
+
+    def _tell(
+        self, columns: list[pa.Array], start: int, mask: NDArray[np.bool_], unknown: list[tuple[int, int, Exception]]
+    ) -> None:
+        """Fill the mask from ``start`` on. Rows among which some can't be told are halved until those stand alone."""
+        count = len(mask)
+        try:
+            mask[:] = self._mask(columns, count).to_numpy(zero_copy_only=False)
+        except _UNTOLD as error:
+            if count == 1:
+                unknown.append((start, start + 1, self._unknown(error)))
+                return
+            half = count // 2
+            self._tell([each.slice(0, half) for each in columns], start, mask[:half], unknown)
+            self._tell([each.slice(half) for each in columns], start + half, mask[half:], unknown)
+
+    def _mask(self, columns: list[pa.Array], count: int) -> pa.BooleanArray:
+        batch = pa.RecordBatch.from_arrays(columns, names=list(self._names)) if columns else _rows(count)
+        return self._predicate(columns)(batch).fill_null(False)
+
+    def _predicate(self, columns: Sequence[pa.Array]) -> Predicate:
+        types = tuple(each.type for each in columns)
+        found = self._compiled.get(types)
         if found is None:
-            schema = Schema.of(Column(name, from_arrow(type_)) for name, type_ in zip(names, types, strict=True))
+            schema = Schema.of(Column(name, from_arrow(type_)) for name, type_ in zip(self._names, types, strict=True))
             binder = ExpressionBinder(Scope.of(schema), place="in where")
-            found = compiled[types] = compile_predicate(binder.condition(tree, "where"))
+            found = self._compiled[types] = compile_predicate(binder.condition(self._tree, "where"))
         return found
 
-    def holds(events: Sequence[Event]) -> list[bool | FluxError]:
-        try:
-            columns = [pa.array([field(event.data, name) for event in events]) for name in names]
-            batch = pa.RecordBatch.from_arrays(columns, names=list(names)) if names else _rows(len(events))
-            mask = predicate(tuple(batch.schema.types))(batch)
-        except (FluxError, pa.ArrowInvalid, pa.ArrowTypeError, msgspec.DecodeError) as error:
-            if len(events) > 1:  # one that is unlike the others shall not decide for them
-                return [each for event in events for each in holds([event])]
-            return [_unknown(text, error)]
-        return [bool(value) for value in mask.to_pylist()]
-
-    return holds
+    def _unknown(self, error: Exception) -> BusError:
+        reason = error.message if isinstance(error, FluxError) else str(error)
+        return BusError("FX-BUS-0113", f"the condition {self._text} can't be told for this payload: {reason}")
 
 
 def _rows(count: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(count)], names=["$none"])
-
-
-def _unknown(text: str, error: Exception) -> BusError:
-    reason = error.message if isinstance(error, FluxError) else str(error)
-    return BusError("FX-BUS-0113", f"the condition {text} can't be told for this payload: {reason}")
 
 
 def _names(tree: Any) -> list[str]:

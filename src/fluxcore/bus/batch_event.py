@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,6 +83,18 @@ class BatchEvent(Event):
         first = offset - self.offset if self.places is None else int(np.searchsorted(self.places, offset))
         return self.slice(first, self.data.num_rows) if first < self.data.num_rows else None
 
+    def until(self, offset: int) -> BatchEvent | None:
+        """Return the rows before an offset, None where there are none."""
+        count = int(np.searchsorted(self.offsets(), offset))
+        return self if count == self.data.num_rows else self.slice(0, count) if count else None
+
+    def again(self, subject: str, headers: Mapping[str, str]) -> BatchEvent:
+        """Return the same rows, with their keys, to be published now under another subject."""
+        found = BatchEvent(subject, self.data, self.key, headers, None, time.time_ns() // 1_000_000)
+        if self.has_keys() and self.envelope is not None:
+            found.envelope = self.envelope.select([KEY])
+        return found
+
     def events(self) -> list[Event]:
         """Return the rows as single events, whose payloads are dicts. Cost: about a microsecond a row and a column."""
         count = self.data.num_rows
@@ -103,6 +116,16 @@ class BatchEvent(Event):
             for event in found:
                 event.rare = self.rare.copy()
         return found
+
+    def column(self, name: str) -> pa.Array:
+        """Return a field of all rows, or their ``key`` or ``subject``; nulls where there is no such field."""
+        own = {"key": (KEY, self.key), "subject": (SUBJECT, self.subject)}.get(name)
+        if own is not None:
+            if self.envelope is not None and own[0] in self.envelope.schema.names:
+                return self.envelope.column(own[0])
+            return pa.array([own[1]] * self.data.num_rows, pa.string())
+        place = self.data.schema.get_field_index(name)
+        return self.data.column(place) if place >= 0 else pa.nulls(self.data.num_rows)
 
     def has_keys(self) -> bool:
         """Return whether the rows have keys of their own."""
@@ -135,3 +158,18 @@ def record_batch(data: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
     if len(batches) == 1:
         return batches[0]
     return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema=data.schema)
+
+
+def rows_of(event: Event) -> int:
+    """Return how many rows an event stands for: 1, but for a batch."""
+    return event.data.num_rows if isinstance(event, BatchEvent) else 1
+
+
+def end_of(event: Event) -> int:
+    """Return the offset behind an event or a batch."""
+    return event.end if isinstance(event, BatchEvent) else event.offset + 1
+
+
+def offsets_of(event: Event) -> list[int]:
+    """Return the offset of an event, or those of a batch's rows."""
+    return event.offsets().tolist() if isinstance(event, BatchEvent) else [event.offset]

@@ -8,6 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from fluxcore.bus import dead_letters
+from fluxcore.bus.batch_event import ARROW, BatchEvent, offsets_of, record_batch, rows_of
+from fluxcore.bus.current import CURRENT
 from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
 from fluxcore.bus.event import NO_HEADERS, TRACE_HEADERS, Event
 from fluxcore.bus.handlers import handler_of
@@ -15,25 +17,25 @@ from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, check_
 from fluxcore.bus.payloads import convert
 from fluxcore.bus.publishing import Publishing, Remote
 from fluxcore.bus.routes import Route
+from fluxcore.bus.rows import check_columns
 from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.topics import Registration, Topics
 from fluxcore.bus.transports import transport_of
 from fluxcore.bus.watch import Watch
-from fluxcore.bus.workers import CURRENT
 from fluxcore.core.log import Log
 from fluxcore.errors import FluxError
-from fluxcore.limits import BUS_CLOSE_S
+from fluxcore.limits import BUS_CLOSE_S, BUS_PART_ROWS
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from fluxcore.bus.group import Group
-    from fluxcore.bus.options import Duration
-    from fluxcore.bus.ports import Transport
+    import pyarrow as pa
 
-    Condition = Callable[[Sequence[Event]], Sequence[bool | Exception]]
+    from fluxcore.bus.group import Group
+    from fluxcore.bus.options import Condition, Duration
+    from fluxcore.bus.ports import Transport
 
 _log = Log("bus")
 ANY = -1
@@ -115,9 +117,9 @@ class Bus:
         """
         route = Route(_patterns(subjects), to)
 
-        def forward(event: Event) -> None:
-            subject, headers = route.target(event)
-            self.publish(subject, event.data, key=event.key, headers=headers)
+        def forward(event: Event | BatchEvent) -> None:
+            for each in route.targets(event):
+                self._publish(each)
 
         self.on(subjects, where=where, group=f"route to {to}", inline=True)(forward)
 
@@ -140,7 +142,8 @@ class Bus:
     ) -> Publishing:
         """Publish an event at once; ``await`` what comes back for the receipt, or call ``result()`` in a script.
 
-        In: ``key`` what events that must stay in order share; ``id`` a second event of the same id within the topic's ``dedup_ms`` is
+        In: ``data`` the payload: an object with fields, any plain value, bytes, or an Arrow batch or table, each row of which is an
+        event, and has an offset; ``key`` what events that must stay in order share; ``id`` a second event of the same id within the topic's ``dedup_ms`` is
         a duplicate and is left out; ``delay`` or ``at`` when handlers get it at the earliest; ``expires`` after which nobody gets it;
         ``priority`` higher ones overtake lower ones in topics that have priorities; ``acks`` what the receipt shall survive, where not
         the topic's; ``expect`` the offset of the key's last event, None where there must be none, in topics with ``versions``.
@@ -148,7 +151,10 @@ class Bus:
         Raises: ``BusError`` FX-BUS-0101 for no subject, FX-BUS-0301 for a bus that is closed or runs nowhere yet, FX-BUS-0306 where
         too much waits for the disk; awaiting it: FX-LOG-0009 where the last event is another one, FX-LOG-0004 and 0005 for the disk.
         """
-        event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
+        if data.__class__ in ARROW:
+            event: Event = _batch(subject, data, key, headers, id)
+        else:
+            event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
         if priority:
             event.priority = priority
         if delay is not None or at is not None or expires is not None:
@@ -207,7 +213,10 @@ class Bus:
         """
         if self._loop is None:
             self._start_here()
-        event = Event(subject, data, key, headers, None, time.time_ns() // 1_000_000)
+        if data.__class__ in ARROW:
+            event: Event = _batch(subject, data, key, headers, None)
+        else:
+            event = Event(subject, data, key, headers, None, time.time_ns() // 1_000_000)
         topic = self._topics.wanted(subject)
         groups = [] if topic is None else [group for group in topic.groups if group.wants(event)]
         if topic is None or not groups:
@@ -231,22 +240,21 @@ class Bus:
         start: int | str = "earliest",
         where: str | None = None,
         speed: float = 0.0,
+        batches: bool = False,
     ) -> AsyncIterator[Event]:
         """Yield the events that are kept of some subjects, topic by topic in order of offsets, up to those there now.
 
         In: ``start`` "earliest" or an offset; ``where`` a SQL condition; ``speed`` 1 to yield them as far apart as they were
-        published, 2 twice as fast, 0 at once.
+        published, 2 twice as fast, 0 at once; ``batches`` to have Arrow batches as they are, as :class:`BatchEvent`, and not the
+        events of their rows.
         """
         patterns = _patterns(subjects)
         selection = Selection(patterns, None if where is None else self._condition(where, None))
         for topic in self._topics.matching(patterns):
-            before = None
-            async for piece in topic.replay(topic.start if start == "earliest" else int(start), topic.end):
-                events = [each for each in piece if selection.wants(each.subject)]
-                if events and selection.condition is not None:
-                    kept = selection.condition(events)
-                    events = [event for event, yes in zip(events, kept, strict=True) if yes is True]
-                for event in events:
+            before, first = None, topic.start if start == "earliest" else int(start)
+            stop = topic.end
+            async for piece in topic.replay(first, stop):
+                for event in _chosen(piece, selection, stop, batches=batches):
                     if speed and before is not None and event.time_ms > before:
                         await asyncio.sleep((event.time_ms - before) / 1000 / speed)
                     before = event.time_ms
@@ -256,15 +264,16 @@ class Bus:
         """Give dead letters back to the groups that gave them up, each once; return how many."""
         patterns = _patterns(subjects)
         count = 0
-        async for event in self.read("dead.>", where=where):
+        async for event in self.read("dead.>", where=where, batches=True):
             subject, headers = dead_letters.revived(event) if dead_letters.is_letter(event) else ("", {})
             if not any(pattern.matches(subject) for pattern in patterns):
                 continue
-            if self._transport.revived(event.topic, event.offset):
-                continue
-            await self.publish(subject, event.data, key=event.key, headers=headers)
-            self._transport.revive(event.topic, event.offset)
-            count += 1
+            left = dead_letters.left(event, self._transport.revived)
+            if left is not None:
+                await self._publish(left.again(subject, headers))
+                for offset in offsets_of(left):
+                    self._transport.revive(event.topic, offset)
+                count += rows_of(left)
         return count
 
     # -- life -------------------------------------------------------------------------------------------------------
@@ -419,10 +428,30 @@ class Bus:
             return
         subject, headers = dead_letters.letter(event, group, error)
         try:
-            self.publish(subject, event.data, key=event.key, headers=headers).when_done(done)
+            self._publish(event.again(subject, headers)).when_done(done)
         except FluxError as refusal:
             _log.warning("a dead letter can't be stored, and its event comes again", subject=event.subject, offset=event.offset, error=refusal.message)  # fmt: skip
             done(refusal)
+
+
+def _batch(
+    subject: str, data: pa.RecordBatch | pa.Table, key: str | None, headers: Mapping[str, str], id_: str | None
+) -> BatchEvent:
+    """Return rows to be published. Raises ``BusError`` FX-BUS-0205 for columns whose names can't be."""
+    batch = record_batch(data)
+    check_columns(batch.schema)
+    return BatchEvent(subject, batch, key, headers, id_, time.time_ns() // 1_000_000)
+
+
+def _chosen(events: Sequence[Event], selection: Selection, stop: int, *, batches: bool) -> Iterator[Event]:
+    """Yield those of the events before ``stop`` that are selected, with batches as they are or row by row."""
+    before = (each.until(stop) if isinstance(each, BatchEvent) else each for each in events if each.offset < stop)
+    for event in selection.held([each for each in before if each is not None and selection.wants(each.subject)])[0]:
+        if batches or not isinstance(event, BatchEvent):
+            yield event
+        else:
+            for start in range(0, event.data.num_rows, BUS_PART_ROWS):
+                yield from event.slice(start, start + BUS_PART_ROWS).events()
 
 
 def _patterns(subjects: str | Sequence[str]) -> tuple[Pattern, ...]:

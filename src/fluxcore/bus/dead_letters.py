@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import TYPE_CHECKING
 
-from fluxcore.bus.group import ONLY_GROUP
+import numpy as np
+
+from fluxcore.bus.batch_event import BatchEvent, offsets_of
+from fluxcore.bus.errors import text_of
+from fluxcore.bus.inbox import ONLY_GROUP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
 
@@ -19,15 +26,14 @@ _PREFIX = "frys-dead-"
 
 def letter(event: Event, group: Group, error: BaseException) -> tuple[str, dict[str, str]]:
     """Return the subject and the headers of the dead letter of an event."""
-    where = traceback.extract_tb(error.__traceback__)
     headers = {
         **event.headers,
         f"{_PREFIX}group": group.name,
         f"{_PREFIX}topic": event.topic,
         f"{_PREFIX}offset": str(event.offset),
         f"{_PREFIX}attempts": str(event.attempt),
-        f"{_PREFIX}cause": f"{type(error).__name__}: {error}",
-        f"{_PREFIX}place": f"{where[-1].filename}:{where[-1].lineno}" if where else "",
+        f"{_PREFIX}cause": text_of(error),
+        f"{_PREFIX}place": _place(error),
     }
     return f"{TOPIC}.{event.subject}", headers
 
@@ -41,3 +47,20 @@ def revived(event: Event) -> tuple[str, dict[str, str]]:
     """Return the subject and the headers with which a dead letter comes again, for the group alone that gave it up."""
     headers = {name: value for name, value in event.headers.items() if not name.startswith(_PREFIX)}
     return event.subject.removeprefix(f"{TOPIC}."), {**headers, ONLY_GROUP: event.headers[f"{_PREFIX}group"]}
+
+
+def left(event: Event, revived: Callable[[str, int], bool]) -> Event | None:
+    """Return a dead letter, or the rows of a batch, that were not given back yet; None where there are none."""
+    if not isinstance(event, BatchEvent):
+        return None if revived(event.topic, event.offset) else event
+    mask = np.array([not revived(event.topic, offset) for offset in offsets_of(event)])
+    return event.select(mask) if mask.any() else None
+
+
+def _place(error: BaseException) -> str:
+    """Return where an error was raised: file and line, or nothing. One for lack of time points at what took so long."""
+    if isinstance(error, TimeoutError) and isinstance(error.__cause__, asyncio.CancelledError):
+        error = error.__cause__
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    lines = [line for _, line in traceback.walk_tb(error.__traceback__)]
+    return f"{frames[-1].f_code.co_filename}:{lines[-1]}" if frames else ""

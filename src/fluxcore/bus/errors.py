@@ -15,3 +15,11 @@ class RequestTimeout(BusError):
 
 class NoResponders(BusError):
     """No handler takes the subject of a request."""
+
+
+def text_of(error: BaseException) -> str:
+    """Return the kind and the text of any error, also of one whose text can't be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  (an error's own __str__ may raise anything)
+        return type(error).__name__

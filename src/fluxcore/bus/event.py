@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,10 @@ class Event:
             found.rare = self.rare.copy()
             found.rare.attempt = 1
         return found
+
+    def again(self, subject: str, headers: Mapping[str, str]) -> Event:
+        """Return the same payload and key, to be published now under another subject."""
+        return Event(subject, self.data, self.key, headers, None, time.time_ns() // 1_000_000)
 
     @property
     def attempt(self) -> int:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from fluxcore.bus.progress import Progress
-from fluxcore.limits import (
-    BUS_DELAYED_EVENTS_MAX,
-    BUS_FETCH_EVENTS,
-    BUS_OPEN_EVENTS_MAX,
-    BUS_SUBJECTS_MAX,
-    BUS_WINDOW_EVENTS,
-)
+from fluxcore.bus.batch_event import BatchEvent, rows_of
+from fluxcore.bus.bell import Bell
+from fluxcore.bus.errors import text_of
+from fluxcore.bus.event import Rare
+from fluxcore.bus.inbox import Inbox
+from fluxcore.bus.order import Order
+from fluxcore.bus.progress import Counts, Progress, progress_of
+from fluxcore.core.log import Log
+from fluxcore.limits import BUS_DELAYED_EVENTS_MAX, BUS_OPEN_EVENTS_MAX, BUS_PART_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,121 +27,149 @@ if TYPE_CHECKING:
 
     Bury = Callable[[Event, "Group", BaseException, Callable[[Exception | None], None]], None]
 
-ONLY_GROUP = "frys-only-group"
-"""The header of an event that comes again for one group alone."""
+_log = Log("bus")
 
 
-@dataclass(slots=True)
-class Counts:
-    """What became of a group's events."""
-
-    delivered: int = 0
-    acknowledged: int = 0
-    failed: int = 0
-    dead: int = 0
-    expired: int = 0
-    filtered: int = 0
-    missed: int = 0
-
-
-class Group:
+class Group(Bell):
     """Hands out the events of a topic to the workers of one group, each until it is acknowledged.
 
     Events of one key are handed out one after the other where the group is ordered, however many workers there are: one that
-    failed keeps those behind it back until it went well or was given up, which is when ``bury`` gets it; it is done with when that
-    has found a place for it. A paused group hands out none.
+    failed keeps those behind it back until it went well or was given up, which is when ``bury`` gets it; if the dead letter can't be
+    kept, the event comes again. A batch whose rows have keys of their own is handled alone. A paused group hands out none.
+    ``bury`` calls back when the letter is kept, or with what kept it from that.
     """
 
-    def __init__(self, topic: Topic, name: str, selection: Selection, options: HandlerOptions, bury: Bury) -> None:
+    def __init__(
+        self,
+        topic: Topic,
+        name: str,
+        selection: Selection,
+        options: HandlerOptions,
+        bury: Bury,
+    ) -> None:
+        super().__init__()
         self.topic = topic
         self.name = name
         self.options = options
+        self.order = Order()
+        self.hand: Event | None = None
         self.counts = Counts()
-        self.waits = False
-        self.paused = False
         self._bury = bury
-        self._selection = selection
+        self._inbox = Inbox(topic, name, selection, _first_offset(topic, options.start), self._refuse)
         self._ordered = options.ordered
-        self._overtakes = topic.options.priorities
-        self._wanted: dict[str, bool] = {}
-        self._cursor = _first_offset(topic, options.start)
-        self._chunk: list[Event] = []
-        self._at = 0
-        self._open: dict[int, Event] = {}
-        self._busy: dict[str, deque[Event] | None] = {}
+        self.open: dict[int, Event] = {}
         self._ready: deque[Event] = deque()
+        self._run: list[Event] = []
+        self._beside = 0
         self._delayed = 0
         self._asked = -1
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._spawn: list[Callable[[], bool]] = []
-        self._looking = False
-        self._done: list[tuple[int, int]] = []
-        self._attempts: dict[int, int] = {}
 
     # -- what workers call ------------------------------------------------------------------------------------------
 
-    def take(self) -> Event | None:
-        """Return the next event, or None when there is none that may be handled now."""
+    def take(self, *, whole: bool, most: int | None = None) -> Event | None:
+        """Return the next event, or None when there is none that may be handled now.
+
+        In: ``whole``: batches come as they are, ``most`` rows at a time; otherwise their rows come one by one.
+        """
+        while not self.paused and (event := self._pick(whole, most)) is not None:
+            if self.admit(event):
+                return event
+        return None
+
+    def take_many(
+        self, count: int, *, whole: bool, most: int | None = None, to: list[Event] | None = None
+    ) -> list[Event]:
+        """Return the next events, at most ``count``, behind those in ``to``. A request comes alone, and a batch as it is."""
+        found: list[Event] = [] if to is None else to
+        while len(found) < count and (event := self.take(whole=whole, most=most)) is not None:
+            if isinstance(event, BatchEvent) or event.offset < 0:
+                if not found:
+                    return [event]
+                self.put_back(event)
+                break
+            found.append(event)
+        return found
+
+    def take_run(self, count: int) -> list[Event]:
+        """Return the next events, at most ``count``, for the only worker of a group that takes single events, in this order.
+
+        The worker puts into ``hand`` the one that it handles. It asks :meth:`admit` for each that has something ``rare`` or a key
+        in ``order.busy``, and settles that one alone; all others are done when it calls :meth:`end_run`.
+        """
+        self._beside = 0
         if self.paused:
-            return None
-        while True:
-            if self._ready:
-                event = self._ready.popleft()
-            else:
-                if (self._at == len(self._chunk) or self._overtakes) and not self._fill():
-                    return None
-                if len(self._open) - self._delayed >= BUS_OPEN_EVENTS_MAX:
-                    return None
-                event = self._chunk[self._at]
-                self._at += 1
-                self._open[event.offset] = event
-                if event.not_before_ms is not None and self._waits_for_its_time(event):
-                    continue
-                if event.key is not None and (self._ordered or event.key in self._busy) and self._keeps_back(event):
-                    continue
-            if event.expires_ms is not None and event.expires_ms <= _now_ms():
-                self.counts.expired += 1
-                self._close(event)
-                continue
-            self.counts.delivered += 1
-            return event
+            return []
+        if not self._ready and len(self.open) - self._delayed < BUS_OPEN_EVENTS_MAX:
+            self._run = self._inbox.run(count)
+        if not self._run:
+            event = self._pick(whole=False, most=None)
+            if event is None:
+                return []
+            if event.rare is None and event.offset in self.open:
+                event.rare = Rare()
+            self._run = [event]
+        self.hand = self._run[0]
+        return self._run
+
+    def end_run(self, left: Sequence[Event] = ()) -> None:
+        """Take note that a run was handled, but for those that are ``left``."""
+        done = len(self._run) - len(left) - self._beside
+        self.counts.delivered += done
+        self.counts.acknowledged += done
+        self._run = []
+        self.hand = None
+        if left:
+            self._inbox.put_back(left)
+        if len(self._spawn) > 1:
+            self.notify()  # another worker came meanwhile, and waited for the end
+
+    def admit(self, event: Event) -> bool:
+        """Return whether an event may be handled now. If not, it comes later, or never when it has expired."""
+        self._beside += 1
+        rare = event.rare
+        if event.offset not in self.open:
+            self.open[event.offset] = event
+            if rare is not None and self._waits_for_its_time(event, rare):
+                return False
+            if (
+                event.key is not None
+                and (self._ordered or event.key in self.order.busy)
+                and self.order.keeps_back(event)
+            ):
+                return False
+        if rare is not None and rare.expires_ms is not None and rare.expires_ms <= _now_ms():
+            self.counts.expired += rows_of(event)
+            self._close(event)
+            return False
+        self.counts.delivered += rows_of(event)
+        return True
 
     def acknowledge(self, event: Event) -> None:
         """Take note that an event was handled."""
-        self.counts.acknowledged += 1
-        del self._open[event.offset]
-        if event.key is not None and self._busy:
-            self._free(event)
+        self.counts.acknowledged += rows_of(event)
+        self._close(event)
 
     def failed(self, event: Event, error: BaseException) -> None:
         """Let an event come again after a pause, or give it up: it becomes a dead letter."""
-        self.counts.failed += 1
-        retry = self.options.retry
-        if event.attempt >= retry.attempts:
-            self._bury(event, self, error, partial(self._buried, event))
-            return
-        if self.options.ordered and event.key is not None:
-            self._busy.setdefault(event.key, None)
-        asyncio.get_running_loop().call_later(retry.pause_s(event.attempt), self._again, event)
-        event.attempt += 1
+        self.counts.failed += rows_of(event)
+        if event.offset not in self.open:  # it was one of a run
+            self._beside += 1
+            self.counts.delivered += 1
+            self.open[event.offset] = event
+        if self.options.ordered:
+            self.order.hold(event)
+        again = asyncio.get_running_loop().call_later
+        pause_s = self.options.retry.pause_s(event.attempt)
+        if event.attempt < self.options.retry.attempts:
+            event.attempt += 1
+            again(pause_s, self._again, event)
+        else:
+            self._give_up(event, error, lambda: again(pause_s, self._again, event))
 
     def put_back(self, event: Event) -> None:
         """Let an event come again at once, as if it had not been handed out."""
-        self.counts.delivered -= 1
+        self.counts.delivered -= rows_of(event)
         self._ready.appendleft(event)
-
-    async def wait(self) -> None:
-        """Wait until there may be something to take."""
-        future = asyncio.get_running_loop().create_future()
-        self._idle.append(future)
-        self.waits = True
-        await future
-
-    def look_for_more(self) -> None:
-        """Start another worker soon if this one is held up while events wait. Cost: one call for each turn of the loop."""
-        if not self._looking and self._spawn and (self._at < len(self._chunk) or self._ready):
-            self._looking = True
-            asyncio.get_running_loop().call_soon(self._look)
 
     # -- what the bus calls -----------------------------------------------------------------------------------------
 
@@ -155,205 +182,186 @@ class Group:
         self._ordered = self.options.ordered and not (one_by_one and len(self._spawn) == 1)
         self.notify()
 
-    def notify(self) -> None:
-        """Wake a worker that waits, or start one."""
-        while self._idle:
-            future = self._idle.popleft()
-            if not future.done():
-                self.waits = bool(self._idle)
-                future.set_result(None)
-                return
-        self.waits = False
-        self._look()
-
     def inject(self, event: Event) -> None:
         """Hand out an event that stands in no topic, such as a request, before all others."""
         event.offset = self._asked = self._asked - 1
-        self._open[event.offset] = event
+        self.open[event.offset] = event
         self._ready.append(event)
         self.notify()
 
     def wants(self, event: Event) -> bool:
         """Return whether the group takes an event of this subject, and not only another group."""
-        found = self._wanted.get(event.subject)
-        if found is None:
-            if len(self._wanted) >= BUS_SUBJECTS_MAX:
-                self._wanted.clear()
-            found = self._wanted[event.subject] = self._selection.wants(event.subject)
-        return found and (not event.headers or event.headers.get(ONLY_GROUP, self.name) == self.name)
+        return self._inbox.wants(event)
 
     def position(self) -> int:
         """Return the offset of the first event that is not done with."""
-        oldest = min((offset for offset in self._open if offset >= 0), default=self._cursor)
-        if self._at == len(self._chunk):
-            return oldest
-        if self._overtakes:
-            return min(oldest, *(event.offset for event in self._chunk[self._at :]))
-        return min(oldest, self._chunk[self._at].offset)
+        hand = self._hand()
+        first = self._inbox.first() if hand is None or hand.offset < 0 else min(hand.offset, self._inbox.first())
+        return min((offset for offset in self.open if 0 <= offset < first), default=first)
 
     def skip_to(self, offset: int) -> None:
-        """Go on behind events that are gone, which the group has missed."""
-        self.counts.missed += max(offset - self._cursor, 0)
-        self._cursor = max(self._cursor, offset)
-
-    def resume(self, progress: Progress) -> None:
-        """Go on where an earlier process left off; to be called before anything is handed out."""
-        self._cursor, self._attempts = progress.position, dict(progress.attempts)
-        self._done = [(first, end) for first, end in progress.done if end > self._cursor]
-
-    def progress(self) -> Progress:
-        """Return how far the group has come. Cost: that of sorting what was handed out and is not done."""
-        waiting = sorted(
-            [offset for offset in self._open if offset >= 0] + [each.offset for each in self._chunk[self._at :]]
-        )
-        place, done = waiting[0] if waiting else self._cursor, []
-        attempts = {
-            offset: event.attempt - 1 for offset, event in self._open.items() if offset >= 0 and event.attempt > 1
-        }
-        for offset, following in pairwise([*waiting, self._cursor]):
-            if following > offset + 1:
-                done.append((offset + 1, following))
-        for first, end in self._done:  # those of an earlier process that were not reached yet
-            if end > self._cursor:
-                done.append((max(first, self._cursor), end))
-        attempts |= {offset: count for offset, count in self._attempts.items() if offset >= self._cursor}
-        return Progress(place, done, attempts)
+        """Go on behind events that are gone."""
+        if offset > self._inbox.cursor:
+            self.counts.missed += offset - self._inbox.cursor
+            self._inbox.cursor = offset
 
     def lag(self) -> int:
         """Return how many events of the topic have not been done with."""
         return self.topic.end - self.position()
 
     def backlog(self) -> int:
-        """Return how many events may be handed out, of those that have no other way to come."""
-        return self.topic.end - self._cursor + len(self._chunk) - self._at + len(self._ready)
+        """Return about how many events may be handed out, of those that have no other way to come."""
+        return self.topic.end - self._inbox.cursor + len(self._inbox) + len(self._ready)
 
     def in_flight(self) -> int:
-        """Return how many events were handed out and are not acknowledged, those that come again later included."""
-        return len(self._open)
+        """Return how many events and batches were handed out and are not acknowledged, those that come again later included."""
+        hand = self._hand()
+        return len(self.open) + (hand is not None and hand.offset not in self.open)
 
     def statistics(self) -> dict[str, int]:
         """Return where the group stands, and what became of its events."""
         counts = asdict(self.counts)
+        counts["filtered"] += self._inbox.filtered
+        hand = self._hand()
+        if hand is not None:
+            done = max(self._run.index(hand) - self._beside, 0)
+            counts["acknowledged"] += done
+            counts["delivered"] += done + (hand.offset not in self.open)
         return {"position": self.position(), "lag": self.lag(), "in_flight": self.in_flight(), **counts}
+
+    def resume(self, progress: Progress) -> None:
+        """Go on where an earlier process left off; to be called before anything is handed out."""
+        self._inbox.resume(progress)
+
+    def progress(self) -> Progress:
+        """Return how far the group has come. Cost: that of sorting what was handed out and is not done."""
+        hand = self._hand()
+        begun = [*self.open.values(), *self._inbox.overtaken(), *(self._run[self._run.index(hand) :] if hand else ())]
+        found = progress_of([event for event in begun if event.offset >= 0], self._inbox.first_in_order())
+        done, attempts = self._inbox.remembered()
+        return Progress(found.position, found.done + done, found.attempts | attempts)
+
+    def has_more(self) -> bool:
+        """Return whether there may be something for another worker."""
+        return bool(self._ready) or len(self._inbox) > 0
 
     def is_done(self) -> bool:
         """Return whether the group has handled all there is but events that wait for their time."""
-        return len(self._open) == self._delayed and self._at == len(self._chunk) and self._cursor >= self.topic.end
+        return len(self.open) == self._delayed and not self._run and self._inbox.is_empty()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
-    def _buried(self, event: Event, refusal: Exception | None) -> None:
-        """Be done with an event that lies with the dead letters; else let it come again."""
-        if refusal is None:
-            self.counts.dead += 1
-            self._close(event)
-            return
-        if self.options.ordered and event.key is not None:
-            self._busy.setdefault(event.key, None)
-        asyncio.get_running_loop().call_later(self.options.retry.pause_s(event.attempt), self._again, event)
+    def _hand(self) -> Event | None:
+        """Return the event of a run that is being handled, None where there is no run."""
+        return self.hand if self._run else None
 
-    def _fill(self) -> bool:
-        """Fetch events; return whether there are any. Where some overtake others, those that wait are put in order with them."""
-        topic = self.topic
-        if topic.waiting:
-            topic.look()
-        left = self._chunk[self._at :] if self._overtakes else []
-        while self._cursor < topic.end and len(left) < BUS_WINDOW_EVENTS:
-            if self._done or self._attempts:
-                self._pass_over_done()
-            before = self._cursor
-            events, self._cursor = topic.fetch(before, BUS_FETCH_EVENTS)
-            if self._cursor == before:
-                return bool(left)
-            chosen = [event for event in events if self.wants(event)]
-            if self._done or self._attempts:
-                chosen = self._not_done(chosen)
-            if chosen and self._selection.condition is not None:
-                chosen = self._held(chosen, self._selection.condition(chosen))
-            self.counts.filtered += len(events) - len(chosen)
-            if self._overtakes:
-                chosen = left = sorted(left + chosen, key=lambda event: -event.priority)
-            self._chunk, self._at = chosen, 0
-            if topic.slowest <= before:
-                topic.look()
-            if chosen and not self._overtakes:
-                return True
-        return bool(left)
+    def _pick(self, whole: bool, most: int | None) -> Event | None:
+        """Return the next event, which was not admitted yet, or a part of a batch: a row, or ``most`` rows."""
+        while True:
+            if self._ready:
+                event = self._ready.popleft()
+            elif (
+                self._run
+                or self.order.alone
+                or self.order.kept
+                or len(self.open) - self._delayed >= BUS_OPEN_EVENTS_MAX
+            ):
+                return None
+            else:
+                following = self._inbox.next()
+                if following is None:
+                    return None
+                event = following
+            if not isinstance(event, BatchEvent) or event.offset < 0:
+                return event
+            rare = event.rare
+            if event.offset not in self.open and rare is not None and self._waits_for_its_time(event, rare):
+                self.open[event.offset] = event  # a batch waits as a whole
+                continue
+            if not whole:
+                return self._apart(event, event.slice(0, BUS_PART_ROWS).events(), BUS_PART_ROWS)
+            if most is not None and event.data.num_rows > most:
+                event = self._apart(event, [event.slice(0, most)], most)
+            if not self._is_kept_back(event):
+                return event
 
-    def _held(self, events: Sequence[Event], verdicts: Sequence[bool | Exception]) -> list[Event]:
-        """Return the events for which the condition holds; those for which it can't be told become dead letters."""
-        for event, verdict in zip(events, verdicts, strict=True):
-            if isinstance(verdict, Exception):
-                self._give_up(event, verdict)
-        return [event for event, verdict in zip(events, verdicts, strict=True) if verdict is True]
+    def _apart(self, event: BatchEvent, first: list[Event], rows: int) -> Any:
+        """Return the first part of a batch; the others come next, the rest of the batch among them."""
+        rest = first[1:]
+        if rows < event.data.num_rows:
+            rest.append(event.slice(rows, event.data.num_rows))
+        was_open = self.open.pop(event.offset, None) is not None
+        if was_open and event.key is not None and event.key in self.order.busy:  # they have the key together
+            self.open.update((each.offset, each) for each in (first[0], *rest))
+            self.order.follow(event.key, rest)
+        else:
+            self._inbox.put_back(rest)
+        if event is self.order.alone:
+            self.order.alone = None
+        return first[0]
 
-    def _give_up(self, event: Event, cause: Exception) -> None:
-        """Make a dead letter of an event that was never handed out."""
-
-        def buried(refusal: Exception | None) -> None:
-            if refusal is not None:
-                asyncio.get_running_loop().call_later(self.options.retry.pause_s(1), self._give_up, event, cause)
-                return
-            self.counts.dead += 1
-            del self._open[event.offset]
-
-        self._open[event.offset] = event
-        self._bury(event, self, cause, buried)
-
-    def _pass_over_done(self) -> None:
-        """Go on behind events that an earlier process was done with."""
-        while self._done and self._done[0][0] <= self._cursor:
-            self._cursor = max(self._cursor, self._done.pop(0)[1])
-
-    def _not_done(self, events: list[Event]) -> list[Event]:
-        """Return those events that an earlier process was not done with, with the attempts that it made."""
-        left = []
-        for event in events:
-            while self._done and self._done[0][1] <= event.offset:
-                self._done.pop(0)
-            if not (self._done and self._done[0][0] <= event.offset):
-                event.attempt += self._attempts.pop(event.offset, 0)
-                left.append(event)
-        return left
-
-    def _keeps_back(self, event: Event) -> bool:
-        """Return whether an event of the same key is being handled; if so, this one waits behind it."""
-        key = event.key
-        assert key is not None
-        if key not in self._busy:
-            self._busy[key] = None
+    def _is_kept_back(self, event: BatchEvent) -> bool:
+        """Return whether a batch must wait, because its rows have keys and others are being handled."""
+        order = self.order
+        if event is order.alone or not self.options.ordered or not event.has_keys():
             return False
-        waiting = self._busy[key]
-        if waiting is None:
-            waiting = self._busy[key] = deque()
-        waiting.append(event)
+        self.open[event.offset] = event
+        if len(self.open) - self._delayed == 1:
+            order.alone = event
+            return False
+        order.kept = event
         return True
 
-    def _close(self, event: Event) -> None:
-        del self._open[event.offset]
-        if event.key is not None:
-            self._free(event)
+    def _refuse(self, event: Event, error: Exception) -> None:
+        """Give up an event for which the condition can't be told."""
 
-    def _free(self, event: Event) -> None:
-        """Let the next event of the same key be handled."""
-        if event.offset < 0:
+        def again() -> None:
+            asyncio.get_running_loop().call_later(self.options.retry.pause_s(1), self._refuse, event, error)
+
+        self.open[event.offset] = event
+        self._give_up(event, error, again)
+
+    def _give_up(self, event: Event, error: BaseException, again: Callable[[], object]) -> None:
+        """Make a dead letter of an event, which is done when the letter is kept; call ``again`` if it can't be."""
+
+        def done(refusal: Exception | None) -> None:
+            if refusal is None:
+                self.counts.dead += rows_of(event)
+                self._close(event)
+            else:
+                again()
+
+        try:
+            self._bury(event, self, error, done)
+        except Exception as failure:  # noqa: BLE001  (the event must not be lost, whatever happened)
+            _log.warning("a dead letter can't be kept, and its event comes again", group=self.name, subject=event.subject,
+                         offset=event.offset, error=text_of(failure))  # fmt: skip
+            again()
+
+    def _close(self, event: Event) -> None:
+        """Be done with an event, and let those go on that waited for it."""
+        del self.open[event.offset]
+        order = self.order
+        following = order.free(event)
+        if following is not None:
+            self._ready.append(following)
+        if event is order.alone:
+            order.alone = None
+        elif order.kept is not None and len(self.open) - self._delayed == 1:
+            order.alone, order.kept = order.kept, None
+            self._ready.append(order.alone)
+        elif following is None or not self.waits:
             return
-        assert event.key is not None
-        waiting = self._busy.get(event.key)
-        if waiting:
-            self._ready.append(waiting.popleft())
-            if self.waits:
-                self.notify()
-        else:
-            self._busy.pop(event.key, None)
+        self.notify()
 
     def _again(self, event: Event) -> None:
         self._ready.append(event)
         self.notify()
 
-    def _waits_for_its_time(self, event: Event) -> bool:
-        assert event.not_before_ms is not None
-        left = event.not_before_ms - _now_ms()
+    def _waits_for_its_time(self, event: Event, rare: Rare) -> bool:
+        if rare.not_before_ms is None:
+            return False
+        left = rare.not_before_ms - _now_ms()
         if left <= 0 or self._delayed >= BUS_DELAYED_EVENTS_MAX:
             return False
         self._delayed += 1
@@ -362,16 +370,8 @@ class Group:
 
     def _due(self, event: Event) -> None:
         self._delayed -= 1
-        if event.key is None or not (self._ordered or event.key in self._busy) or not self._keeps_back(event):
+        if event.key is None or not (self._ordered or event.key in self.order.busy) or not self.order.keeps_back(event):
             self._again(event)
-
-    def _look(self) -> None:
-        self._looking = False
-        if self.paused or self._idle:
-            return
-        for spawn in self._spawn:
-            if spawn():
-                break
 
 
 def _first_offset(topic: Topic, start: str | int) -> int:

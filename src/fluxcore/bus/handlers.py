@@ -6,10 +6,12 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 
+from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.errors import BusError
-from fluxcore.bus.event import Event
+from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event
 from fluxcore.bus.payloads import convert, plain
 
 if TYPE_CHECKING:
@@ -18,10 +20,14 @@ if TYPE_CHECKING:
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
+_ARROW = (pa.RecordBatch, pa.Table)
+
+
 @dataclass(frozen=True, slots=True)
 class Handler:
     """A user's function, ready to be called: ``call(event)``, or ``call(events)`` where ``takes_many``.
 
+    ``takes_batches``: an Arrow batch comes as it is, as the only event of a call; otherwise its rows come as single events.
     ``payload`` is the type that it wants payloads as, None for any.
     """
 
@@ -30,6 +36,7 @@ class Handler:
     call: Callable[[Any], Any]
     is_async: bool
     takes_many: bool
+    takes_batches: bool
     payload: Any
 
 
@@ -48,10 +55,15 @@ def handler_of(function: Callable[..., Any]) -> Handler:
     hints = _hints(function, name)
     wants = [hints.get(each.name) for each in (needed or parameters[:1])]
     is_async = inspect.iscoroutinefunction(called)
-    if wants and _is_many(wants[0]):
-        return Handler(name, function, _many(function, wants), is_async, True, _element(wants[0]))
+    first = wants[0] if wants else None
+    if first is BatchEvent or first in _ARROW:
+        return Handler(name, function, _arrow(function, wants), is_async, True, True, None)
+    if get_origin(first) is list:
+        return Handler(name, function, _many(function, wants), is_async, True, False, _element(first))
+    if {Event, BatchEvent} == set(get_args(first)):
+        return Handler(name, function, function, is_async, False, True, None)
     payload = next((each for each in wants if each is not Event), None)
-    return Handler(name, function, _one(function, wants), is_async, False, payload)
+    return Handler(name, function, _one(function, wants), is_async, False, False, payload)
 
 
 def arrow_batch(events: Sequence[Event]) -> pa.RecordBatch:
@@ -59,7 +71,30 @@ def arrow_batch(events: Sequence[Event]) -> pa.RecordBatch:
     rows = [plain(event.data) for event in events]
     if not all(isinstance(row, dict) for row in rows):
         raise BusError("FX-BUS-0203", "a batch needs payloads that have fields", hint="take a list of payloads instead")
-    return pa.RecordBatch.from_pylist(rows)
+    try:
+        return pa.RecordBatch.from_pylist(rows)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        hint = "give a field the same type in all events, or take a list of payloads instead"
+        raise BusError("FX-BUS-0203", f"payloads that don't fit into one batch: {error}", hint=hint) from error
+
+
+def batch_of(events: Sequence[Event]) -> BatchEvent:
+    """Return events as one batch, with what each of them has of its own. Raises ``BusError`` FX-BUS-0203."""
+    if isinstance(events[0], BatchEvent):
+        return events[0]
+    first, last = events[0], events[-1]
+    found = BatchEvent(first.subject, arrow_batch(events), None, NO_HEADERS, None, first.time_ms)
+    found.stand_at(first.topic, min(event.offset for event in events), max(event.offset for event in events) + 1)
+    if last.offset - first.offset + 1 != len(events) or found.offset != first.offset:
+        found.places = np.array([event.offset for event in events])
+    own = {
+        SUBJECT: pa.array([event.subject for event in events], pa.string()),
+        KEY: pa.array([event.key for event in events], pa.string()),
+        ID: pa.array([event.given_id for event in events], pa.string()),
+        TIME: pa.array([event.time_ms for event in events], pa.int64()).cast(pa.timestamp("ms", "UTC")),
+    }
+    found.envelope = pa.RecordBatch.from_pydict(own)
+    return found
 
 
 def _one(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Event], Any]:
@@ -78,14 +113,9 @@ def _one(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Event]
 
 
 def _many(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Sequence[Event]], Any]:
-    first = wants[0]
+    kind = _element(wants[0])
 
     def payloads(events: Sequence[Event]) -> Any:
-        if first is pa.RecordBatch:
-            return arrow_batch(events)
-        if first is pa.Table:
-            return pa.Table.from_batches([arrow_batch(events)])
-        kind = _element(first)
         return list(events) if kind is Event else [convert(event.data, kind) for event in events]
 
     if len(wants) == 1:
@@ -93,8 +123,30 @@ def _many(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Seque
     return lambda events: function(payloads(events), list(events))
 
 
-def _is_many(hint: Any) -> bool:
-    return hint in (pa.RecordBatch, pa.Table) or get_origin(hint) is list
+def _arrow(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Sequence[Event]], Any]:
+    """Return a call with one batch. Its second parameter is the batch event, or a list of single events."""
+    first = wants[0]
+
+    def payload(events: Sequence[Event]) -> Any:
+        if first is BatchEvent:
+            return batch_of(events)
+        event = events[0]
+        batch = event.data if isinstance(event, BatchEvent) else arrow_batch(events)
+        return pa.Table.from_batches([batch]) if first is pa.Table else batch
+
+    def each(events: Sequence[Event]) -> list[Event]:
+        return events[0].events() if isinstance(events[0], BatchEvent) else list(events)
+
+    if len(wants) == 1:
+        return lambda events: function(payload(events))
+    if wants[1] in (Event, BatchEvent):
+
+        def call(events: Sequence[Event]) -> Any:
+            batch = batch_of(events)
+            return function(payload([batch]), batch)
+
+        return call
+    return lambda events: function(payload(events), each(events))
 
 
 def _element(hint: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.log.options import ACKS, COMPRESSIONS
 from fluxcore.core.duration import duration_ms
@@ -19,9 +20,11 @@ from fluxcore.limits import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.subjects import Pattern
@@ -102,7 +105,10 @@ class Retry:
     def pause_s(self, attempt: int) -> float:
         """Return the pause behind a failed attempt (1 for the first), in seconds."""
         longest = milliseconds(self.max_delay, "max_delay")
-        pause = min(milliseconds(self.delay, "delay") * self.factor ** (attempt - 1), longest)
+        try:
+            pause = min(milliseconds(self.delay, "delay") * self.factor ** (attempt - 1), longest)
+        except OverflowError:
+            pause = longest
         return float(pause * random.uniform(1 - self.jitter, 1 + self.jitter)) / 1000  # noqa: S311  (no secret)
 
 
@@ -113,7 +119,7 @@ class HandlerOptions:
     ``group`` None: the handler has them all, for as long as the program runs; handlers of one group share them. ``start`` where a
     new group begins: "new", "earliest", or an offset. ``max_in_flight`` events at once; those of one key stay in order and one at
     a time where ``ordered``. ``timeout_ms`` after which a call has failed. ``batch`` and ``linger_ms``: how many events a handler of
-    lists gets at most, and how long it waits for them. ``inline``: a plain function runs on the event loop, not on a thread.
+    lists or batches gets at most, and how long it waits for them; None: 256 single events, and Arrow batches as they were published. ``inline``: a plain function runs on the event loop, not on a thread.
     """
 
     group: str | None = None
@@ -122,15 +128,30 @@ class HandlerOptions:
     ordered: bool = True
     retry: Retry = field(default_factory=Retry)
     timeout_ms: int | None = None
-    batch: int = BUS_BATCH_EVENTS
+    batch: int | None = None
     linger_ms: int = 0
     inline: bool = False
 
     def __post_init__(self) -> None:
-        if self.max_in_flight < 1 or self.batch < 1 or self.retry.attempts < 1:
+        if self.max_in_flight < 1 or self.events < 1 or self.retry.attempts < 1:
             raise BusError("FX-BUS-0104", "max_in_flight, batch and the attempts of retry are at least 1")
         if isinstance(self.start, str) and self.start not in STARTS:
             raise BusError("FX-BUS-0104", f"start is 'new', 'earliest' or an offset, not '{self.start}'")
+
+    @property
+    def events(self) -> int:
+        """How many single events a call gets at most."""
+        return BUS_BATCH_EVENTS if self.batch is None else self.batch
+
+
+class Condition(Protocol):
+    """A condition on payloads. Where it can't be told for one, there is the reason instead of an answer."""
+
+    def __call__(self, events: Sequence[Event]) -> Sequence[bool | Exception]:
+        """Return for each event whether it holds."""
+
+    def rows(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], list[tuple[int, int, Exception]]]:
+        """Return for each row whether it holds, and for which ranges of rows (start, stop) that can't be told, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +159,33 @@ class Selection:
     """Which events of a topic a group or a reader wants: subjects, and a condition on their payloads."""
 
     patterns: tuple[Pattern, ...]
-    condition: Callable[[Sequence[Event]], Sequence[bool | Exception]] | None = None
+    condition: Condition | None = None
 
     def wants(self, subject: str) -> bool:
         """Return whether the subject is one of those."""
         return any(pattern.matches(subject) for pattern in self.patterns)
+
+    def held(self, events: Sequence[Event]) -> tuple[list[Event], list[tuple[Event, Exception]]]:
+        """Return the events, and the parts of batches, for which the condition holds, and those for which it can't be told, and why."""
+        if self.condition is None:
+            return list(events), []
+        kept: list[Event] = []
+        unknown: list[tuple[Event, Exception]] = []
+        single: list[Event] = []
+        for event in (*events, None):
+            if event is not None and not isinstance(event, BatchEvent):
+                single.append(event)
+                continue
+            if single:
+                for each, verdict in zip(single, self.condition(single), strict=True):
+                    if verdict is True:
+                        kept.append(each)
+                    elif isinstance(verdict, Exception):
+                        unknown.append((each, verdict))
+                single = []
+            if event is not None:
+                mask, failed = self.condition.rows(event.data)
+                unknown += [(event.slice(start, stop), error) for start, stop, error in failed]
+                if mask.any():
+                    kept.append(event if mask.all() else event.select(mask))
+        return kept, unknown

@@ -41,7 +41,7 @@ class Topic(Protocol):
         """
 
     def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
-        """Yield the kept events between two offsets, in pieces."""
+        """Yield the kept events between two offsets, in pieces; of a batch that goes beyond there may be all."""
 
     def attach(self, group: Group) -> None:
         """Let a group have the events, from where it was or as its options say."""

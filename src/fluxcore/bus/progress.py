@@ -1,8 +1,31 @@
-"""How far a group has come in a topic."""
+"""How far a group has come in a topic, as it is remembered."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
 import msgspec
+
+from fluxcore.bus.batch_event import end_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from fluxcore.bus.event import Event
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of a group's events; each row of a batch counts. ``missed`` were gone before the group came to them."""
+
+    delivered: int = 0
+    acknowledged: int = 0
+    failed: int = 0
+    dead: int = 0
+    expired: int = 0
+    filtered: int = 0
+    missed: int = 0
 
 
 class Progress(msgspec.Struct, omit_defaults=True):
@@ -15,3 +38,16 @@ class Progress(msgspec.Struct, omit_defaults=True):
     position: int
     done: list[tuple[int, int]] = []
     attempts: dict[int, int] = {}
+
+
+def progress_of(opened: Collection[Event], frontier: int) -> Progress:
+    """Return how far a group has come, of which some events are open, and that has not begun with those from ``frontier`` on."""
+    position, place, done = frontier, -1, []
+    for event in sorted(opened, key=lambda event: event.offset):
+        position = min(position, event.offset)
+        if -1 < place < min(event.offset, frontier):
+            done.append((place, min(event.offset, frontier)))
+        place = max(place, end_of(event))
+    if -1 < place < frontier:
+        done.append((place, frontier))
+    return Progress(position, done, {event.offset: event.attempt - 1 for event in opened if event.attempt > 1})

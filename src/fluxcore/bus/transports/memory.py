@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
 from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_YIELD_EVENTS
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
     from fluxcore.bus.publishing import Publishing
 
 
+_SLACK = 4096
+"""Events that a topic has beyond those that it is to keep, before it forgets any."""
+
+
 class MemoryTopic:
     """The events of one topic: those that a group has not passed yet, and some older ones for replay.
 
     All is done on the bus's event loop. ``slowest`` is the position of the group that is furthest behind, ``end`` the offset that
-    the next event gets, ``waiting`` the publishers that wait for the slowest. Cost: one append for each event, whatever the number of groups.
+    the next event gets, ``waiting`` the publishers that wait for the slowest. A batch takes as many offsets as it has rows, and stands
+    there as one. Cost: one append for each event, whatever the number of groups.
     """
 
     any_thread = False
@@ -35,8 +42,10 @@ class MemoryTopic:
         self.end = 0
         self.slowest = 0
         self.groups: list[Group] = []
-        self._events: list[Event] = []
         self.waiting: list[asyncio.Future[None]] = []
+        self._events: list[Event] = []
+        self._single_from = 0
+        self._trim_at = options.keep + _SLACK
         self._ids: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._versions: dict[str | None, int] | None = {} if options.versions else None
 
@@ -56,16 +65,22 @@ class MemoryTopic:
             self._versions[event.key] = end
         if event._id is not None:
             self._ids[event._id] = (end, event.time_ms)
-        event.topic = self.name
-        event.offset = end
+        if isinstance(event, BatchEvent):
+            event.stand_at(self.name, end)
+            if event.end == end:  # no rows
+                return Placed(self, end, None)
+            self.end = self._single_from = event.end
+        else:
+            event.topic = self.name
+            event.offset = end
+            self.end = end + 1
         self._events.append(event)
-        self.end = end + 1
         for group in self.groups:
             if group.waits:
                 group.notify()
-        if len(self._events) > self.options.keep + 4096 and not end & 1023:
+        if self.end >= self._trim_at:
             self.trim()
-        if end - self.slowest < BUS_YIELD_EVENTS or not self.groups:
+        if self.end - self.slowest < BUS_YIELD_EVENTS or not self.groups:
             return Placed(self, end, None)
         return Placed(self, end, self.room)
 
@@ -81,13 +96,24 @@ class MemoryTopic:
         return None if found is None else found[0]
 
     def fetch(self, offset: int, count: int) -> tuple[Sequence[Event], int]:
-        """Return events from an offset on, and the offset to go on at; those that are gone are passed over."""
-        first = max(offset - self.start, 0)
-        events = self._events[first : first + count]
-        return events, events[-1].offset + 1 if events else max(offset, self.end)
+        """Return events from an offset on, and the offset to go on at; those that are gone are passed over.
+
+        In: ``count`` single events at most. Of batches there are fewer, but one if there is any; of one that begins before ``offset``
+        there are the rows from there on.
+        """
+        events = self._events
+        first = offset - self.end + len(events)  # its place, where single events alone follow
+        if offset < self._single_from:
+            first = bisect_right(events, offset, key=_offset) - 1
+        found = events[max(first, 0) : max(first, 0) + count]
+        if not found:
+            return found, max(offset, self.end)
+        if found[0].offset < self._single_from:
+            found = _few(found, offset, count)
+        return found, end_of(found[-1])
 
     async def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
-        """Yield the kept events between two offsets, in pieces."""
+        """Yield the kept events between two offsets, in pieces; of a batch that goes beyond there is all."""
         while start < stop:
             events, start = self.fetch(start, BUS_FETCH_EVENTS)
             yield [event for event in events if event.offset < stop]
@@ -123,16 +149,19 @@ class MemoryTopic:
         return self.end - self.slowest > self.options.max_lag
 
     def trim(self) -> None:
-        """Forget events that all groups have passed, and, where the topic drops, those that are too many."""
+        """Forget events that all groups have passed, and, where the topic drops, those that are too many; batches only as a whole."""
         self.look()
         gone = min(self.slowest, self.end - self.options.keep)
         if self.options.when_full == "drop":
             gone = max(gone, self.end - self.options.max_lag)
-        if gone > self.start:
-            del self._events[: gone - self.start]
-            self.start = gone
+        events = self._events
+        count = bisect_right(events, gone, key=end_of)
+        if count:
+            del events[:count]
+            self.start = events[0].offset if events else self.end
             for group in self.groups:
-                group.skip_to(gone)
+                group.skip_to(self.start)
+        self._trim_at = max(self.start + self.options.keep + _SLACK, self.end + _SLACK // 4)
 
     def is_quiet(self) -> bool:
         """Return True: an event stands in the topic as soon as it is published."""
@@ -191,3 +220,23 @@ class MemoryTransport:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def _few(events: list[Event], offset: int, count: int) -> list[Event]:
+    """Return events from an offset on, with so many rows, or one batch if that has more."""
+    found: list[Event] = []
+    for event in events:
+        left = event.since(offset) if isinstance(event, BatchEvent) else event if event.offset >= offset else None
+        if left is None:
+            continue
+        count -= rows_of(left)
+        if count < 0 and found:
+            break
+        found.append(left)
+        if count <= 0:
+            break
+    return found
+
+
+def _offset(event: Event) -> int:
+    return event.offset
