@@ -62,7 +62,7 @@ class MemoryTopic:
         if self._versions is not None:
             if expect != -1 and self._versions.get(event.key) != expect:
                 raise conflict(event.key, expect, self._versions.get(event.key))
-            self._versions[event.key] = end
+            self._versions[event.key] = end + rows_of(event) - 1
         if event._id is not None:
             self._ids[event._id] = (end, event.time_ms)
         if isinstance(event, BatchEvent):
