@@ -9,9 +9,11 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.api.shared import shared_session
 from fluxcore.bus import bus as _bus
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.payloads import field
+from fluxcore.bus.transports.file.layout import folder_of
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import from_arrow
 from fluxcore.errors import FluxError, nearest
@@ -23,10 +25,13 @@ from fluxcore.sql.parser import Parser
 from fluxcore.sql.scope import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from fluxcore.api.session import Session
+    from fluxcore.api.stream import Stream
+    from fluxcore.api.watermarks import Watermark
     from fluxcore.bus.event import Event
     from fluxcore.bus.ports import Transport
 
@@ -57,6 +62,44 @@ class Bus(_bus.Bus):
 
     def __init__(self, url: str = "memory:", *, transport: Transport | None = None) -> None:
         super().__init__(url, transport=transport, conditions=condition)
+
+    def table(
+        self,
+        topic: str,
+        *,
+        schema: pa.Schema | Schema | None = None,
+        live: bool = False,
+        watermark: Watermark | None = None,
+        session: Session | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> Stream:
+        """Return a topic as a stream of its payloads, which is also a table of that name for SQL in the same session.
+
+        In: ``schema`` the fields that are wanted; without it those that the topic is declared with. ``live`` goes on with what comes;
+        else it ends with what is there when it is read. ``watermark`` as in :meth:`Session.read`; ``session`` the one that the table
+        belongs to, else that of ``fx.sql``; ``options`` more of the connector ``frys``, such as ``subjects``.
+
+        Raises: ``BusError`` FX-BUS-0115 for a bus that is in no folder, FX-BUS-0116 for a topic without a schema.
+        """
+        if not self.url.startswith("file:"):
+            hint = "make it with fx.Bus('file:./data')"
+            raise BusError("FX-BUS-0115", f"the bus '{self.url}' keeps no topics that can be read as tables", hint=hint)
+        columns = schema
+        if columns is None:
+            declaration = folder_of(self.url).declaration(topic)
+            columns = None if declaration is None else declaration.payload_schema()
+        if columns is None:
+            hint = "say schema=pa.schema([...]) here, or declare the topic with one"
+            raise BusError("FX-BUS-0116", f"the fields of topic '{topic}' are not known", hint=hint)
+        given = {
+            "connector": "frys",
+            "bus": self.url,
+            "topic": topic,
+            "scan.bounded.mode": "unbounded" if live else "latest-offset",
+            **(options or {}),
+        }
+        found = columns if isinstance(columns, Schema) else Schema.from_arrow(columns)
+        return (session or shared_session()).from_connector(topic, found, given, watermark)
 
 
 def condition(text: str, payload: Any) -> SqlCondition:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fluxcore import __version__
+from fluxcore.cli.bus import bus_app
 from fluxcore.cli.errors import TerminatedError, leave, told
 from fluxcore.cli.flink import flink_app
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 bench_app = typer.Typer(help="Measure FluxCore beside a rival, in turns, in fresh processes.", no_args_is_help=True)
 app.add_typer(bench_app, name="bench")
 app.add_typer(flink_app, name="flink")
+app.add_typer(bus_app, name="bus")
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Set = Annotated[
