@@ -83,8 +83,7 @@ def compact(url: str | None, topic: str, format: str) -> None:
         hint = f'declare it so: bus.topic("{topic}", compact=True)'
         raise ScriptError("FX-CLI-0025", f"the topic '{topic}' is not one that is compacted", hint=hint)
     with Log.open(folder.topic(topic), declaration.log_options(), folder.files) as log:
-        log.roll()
-        done = log.compact()
+        done = log.compact(whole=True)
     print_rows([{"topic": topic, "events_before": done.rows_before, "events_after": done.rows_after}],
                ("topic", "events_before", "events_after"), format)  # fmt: skip
 

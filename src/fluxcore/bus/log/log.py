@@ -176,14 +176,17 @@ class Log:
         self._command(lambda: retention.apply(self._writer))
         return self.start
 
-    def compact(self) -> Compacted:
+    def compact(self, *, whole: bool = False) -> Compacted:
         """Keep of each key only its last event, in all segments that are full. Rows without a key stay.
 
+        In: ``whole`` ends the segment that is being written, so that nothing is left out.
         Raises: ``ScriptError`` FX-LOG-0014 without a ``key_column``. Cost: reads the whole log; memory by the number of keys.
         """
         if self.options.key_column is None:
             raise wrong_option("compaction needs the log's key_column")
         try:
+            if whole:
+                self._command(self._begin_anew)
             return compaction.compact(self, self._command)
         except OSError as error:
             raise not_written(self.folder, str(error)) from error
@@ -334,6 +337,10 @@ class Log:
             self._told = now
             for each in self._watchers:
                 call_back(each, *now)
+
+    def _begin_anew(self) -> None:
+        self._writer.roll()
+        self._writer.begin()
 
     def _refuse_fork(self) -> None:
         refusal = self._queue.refusal

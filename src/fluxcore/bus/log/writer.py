@@ -139,6 +139,12 @@ class LogWriter:
         index.drop_entries()
         segment.close()
 
+    def begin(self) -> None:
+        """Begin a new segment if none is being written, so that all others are whole."""
+        if self._segment is None:
+            self._make_room(0, pa.schema([]))
+            self.write()
+
     def close(self) -> None:
         """Give the files back."""
         if self._segment is not None:
