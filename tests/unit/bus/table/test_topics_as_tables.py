@@ -275,3 +275,22 @@ def test_a_writer_in_the_same_process_is_shared(tmp_path, session):
     assert json.loads((tmp_path / "topics" / "orders" / "topic.json").read_text())["name"] == "orders"
     with Reader.open(folder) as reader:
         assert sum(frame.count for frame in reader.read(ReadOptions())) == 2
+
+
+def test_a_bus_gives_its_topics_as_streams(tmp_path, session):
+    bus = fx.Bus(f"file:{tmp_path}")
+    with bus:
+        for number in range(3):
+            bus.publish("payments.eu", {"id": number}, key=str(number)).result()
+        schema = pa.schema([("id", pa.int64())])
+        assert bus.table("payments", schema=schema, session=session).to_arrow().column("id").to_pylist() == [0, 1, 2]
+        assert rows(session, "SELECT COUNT(*) AS n FROM payments") == [{"n": 3}]
+        with pytest.raises(FluxError) as raised:
+            bus.table("payments", session=session)
+        assert raised.value.code == "FX-BUS-0116"
+    declaration = Declaration("typed", ("typed",), schema=schema_text(schema)[0])
+    Folder(str(tmp_path)).declare(declaration)
+    assert bus.table("typed", session=session).to_arrow().num_rows == 0
+    with pytest.raises(FluxError) as raised:
+        fx.Bus("memory:").table("payments", schema=schema)
+    assert raised.value.code == "FX-BUS-0115"
