@@ -21,7 +21,7 @@ from fluxcore.core.types import (
 from fluxcore.errors import ScriptError, nearest, not_supported
 from fluxcore.expr import build
 from fluxcore.expr.fold import fold
-from fluxcore.expr.nodes import Literal
+from fluxcore.expr.nodes import Call, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,8 +86,11 @@ def call_parameters(
 
     Raises: ``ScriptError`` FX-SQL-0900 for what is no constant, FX-SQL-0315 for one out of range.
     """
-    found = []
+    found: list[object] = []
     for place, arg in enumerate(args):
+        if isinstance(arg, Call) and arg.function == "ARRAY" and function in _SHARES:
+            found.append(tuple(call_parameters(function, [each], type_, span, settings)[0] for each in arg.args))
+            continue
         default = place and function in ("LAG", "LEAD")
         value = fold(build.coerce(arg, type_, f"the default of {function}") if default else arg, settings)
         if not isinstance(value, Literal):
@@ -104,8 +107,10 @@ _SHARES = frozenset({"PERCENTILE", "APPROX_PERCENTILE"})
 
 def _problem(function: str, value: object) -> str | None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if function in _SHARES and not (isinstance(value, float) and 0 <= value <= 1):
-        return "a share from 0 to 1"
+    if function in _SHARES:
+        shares = value if isinstance(value, tuple) else (value,)
+        good = all(isinstance(share, float) and 0 <= share <= 1 for share in shares)
+        return None if good else "a share from 0 to 1"
     if function in ("LAG", "LEAD") and not (whole and value >= 0):  # type: ignore[operator]
         return "a whole number of rows"
     if function in ("NTILE", "NTH_VALUE") and not (whole and value > 0):  # type: ignore[operator]
@@ -151,7 +156,7 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
     if name == "APPROX_PERCENTILE":
         return DOUBLE if is_numeric(first) and len(args) == 2 and is_numeric(args[1]) else None
     if name == "PERCENTILE":
-        return DOUBLE if is_numeric(first) and 2 <= len(args) <= 3 and is_numeric(args[1]) else None
+        return _percentile_type(first, args)
     if name == "LISTAGG":
         return STRING if isinstance(first, StringType) and len(args) <= 2 else None
     if len(args) != 1:
@@ -168,6 +173,25 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
     if not is_numeric(first):
         return None
     return _number_type(name, first)
+
+
+def _percentile_type(first: DataType, args: list[DataType]) -> DataType | None:
+    """Return the type of PERCENTILE(value, share or shares[, frequency])."""
+    if not is_numeric(first) or not 2 <= len(args) <= 3 or not all(isinstance(each, IntegerType) for each in args[2:]):
+        return None
+    if isinstance(args[1], ArrayType):
+        return ArrayType(element=DOUBLE) if is_numeric(args[1].element) else None
+    return DOUBLE if is_numeric(args[1]) else None
+
+
+def with_frequency(args: Sequence[Expr]) -> list[Expr]:
+    """Return PERCENTILE's arguments with a frequency as part of its value: a ROW of both, NULL where none counts."""
+    value, share, frequency = args
+    counts = build.call(">", [frequency, build.literal(0)])
+    known = build.call("AND", [build.call("IS NOT NULL", [value]), counts])
+    type_ = RowType(fields=(("value", value.type), ("frequency", frequency.type)))
+    both = build.cast(build.call("ROW", [value, frequency]), type_)
+    return [build.call("CASE", [known, both, build.literal(None, type_)]), share]
 
 
 def _number_type(name: str, first: DataType) -> DataType:

@@ -17,6 +17,7 @@ from fluxcore.expr.aggregates import (
     is_aggregate,
     is_group_window,
     is_over_function,
+    with_frequency,
 )
 from fluxcore.expr.nodes import Call, Expr
 from fluxcore.expr.user_calls import user_call
@@ -206,6 +207,8 @@ class ExpressionBinder:
             name, type_ = tree.name, user.result_type([arg.type for arg in args])
         else:
             type_ = aggregate_type(name, [arg.type for arg in args], distinct=tree.distinct, span=tree.span)
+            if name == "PERCENTILE" and len(args) > 2:
+                args = with_frequency(args)
         first = len(args) if user is not None else constants_from(name, len(args))
         columns = args[:first]
         parameters: tuple[object, ...] = ()

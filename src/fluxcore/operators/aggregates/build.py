@@ -85,7 +85,7 @@ def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_o
             return JsonObjectAgg(call, type_, prefix)
         case "COLLECT":
             return Collect(call, type_, prefix)
-        case function if function in _SPREAD and not isinstance(type_, DecimalType):
+        case function if function in _SPREAD:
             return Spread(call, type_, prefix)
     what = f"{call.function} of {type_.name()}" if type_ is not None else call.function
     raise not_supported(what, span=call.span)

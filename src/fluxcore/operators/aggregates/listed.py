@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.frozen import beside
-from fluxcore.core.types import DecimalType
+from fluxcore.core.types import RowType
 from fluxcore.operators import chain_kernels as kernels
 from fluxcore.operators.aggregates.base import Accumulator, Rows, numbers
 from fluxcore.operators.chains import entries_of
@@ -132,28 +132,48 @@ NDArrayInt32 = Any
 
 
 class Percentile(Values):
-    """PERCENTILE(x, share): exact, interpolated between the two nearest values."""
+    """PERCENTILE(x, share): exact, interpolated between the two nearest values; of several shares an array.
+
+    A value with a frequency comes as a ROW of both, and counts so often.
+    """
 
     def result(self, columns: Columns, slots: Int64s) -> pa.Array:
         """Return the percentiles; NULL of nothing."""
+        shares = self.call.parameters[0]
         groups, entries = self._entries(columns, slots)
-        values = self._table.take(entries)[0]
-        doubles = values.cast(pa.float64()) if isinstance(self.arg_type, DecimalType) else values
+        values, times = self._table.take(entries)[0], np.ones(len(entries), np.int64)
+        if isinstance(self.arg_type, RowType):
+            values, frequencies = values.flatten()
+            times = numbers(frequencies)
+        if not len(times) or shares == ():
+            return pa.nulls(len(slots), self.call.type.arrow())
+        doubles = values.cast(pa.float64()) if pa.types.is_decimal(values.type) else values
         found = numbers(doubles).astype(np.float64)
-        if not len(found):
-            return pa.nulls(len(slots), pa.float64())
-        ranked = found[np.lexsort((found, groups))]
-        counts = np.bincount(groups, minlength=len(slots)).astype(np.int64)
-        firsts = np.concatenate(([0], np.cumsum(counts)[:-1]))
-        place = (counts - 1) * float(str(self.call.parameters[0]))
-        low = np.floor(place)
-        nulls = counts == 0
-        at = np.where(nulls, 0, firsts + low.astype(np.int64))
-        last = np.where(nulls, 0, firsts + counts - 1)
-        below, above = ranked[at], ranked[np.minimum(at + 1, last)]
-        exact = place == low  # so that an infinity beside a value does not turn it into NaN
-        share = np.where(exact, 0.0, place - low)
-        return pa.array(np.where(exact, below, below + (above - below) * share), mask=nulls if nulls.any() else None)
+        order = np.lexsort((found, groups))
+        ranked, groups, times = found[order], groups[order], times[order]
+        counts = np.bincount(groups, times, minlength=len(slots)).astype(np.int64)
+        ends, nulls = np.cumsum(times), counts == 0
+        firsts = np.cumsum(counts) - counts
+        if not isinstance(shares, tuple):
+            return pa.array(_percentiles(ranked, ends, firsts, counts, shares), mask=nulls)
+        each = [_percentiles(ranked, ends, firsts, counts, share) for share in shares]
+        offsets = pa.array(np.arange(len(slots) + 1, dtype=np.int32) * len(shares))
+        return pa.ListArray.from_arrays(offsets, pa.array(np.stack(each, axis=1).reshape(-1)), mask=pa.array(nulls))
+
+
+def _percentiles(ranked: Any, ends: Int64s, firsts: Int64s, counts: Int64s, share: Any) -> Any:
+    """Return the percentile of each group.
+
+    In: ``ranked`` the different or equal values of all groups, sorted; ``ends`` how many stand up to the end of each;
+    ``firsts`` how many stand before each group, and ``counts`` how many in it.
+    """
+    place = np.maximum(counts - 1, 0) * float(share)
+    low = np.floor(place)
+    at = firsts + low.astype(np.int64)
+    below, above = (ranked[np.minimum(np.searchsorted(ends, each, "right"), len(ranked) - 1)] for each in (at, at + 1))
+    exact = place == low  # so that an infinity beside a value does not turn it into NaN
+    part = np.where(exact, 0.0, place - low)
+    return np.where(exact, below, below + (np.where(exact, below, above) - below) * part)
 
 
 class ListAgg(Values):

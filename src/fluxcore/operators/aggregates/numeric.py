@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from fluxcore.core.types import DecimalType, FloatType, IntegerType
+from fluxcore.core.settings import Settings
+from fluxcore.core.types import DOUBLE, DecimalType, FloatType, IntegerType
+from fluxcore.expr.casts import cast_values
 from fluxcore.operators.aggregates import aggregate_kernels as kernels
 from fluxcore.operators.aggregates import wide_kernels
 from fluxcore.operators.aggregates.base import (
@@ -180,7 +182,8 @@ class Spread(Accumulator):
 
     def update(self, columns: Columns, rows: Rows) -> None:
         """Take values."""
-        values = numbers(rows.args[0]).astype(np.float64)
+        given = rows.args[0].cast(pa.float64()) if is_wide(self.arg_type) else rows.args[0]
+        values = numbers(given).astype(np.float64)
         state = self.at(columns, "mean"), self.at(columns, "squares"), self.at(columns, "n")
         kernels.spread(*state, rows.slots, values, rows.valid(), rows.weights)
 
@@ -210,6 +213,8 @@ def spread_results(call: AggCall, squares: Any, counts: Int64s) -> pa.Array:
             0,
             np.nextafter(float(limits.max), 0.0) if call.type.bits == 64 else limits.max,
         )
+    if isinstance(call.type, DecimalType):
+        return cast_values(pa.array(found, mask=nulls), DOUBLE, call.type, lenient=True, settings=Settings())
     return from_numbers(found, call.type.arrow(), nulls)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.quotes import text
-from fluxcore.core.types import FloatType, IntegerType, NullType
+from fluxcore.core.types import FloatType, IntegerType, NullType, RowType
 from fluxcore.expr import build
 from fluxcore.expr.nodes import Literal
 from fluxcore.plan import nodes
@@ -58,6 +58,8 @@ def call_of(call: AggCall, args: Sequence[tuple[str, DataType]], printer: Printe
     _check(call, printer, node)
     shown = [_argument(call, sql, type_) for sql, type_ in args]
     shown += [_parameter(call, place, value, printer) for place, value in enumerate(call.parameters)]
+    if call.function == "PERCENTILE" and isinstance(args[0][1], RowType):
+        shown = [f"{args[0][0]}.`value`", *shown[1:], f"{args[0][0]}.`frequency`"]
     inside = ("DISTINCT " if call.distinct else "") + (", ".join(shown) or ("*" if call.function == "COUNT" else ""))
     return f"{call.function}({inside})"
 
@@ -80,6 +82,8 @@ def _argument(call: AggCall, shown: str, type_: DataType) -> str:
 
 
 def _parameter(call: AggCall, place: int, value: Any, printer: Printer) -> str:
+    if isinstance(value, tuple):
+        return f"ARRAY[{', '.join(_parameter(call, place, each, printer) for each in value)}]"
     typed = call.function in _TYPED and place == 1
     constant = Literal(type=call.type.with_nullable(value is None), value=value) if typed else build.literal(value)
     return literal(constant, printer.zone) if not isinstance(constant.type, NullType) else "CAST(NULL AS STRING)"
