@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.core.types import BIGINT
 from fluxcore.errors import ScriptError
 from fluxcore.expr import build
-from fluxcore.expr.nodes import Call, ColumnRef, Expr
+from fluxcore.expr.nodes import Call, ColumnRef, Expr, walk
 from fluxcore.expr.table_calls import unnest_call
 from fluxcore.plan.columns import attached_window, references, with_columns
 from fluxcore.plan.correlate import Correlate
@@ -83,6 +83,13 @@ class Groups:
         for place, number in enumerate(numbers):
             cases += [build.call("=", [chosen, build.literal(place)]), build.literal(number, BIGINT)]
         return build.call("CASE", [*cases, zero])
+
+
+def refuse_grouping(exprs: Sequence[Expr]) -> None:
+    """Refuse GROUPING and its like where nothing is grouped. Raises ``ScriptError`` FX-SQL-0219."""
+    for each in (part for expr in exprs for part in walk(expr)):
+        if isinstance(each, Call) and each.function == GROUPING:
+            raise ScriptError("FX-SQL-0219", "GROUPING and GROUP_ID stand in queries with GROUP BY", span=each.span)
 
 
 def group(node: Node, scope: Scope, query: ast.Select, binder: ExpressionBinder, lifetime: int | None) -> Groups:

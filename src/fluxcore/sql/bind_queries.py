@@ -16,7 +16,7 @@ from fluxcore.plan.nodes import Aggregate, Filter, Join, JoinKind, Node, Project
 from fluxcore.sql import ast
 from fluxcore.sql.bind_correlate import one_row
 from fluxcore.sql.bind_expressions import ExpressionBinder, fill
-from fluxcore.sql.bind_groups import group
+from fluxcore.sql.bind_groups import group, refuse_grouping
 from fluxcore.sql.bind_over import bind_over
 from fluxcore.sql.bind_relations import RelationBinder
 from fluxcore.sql.bind_sets import bind_set, bind_values
@@ -160,6 +160,8 @@ class QueryBinder:
             overs = [(number, asked.changed(groups.over)) for number, asked in overs]
             for part in [] if having is None else conjuncts(having):
                 node = keep(node, groups.over(part))
+        else:
+            refuse_grouping([*exprs, *hidden, *([] if qualify is None else [qualify])])
         node = self._over(query, node, overs, found)
         if query.distinct:
             return self._distinct(query, node, found)

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 
 import pyarrow as pa
 
-from fluxcore.core.types import BYTES, INT, STRING, BytesType, DataType, IntegerType, NullType, StringType
+from fluxcore.core.types import BIGINT, BYTES, INT, STRING, BytesType, DataType, IntegerType, NullType, StringType
 from fluxcore.errors import DataError
 from fluxcore.expr.registry import Function, Inputs, register
 from fluxcore.expr.rowwise import each
@@ -212,6 +212,34 @@ def _parse_url(url: str, part: str, key: str | None = None) -> str | None:
     return found[1] if found else None
 
 
+def _inet_aton(address: str) -> int | None:
+    """Return an IPv4 address as a number; of fewer than four parts the last one is the lowest byte."""
+    parts = address.split(".")
+    if len(parts) > 4 or not all(re.fullmatch("[0-9]{1,3}", part) and int(part) < 256 for part in parts):
+        return None
+    *high, low = (int(part) for part in parts)
+    return sum(part << 8 * (3 - place) for place, part in enumerate(high)) + low
+
+
+def _inet_ntoa(number: int) -> str | None:
+    if not 0 <= number < 2**32:
+        return None
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+
+
+def _aton_rule(args: Sequence[Expr]) -> Resolved:
+    return (
+        ([to(args[0], STRING)], BIGINT)
+        if len(args) == 1 and isinstance(args[0].type, StringType | NullType)
+        else "one STRING"
+    )
+
+
+def _ntoa_rule(args: Sequence[Expr]) -> Resolved:
+    whole = len(args) == 1 and isinstance(args[0].type, IntegerType | NullType)
+    return ([to(args[0], BIGINT)], STRING) if whole else "one whole number"
+
+
 for _name, _length in _HASHES.items():
     register(Function(_name, "Hash", _hash_rule(_length), _hashed(_name),
                       f"The {_name} hash in hexadecimal digits.", (f"CHAR_LENGTH({_name}('a'))", str(_length))))  # fmt: skip
@@ -235,3 +263,7 @@ register(Function("PARSE_URL", "Text", _texts_rule(2, 3, "a URL, a part such as 
                   lambda i: each(i, _parse_url, pa.string()),
                   "A part of a URL: HOST, PATH, QUERY, REF, PROTOCOL, AUTHORITY, FILE, USERINFO, or what a key of QUERY stands for.",
                   ("PARSE_URL('http://x.org/p?a=1', 'QUERY', 'a')", "1")))  # fmt: skip
+register(Function("INET_ATON", "Text", _aton_rule, lambda i: each(i, _inet_aton, pa.int64()),
+                  "An IPv4 address as a number, NULL where it is none.", ("INET_ATON('1.2.3.4')", "16909060")))  # fmt: skip
+register(Function("INET_NTOA", "Text", _ntoa_rule, lambda i: each(i, _inet_ntoa, pa.string()),
+                  "The IPv4 address of a number, NULL where there is none.", ("INET_NTOA(16909060)", "1.2.3.4")))  # fmt: skip

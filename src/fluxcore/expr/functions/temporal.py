@@ -224,7 +224,8 @@ def _nothing(result: DataType) -> Callable[[Sequence[Expr]], Resolved]:
 
 
 def _now(inputs: Inputs) -> pa.Array:
-    moment = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC)
+    moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
     if isinstance(inputs.result, TimestampType) and inputs.result.local:
         value: Any = moment
     else:
