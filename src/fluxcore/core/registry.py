@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.errors import ScriptError, nearest
@@ -24,10 +24,14 @@ _KINDS = {CONNECTORS: "connector", FORMATS: "format", TARGETS: "target"}
 
 
 @cache
+def _installed() -> EntryPoints:
+    return entry_points()  # looks at every package that is installed
+
+
+@cache
 def _entries(group: str) -> dict[str, EntryPoint]:
-    return {
-        entry.name: entry for entry in (*(each for each in _ADDED if each.group == group), *entry_points(group=group))
-    }
+    own = (each for each in _ADDED if each.group == group)
+    return {entry.name: entry for entry in (*own, *_installed().select(group=group))}
 
 
 @cache
