@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.errors import ScriptError, nearest
@@ -24,8 +24,9 @@ _KINDS = {CONNECTORS: "connector", FORMATS: "format", TARGETS: "target"}
 
 
 @cache
-def _installed() -> EntryPoints:
-    return entry_points()  # looks at every package that is installed
+def _installed() -> Any:
+    """Return all entry points, looked for once in every package that is installed; their type depends on Python's version."""
+    return entry_points()
 
 
 @cache
