@@ -31,8 +31,8 @@ _AT_ONCE = 256
 class Opener(Protocol):
     """Who is told, on the event loop, what became of the log that was to be opened."""
 
-    def opened(self, log: Log) -> None:
-        """Take the log."""
+    def opened(self, log: Log, end: int) -> None:
+        """Take the log, and where it ended when it was opened."""
 
     def moved(self, durable_end: int, end: int) -> None:
         """Take how far the log has come."""
@@ -166,6 +166,7 @@ class Outbox:
         """Open the log, and send what waits for it; on a thread for the disk."""
         try:
             log = registry.acquire(self._folder, self._options(), self._desk.own_files)
+            end = log.end
         except Exception as error:  # noqa: BLE001  (whatever it is, the publishers must know)
             with self._lock:
                 refused, self._waiting = self._waiting, deque()
@@ -182,7 +183,7 @@ class Outbox:
             self.log = log
             self._opening = False
             self._room.notify_all()
-        self._desk.mail.post(self._topic.opened, log)
+        self._desk.mail.post(self._topic.opened, log, end)
         self._send()
 
     def _send(self) -> None:

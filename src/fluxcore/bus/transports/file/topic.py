@@ -159,13 +159,13 @@ class FileTopic:
             return  # there is no log yet
         self.durable_end = self.end
 
-    def opened(self, log: Log) -> None:
-        """Take the log that was opened for writing: it says itself when something is new."""
+    def opened(self, log: Log, end: int) -> None:
+        """Take the log that was opened for writing, where it ended then; it says itself when something is new."""
         durable = self.options.acks == "disk"
         self._feed.reopen(lambda: log.reader(durable=durable))
         log.watch(lambda durable_end, end: self._desk.mail.post(self.moved, durable_end, end))
         self.moved(log.durable_end, log.end)
-        self._bring_back(self.end)
+        self._bring_back(end)
 
     def refused(self) -> None:
         """Take it that the log can't be opened for writing: who has it open says how far it goes."""

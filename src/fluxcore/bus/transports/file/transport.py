@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.errors import BusError
@@ -29,9 +31,13 @@ _KEPT = ("acks", "priorities", "dedup_ms", "versions", "compact", "compression",
 
 
 class FileTransport:
-    """Topics in a folder. In: the folder's path; ``files`` other than this machine's, for tests."""
+    """Topics in a folder.
 
-    def __init__(self, root: str, files: Files | None = None) -> None:
+    In: the folder's path; for tests ``files`` other than this machine's, and the largest files that its logs may have.
+    """
+
+    def __init__(self, root: str, files: Files | None = None, segment_bytes: int = sys.maxsize) -> None:
+        self._segment_bytes = segment_bytes
         self._folder = Folder(root, files)
         self._own_files = files
         self._by_name: dict[str, FileTopic] = {}
@@ -64,6 +70,7 @@ class FileTransport:
 
         Raises: ``BusError`` FX-BUS-0115 where the topic has another schema.
         """
+        options = replace(options, segment_bytes=min(options.segment_bytes, self._segment_bytes))
         known = self._folder.declaration(options.name)
         wanted = _declaration(options, known)
         if known is not None and known.schema != wanted.schema and declared:
@@ -107,6 +114,10 @@ class FileTransport:
         known = self._known_revived()
         known[topic, offset] = None
         self._tasks.append(self._desk.run(self._folder.save_revived, _ranges(known)))
+
+    def save(self) -> None:
+        """Save what lasts of groups, now. Raises ``OSError``. Cost: two syncs a group."""
+        self._cursors.save(self._cursors.snapshot())
 
     # -- life -------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,291 @@
+"""What a group of a bus in a folder remembers: across restarts, after a crash, and when the disk is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+import fluxcore as fx
+from fluxcore.bus.log.recovery import recover
+from fluxcore.bus.progress import Progress
+from fluxcore.bus.transports.file.layout import Folder, GroupState
+from fluxcore.bus.transports.file.transport import FileTransport
+from fluxcore.testing.disk import SimulatedDisk
+from fluxcore.testing.faults import Faults
+
+NEVER = fx.Retry(attempts=9, delay="1 hour")
+AT_ONCE = fx.Retry(attempts=2, delay=0)
+
+
+def run(disk: SimulatedDisk, test: Callable[[fx.Bus], Coroutine[Any, Any, None]], *, drain: bool = True) -> None:
+    """Run a test on a bus of a simulated disk, which is closed behind it."""
+    bus = fx.Bus(transport=FileTransport("bus", disk, 1 << 16))
+
+    async def main() -> None:
+        async with asyncio.timeout(60), bus:
+            await test(bus)
+            await bus.close(drain=drain)
+
+    asyncio.run(main())
+
+
+def progress(disk: SimulatedDisk, group: str = "g") -> dict[str, Any]:
+    """Return how far a group has come, as it was saved."""
+    found = Folder("bus", disk).group(group)
+    assert found is not None
+    return {name: (each.position, each.done, each.attempts) for name, each in found.topics.items()}
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Give others their turn until something is so."""
+    while not condition():
+        await asyncio.sleep(0.001)
+
+
+def test_a_group_goes_on_where_it_was() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def first(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        for n in range(3):
+            await bus.publish("n", n)
+
+    async def between(bus: fx.Bus) -> None:
+        await bus.publish("n", 3)
+        await bus.publish("later.x", 4)
+
+    async def last(bus: fx.Bus) -> None:
+        bus.on(["n", "later.>"], group="g")(got.append)
+        bus.on("n", group="new")(lambda _: got.append("new"))
+        bus.on("n", group="old", start="earliest")(lambda n: got.append(f"old {n}"))
+
+    run(disk, first)
+    assert progress(disk) == {"n": (3, [], {})}
+    run(disk, between)
+    run(disk, last)
+    assert got[:3] == [0, 1, 2]
+    assert sorted(got[3:], key=str) == [3, 4, "old 0", "old 1", "old 2", "old 3"]
+
+
+def test_only_what_was_not_done_comes_again_with_its_attempts() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def first(bus: fx.Bus) -> None:
+        @bus.on("n", group="g", max_in_flight=4, retry=NEVER)
+        async def take(n: int) -> None:
+            if n in (2, 5):
+                raise ValueError(n)
+            got.append(n)
+
+        for publishing in [bus.publish("n", n) for n in range(8)]:
+            await publishing
+        await until(lambda: len(got) == 6)
+
+    async def last(bus: fx.Bus) -> None:
+        @bus.on("n", group="g")
+        async def take(n: int, event: fx.Event) -> None:
+            got.append((n, event.attempt))
+
+    run(disk, first, drain=False)
+    assert progress(disk) == {"n": (2, [(3, 5), (6, 8)], {2: 1, 5: 1})}
+    run(disk, last)
+    assert sorted(got[:6]) == [0, 1, 3, 4, 6, 7]
+    assert got[6:] == [(2, 2), (5, 2)]
+    assert progress(disk) == {"n": (8, [], {})}
+
+
+def test_a_killed_process_forgets_only_what_it_did_last() -> None:
+    disk, got, copies = SimulatedDisk(), [], []
+
+    async def first(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        for n in range(5):
+            await bus.publish("n", n)
+        saved = Folder("bus", disk)
+        await until(lambda: (found := saved.group("g")) and "n" in found.topics and found.topics["n"].position == 5)
+        copies.append(disk.copy())
+
+    run(disk, first)
+    got.clear()
+
+    async def last(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.publish("n", 5)
+
+    run(copies[0], last)
+    assert got == [5]
+
+
+def test_what_waits_for_its_time_waits_across_a_restart() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def first(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.publish("n", "later", delay="300 ms")
+        await bus.publish("n", "gone", expires=0)
+        await bus.publish("n", "now")
+        await until(lambda: got)
+
+    async def last(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await until(lambda: len(got) == 2)
+
+    run(disk, first, drain=False)
+    assert progress(disk) == {"n": (0, [(1, 3)], {})}
+    run(disk, last)
+    assert got == ["now", "later"]
+
+
+def test_dead_letters_last_and_are_given_back_once() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def first(bus: fx.Bus) -> None:
+        @bus.on("n", group="g", retry=AT_ONCE)
+        async def take(n: int) -> None:
+            raise ValueError(n)
+
+        for n in range(3):
+            await bus.publish("n", n, key="k")
+
+    async def middle(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        bus.on("n", group="other")(lambda n: got.append(f"other {n}"))
+        letters = [event async for event in bus.read("dead.n")]
+        assert [(event.data, event.headers["frys-dead-attempts"]) for event in letters] == [
+            (0, "2"),
+            (1, "2"),
+            (2, "2"),
+        ]
+        assert await bus.revive(where="x = 1") == 0
+        assert await bus.revive() == 3
+
+    async def last(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        assert await bus.revive() == 0
+
+    run(disk, first)
+    run(disk, middle)
+    run(disk, last)
+    assert got == [0, 1, 2]
+
+
+def test_an_event_comes_again_while_its_dead_letter_can_not_be_stored() -> None:
+    disk, tried = SimulatedDisk(), []
+
+    async def test(bus: fx.Bus) -> None:
+        @bus.on("n", group="g", retry=AT_ONCE)
+        async def take(n: int, event: fx.Event) -> None:
+            tried.append(event.attempt)
+            raise ValueError(n)
+
+        disk.faults = Faults(0, errno.ENOSPC, times=10**9, kinds=frozenset({"allocate"}), only="topics/dead")
+        await bus.publish("n", 7)
+        await until(lambda: len(tried) >= 5)
+        assert bus.statistics()["n"]["groups"]["g"]["dead"] == 0
+        disk.faults = None
+        await bus.drain()
+        assert bus.statistics()["n"]["groups"]["g"]["dead"] == 1
+        assert [event.data async for event in bus.read("dead.n")] == [7]
+
+    run(disk, test)
+    assert tried[:2] == [1, 2]
+
+
+def test_a_paused_group_is_paused_in_the_next_process() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def first(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.publish("n", 0)
+        await bus.drain()
+        bus.pause("g")
+        await bus.publish("n", 1)
+
+    async def last(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.drain()
+        assert got == [0]
+        bus.resume("g")
+        await until(lambda: len(got) == 2)
+
+    run(disk, first)
+    run(disk, last)
+    assert got == [0, 1]
+    found = Folder("bus", disk).group("g")
+    assert found is not None
+    assert not found.paused
+
+
+def test_a_group_beyond_the_end_of_its_topic_goes_on_there(caplog: pytest.LogCaptureFixture) -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def write(bus: fx.Bus) -> None:
+        for n in range(3):
+            await bus.publish("n", n)
+
+    async def read(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.publish("n", 3)
+
+    run(disk, write)
+    Folder("bus", disk).save_group(standing("g", "n", 1000))
+    run(disk, read)
+    assert got == [3]
+    assert progress(disk) == {"n": (4, [], {})}
+    assert "beyond the end" in caplog.text
+
+
+def standing(group: str, topic: str, position: int) -> GroupState:
+    """Return a group that stands somewhere."""
+    return GroupState(group, {topic: Progress(position)})
+
+
+def test_progress_that_can_not_be_saved_is_saved_when_the_disk_is_well() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        await bus.drain()
+        faults = disk.faults = Faults(0, errno.EIO, times=2, kinds=frozenset({"rename"}), only="g.json")
+        await bus.publish("n", 0)
+        await until(lambda: faults.seen > 2 and progress(disk) == {"n": (1, [], {})})
+
+    run(disk, test)
+
+
+def test_after_a_failure_of_power_no_group_stands_beyond_its_log() -> None:
+    disk = SimulatedDisk()
+    choose = random.Random(5)
+    transport = FileTransport("bus", disk, 1 << 16)
+    bus = fx.Bus(transport=transport)
+    got: list[int] = []
+
+    async def main() -> None:
+        bus.topic("n", acks="os")
+        bus.on("n", group="g")(got.append)
+        async with asyncio.timeout(60), bus:
+            for n in range(50):
+                await bus.publish("n", n, acks="disk" if n % 10 == 0 else None)
+                await until(lambda n=n: len(got) > n)
+                if n % 10 == 4:  # before it is synced, which takes a while with these acknowledgements
+                    transport.save()
+
+    asyncio.run(main())
+    looked = 0
+    for state, entry in disk.replay():
+        if "groups/g.json" not in f"{entry.path} {entry.target}" and choose.random() > 0.2:
+            continue
+        for crashed in state.crashes(3, choose):
+            group = Folder("bus", crashed).group("g")
+            if group is None or "n" not in group.topics:
+                continue
+            looked += group.topics["n"].position > 0
+            end = recover(crashed, "bus/topics/n", "n", 1 << 16).end
+            assert group.topics["n"].position <= end
+            assert all(stop <= end for _, stop in group.topics["n"].done)
+    assert looked > 10
