@@ -178,6 +178,15 @@ BUS_HUNG_THREADS_MAX: Final = 8
 BUS_WARNING_PAUSE_S: Final = 0.1
 """Time between two warnings that a handler failed."""
 
+BUS_LATE_S: Final = 10.0
+"""Time that a handler may have for an event before it is named in a warning."""
+
+BUS_LATE_LOOK_S: Final = 1.0
+"""Time between two looks at what handlers have in hand."""
+
+BUS_HANDLER_HOLD_S: Final = 1.0
+"""Time that a handler which publishes is held back by a group that is far behind; that group may be waiting for it."""
+
 BUS_SLICE_EVENTS: Final = 1024
 """Events that one worker handles before other work of the event loop has its turn."""
 

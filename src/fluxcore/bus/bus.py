@@ -13,6 +13,7 @@ from fluxcore.bus.current import CURRENT
 from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
 from fluxcore.bus.event import NO_HEADERS, TRACE_HEADERS, Event
 from fluxcore.bus.handlers import handler_of
+from fluxcore.bus.late import Late
 from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, check_acks, milliseconds
 from fluxcore.bus.payloads import convert
 from fluxcore.bus.publishing import Publishing, Remote
@@ -67,6 +68,7 @@ class Bus:
         self._loop_thread = 0
         self._own_thread: threading.Thread | None = None
         self._watch: Watch | None = None
+        self._late = Late(self._topics.workers)
         self._closed = False
 
     # -- what a program declares ------------------------------------------------------------------------------------
@@ -353,6 +355,7 @@ class Bus:
         for workers in self._topics.workers:
             if not await workers.stop(BUS_CLOSE_S):
                 _log.warning("a handler did not end", handler=workers.handler.name)
+        self._late.stop()
         if self._watch is not None:
             self._watch.stop()
         await self._transport.close()
@@ -374,6 +377,10 @@ class Bus:
         """Return what kept the event loop from its other work for too long, by the place in the source, and how often."""
         return dict(self._watch.blocked) if self._watch is not None else {}
 
+    def hanging(self) -> dict[str, float]:
+        """Return the handlers that have had the same event for more than ten seconds, by place in the source, and for how long."""
+        return dict(self._late.hanging)
+
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _condition(self, text: str, payload: Any) -> Condition:
@@ -393,6 +400,7 @@ class Bus:
         self._transport.start(self._loop, self._found)
         self._topics.start()
         self._watch = Watch(self._loop, self._loop_thread, self._codes)
+        self._late.start(self._loop)
 
     def _found(self, name: str) -> None:
         """Let handlers have the events of a topic that another process has made."""

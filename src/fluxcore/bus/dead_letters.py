@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TOPIC = "dead"
 """The topic of dead letters: an event of ``orders.eu`` lies under ``dead.orders.eu``."""
 
+_LIBRARY = str(Path(asyncio.__file__).parent)
 _PREFIX = "frys-dead-"
 
 
@@ -59,8 +61,8 @@ def left(event: Event, revived: Callable[[str, int], bool]) -> Event | None:
 
 def _place(error: BaseException) -> str:
     """Return where an error was raised: file and line, or nothing. One for lack of time points at what took so long."""
-    if isinstance(error, TimeoutError) and isinstance(error.__cause__, asyncio.CancelledError):
-        error = error.__cause__
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    lines = [line for _, line in traceback.walk_tb(error.__traceback__)]
-    return f"{frames[-1].f_code.co_filename}:{lines[-1]}" if frames else ""
+    late = isinstance(error, TimeoutError) and isinstance(error.__cause__, asyncio.CancelledError)
+    found = list(traceback.walk_tb((error.__cause__ or error).__traceback__ if late else error.__traceback__))
+    if late:  # what the user's code waits for is of no interest
+        found = [each for each in found if not each[0].f_code.co_filename.startswith(_LIBRARY)] or found
+    return f"{found[-1][0].f_code.co_filename}:{found[-1][1]}" if found else ""

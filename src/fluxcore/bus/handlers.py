@@ -16,6 +16,7 @@ from fluxcore.bus.payloads import convert, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from types import CodeType
 
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
@@ -64,6 +65,12 @@ def handler_of(function: Callable[..., Any]) -> Handler:
         return Handler(name, function, function, is_async, False, True, None)
     payload = next((each for each in wants if each is not Event), None)
     return Handler(name, function, _one(function, wants), is_async, False, False, payload)
+
+
+def code_of(function: Callable[..., Any]) -> CodeType | None:
+    """Return the code of a function, or of an object that can be called; None where it isn't written in Python."""
+    called = function if inspect.isroutine(function) else type(function).__call__
+    return getattr(inspect.unwrap(called), "__code__", None)
 
 
 def arrow_batch(events: Sequence[Event]) -> pa.RecordBatch:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.current import CURRENT
 from fluxcore.bus.errors import BusError, text_of
+from fluxcore.bus.handlers import code_of
+from fluxcore.bus.late import place_in_task, place_on_thread
 from fluxcore.bus.threads import Call, HandlerThreads, Raised
 from fluxcore.core.log import Log
 from fluxcore.limits import BUS_HUNG_THREADS_MAX, BUS_SLICE_EVENTS, BUS_WARNING_PAUSE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
@@ -40,7 +41,8 @@ class Workers:
         self._call = handler.call
         self._timeout_s = None if options.timeout_ms is None else options.timeout_ms / 1000
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hands: dict[object, Sequence[Event] | Call] = {}
+        self._hands: dict[asyncio.Task[None], Sequence[Event] | Call] = {}
+        self._code = code_of(handler.function)
         self._stopped = False
         self._quiet_until = 0.0
         self._untold = 0
@@ -73,6 +75,30 @@ class Workers:
         if self._threads is not None:
             self._threads.close()
         return not late
+
+    def in_hand(self) -> Iterator[tuple[Event, asyncio.Task[None] | Call]]:
+        """Yield each event that is being handled, or the last of several, and the task or the call on a thread that does it."""
+        for task, hand in list(self._hands.items()):
+            if isinstance(hand, Call):
+                item = hand.items[hand.at]
+                yield item[-1] if isinstance(item, list) else item, hand
+            else:
+                yield hand[-1], task
+        hand_of_run = self.group.hand
+        if hand_of_run is not None and not self._hands and self.group.is_alone():
+            for task in self._tasks:
+                yield hand_of_run, task
+
+    def place(self, holder: asyncio.Task[None] | Call) -> str:
+        """Return the handler's name, and where it is: file and line."""
+        frame = (
+            place_on_thread(holder.thread, self._code)
+            if isinstance(holder, Call)
+            else place_in_task(holder, self._code)
+        )
+        return (
+            self.handler.name if frame is None else f"{self.handler.name} ({frame.f_code.co_filename}:{frame.f_lineno})"
+        )
 
     # -- one by one -------------------------------------------------------------------------------------------------
 
@@ -129,7 +155,7 @@ class Workers:
 
     async def _handle(self, event: Event) -> None:
         """Handle an event that was admitted."""
-        self._hands[asyncio.current_task()] = (event,)
+        self._hands[_task()] = (event,)
         CURRENT.set(event)
         try:
             if self._timeout_s is None:
@@ -175,7 +201,7 @@ class Workers:
     async def _call_on_thread(self, threads: HandlerThreads, events: list[Event], *, is_run: bool) -> None:
         """Call the handler for each event on a thread; what it has not come to when the worker is to end is put back."""
         group = self.group
-        call = self._hands[asyncio.current_task()] = threads.call(self._call, events)
+        call = self._hands[_task()] = threads.call(self._call, events)
         hangs = False
         try:
             hangs = await self._hangs(call)
@@ -216,7 +242,7 @@ class Workers:
     def _too_long(self, call: Call) -> TimeoutError:
         """Return the error of a call that hangs, whose traceback is where it does."""
         error = TimeoutError(f"not done after {self._timeout_s:g} s")
-        frame = sys._current_frames().get(call.thread)
+        frame = place_on_thread(call.thread, self._code)
         if frame is not None:
             error.__traceback__ = TracebackType(None, frame, frame.f_lasti, frame.f_lineno)
         return error
@@ -238,7 +264,7 @@ class Workers:
             events = self.group.take_many(options.events, whole=self.handler.takes_batches, most=options.batch)
             if events:
                 await self._handle_all(events)
-                if (task := asyncio.current_task()) is not None and task.cancelling():
+                if _task().cancelling():
                     return  # a thread ended its call although the worker was to end
             else:
                 await self._wait()
@@ -250,7 +276,7 @@ class Workers:
                 await asyncio.sleep(options.linger_ms / 1000)
                 group.take_many(options.events, whole=self.handler.takes_batches, most=options.batch, to=events)
             group.look_for_more()
-            self._hands[asyncio.current_task()] = events
+            self._hands[_task()] = events
             CURRENT.set(events[-1])
             if self._threads is not None:
                 result = await self._result_on_thread(self._threads, events)
@@ -264,12 +290,14 @@ class Workers:
                 for event in reversed(events):
                     group.put_back(event)
                 raise
-            self._failed(events, error)
+            result = Raised(error)
+        if type(result) is Raised:
+            self._failed(events, result.error)
         else:
             self._well(events, result)
 
     async def _result_on_thread(self, threads: HandlerThreads, events: list[Event]) -> Any:
-        call = self._hands[asyncio.current_task()] = threads.call(self._call, [events])
+        call = self._hands[_task()] = threads.call(self._call, [events])
         try:
             await self._hangs(call)
         except asyncio.CancelledError:
@@ -277,16 +305,13 @@ class Workers:
                 raise
         if not call.results:
             threads.leave(call)
-            raise self._too_long(call)
-        (result,) = call.results
-        if isinstance(result, Raised):
-            raise result.error
-        return result
+            return Raised(self._too_long(call))
+        return call.results[0]
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
-        self._hands.pop(asyncio.current_task(), None)
+        self._hands.pop(_task(), None)
         await self.group.wait()
 
     def _well(self, events: Iterable[Event], result: Any) -> None:
@@ -333,9 +358,14 @@ class Workers:
         task.get_loop().call_later(BUS_WARNING_PAUSE_S, self.group.notify)
 
 
+def _task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
 def _ends_worker(error: BaseException) -> bool:
     """Return whether an error is none of the handler's own: the worker is to end, or the process."""
     if isinstance(error, asyncio.CancelledError):
-        task = asyncio.current_task()
-        return task is None or task.cancelling() > 0
+        return _task().cancelling() > 0
     return not isinstance(error, Exception)

@@ -8,9 +8,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
+from fluxcore.bus.current import CURRENT
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
-from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_YIELD_EVENTS
+from fluxcore.core.log import Log
+from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_HANDLER_HOLD_S, BUS_YIELD_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.publishing import Publishing
 
 
+_log = Log("bus")
 _SLACK = 4096
 """Events that a topic has beyond those that it is to keep, before it forgets any."""
 
@@ -138,12 +141,24 @@ class MemoryTopic:
                     each.set_result(None)
 
     async def room(self) -> None:
-        """Give handlers their turn, and wait while a group is too far behind, unless the topic drops."""
+        """Give handlers their turn, and wait while a group is too far behind, unless the topic drops.
+
+        A handler is held back for a while only, because the group may be waiting for it, and not at all by the topic of its event.
+        """
         await asyncio.sleep(0)
         self.look()
+        handled = CURRENT.get()
+        if handled is not None and handled.topic == self.name:
+            return
         while self.options.when_full == "wait" and self._is_full():
-            self.waiting.append(asyncio.get_running_loop().create_future())
-            await self.waiting[-1]
+            future = asyncio.get_running_loop().create_future()
+            self.waiting.append(future)
+            if handled is None:
+                await future
+            elif not (await asyncio.wait((future,), timeout=BUS_HANDLER_HOLD_S))[0]:
+                _log.warning("a handler publishes although a group is far behind: perhaps that waits for it",
+                             topic=self.name, events=self.end - self.slowest, handled=handled.subject)  # fmt: skip
+                return
 
     def _is_full(self) -> bool:
         return self.end - self.slowest > self.options.max_lag
