@@ -322,6 +322,7 @@ class Workers:
             self.group.acknowledge(event)
 
     def _failed(self, events: Sequence[Event], error: BaseException) -> None:
+        self._tell(events, error)  # before the group counts the attempt
         for event in events:
             reply_to = event.reply_to
             if reply_to is None:
@@ -332,7 +333,6 @@ class Workers:
                 failure.__cause__ = error
                 reply_to.set_exception(failure)
             self.group.acknowledge(event)
-        self._tell(events, error)
 
     def _tell(self, events: Sequence[Event], error: BaseException) -> None:
         """Warn of a failure, but not of thousands a second."""

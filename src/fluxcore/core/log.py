@@ -1,7 +1,7 @@
 """Structured log records: an event, and fields by name, among them the job that they belong to.
 
-Records go to Python's ``logging`` under ``fluxcore``, where a program can take them like any others. The command line shows
-them on standard error, as text or as one JSON object a line.
+Records go to Python's ``logging`` under ``fluxcore``, where a program can take them like any others; in a program that has set up
+no logging, warnings are shown on standard error. The command line shows them there too, as text or as one JSON object a line.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELDS = "fluxcore_fields"
-
-logging.getLogger("fluxcore").addHandler(logging.NullHandler())
 
 
 class Log:
@@ -90,3 +88,22 @@ class _Shown(logging.StreamHandler[Any]):
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     found: dict[str, Any] = getattr(record, _FIELDS, {})
     return found
+
+
+class _Unheard(logging.Handler):
+    """Shows warnings of a program that has set up no logging, so that a handler that fails does not do so in silence."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.setFormatter(TextFormatter())
+
+    def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002
+        """Return whether nobody else has the record."""
+        return not logging.getLogger().handlers and logging.getLogger("fluxcore").handlers == [self]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        sys.stderr.write(f"fluxcore {self.format(record)}\n")
+
+
+logging.getLogger("fluxcore").addHandler(_Unheard())

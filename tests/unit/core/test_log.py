@@ -1,5 +1,7 @@
 import json
 import logging
+import subprocess
+import sys
 
 import pytest
 
@@ -57,3 +59,12 @@ def test_what_is_shown_replaces_what_was_shown(capsys) -> None:
         assert json.loads(line)["event"] == "shown"
     finally:
         logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.mark.parametrize(
+    ("setup", "heard"), [("", True), ("import logging; logging.basicConfig(level=logging.ERROR)", False)]
+)
+def test_warnings_are_heard_unless_the_program_has_its_own_logging(setup, heard):
+    program = f"{setup}\nfrom fluxcore.core.log import Log\nLog('bus').warning('a handler failed', group='g')\nLog('bus').info('not this')"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stderr == ("fluxcore warning: a handler failed · group=g\n" if heard else "")
