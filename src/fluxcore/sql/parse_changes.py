@@ -12,6 +12,7 @@ from fluxcore.sql.parse_parts import PartsParser
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
+_CONFLICTS = ("DEDUPLICATE", "ERROR", "NOTHING")
 _DETAILS = ("ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE")
 
 
@@ -34,8 +35,18 @@ class ChangeParser(PartsParser):
         query = self.query()
         return st.Insert(
             table=table, columns=columns, query=query, partition=partition, overwrite=overwrite, hints=hints,
-            table_span=place, span=self.since(start),
+            conflict=self._conflict(), table_span=place, span=self.since(start),
         )  # fmt: skip
+
+    def _conflict(self) -> str:
+        """Parse ON CONFLICT DO …, if it is there."""
+        if not self.take_word("ON"):
+            return ""
+        self.need_word("CONFLICT", "DO")
+        what = next((word for word in _CONFLICTS if self.take_word(word)), None)
+        if what is None:
+            raise self.unexpected("DEDUPLICATE, ERROR or NOTHING")
+        return what
 
     def _is_query_ahead(self) -> bool:
         return self.ahead().word in ("SELECT", "WITH", "VALUES") or self.is_symbol("(", 1)

@@ -190,6 +190,9 @@ class _ScriptBinder:
         table = self._catalog.table(tree.table, tree.table_span)
         if tree.hints:
             table = bind_table(hinted(self._catalog, tree.table, tree.hints, tree.table_span)).target
+        if tree.conflict in ("ERROR", "NOTHING") and table.primary_key:
+            hint = "ON CONFLICT DO DEDUPLICATE keeps the latest row of each key"
+            raise not_supported(f"ON CONFLICT DO {tree.conflict}", span=tree.span, hint=hint)
         connector = registry.connector(table.options["connector"])
         if tree.overwrite and not connector.replaces:
             message = f"the connector '{table.options['connector']}' can't replace what a table holds"

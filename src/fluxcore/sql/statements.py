@@ -208,7 +208,10 @@ class Alter(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Insert(Statement):
-    """INSERT INTO, or INSERT OVERWRITE; ``partition`` gives columns their constants, ``hints`` the table options."""
+    """INSERT INTO, or INSERT OVERWRITE; ``partition`` gives columns their constants, ``hints`` the table options.
+
+    ``conflict`` is what ON CONFLICT DO says: DEDUPLICATE, ERROR or NOTHING; empty without it.
+    """
 
     table: tuple[str, ...]
     columns: tuple[str, ...]
@@ -216,6 +219,7 @@ class Insert(Statement):
     partition: tuple[tuple[str, Expression], ...] = ()
     overwrite: bool = False
     hints: tuple[OptionPair, ...] = ()
+    conflict: str = ""
     table_span: Span = field(compare=False)
 
 

@@ -146,7 +146,8 @@ def _insert(tree: st.Insert) -> str:
     hint = f" /*+ OPTIONS({pairs(tree.hints)}) */" if tree.hints else ""
     columns = f" {listed(tree.columns)}" if tree.columns else ""
     lead = f"INSERT {'OVERWRITE' if tree.overwrite else 'INTO'} {dotted(tree.table)}{hint}"
-    return f"{lead}{_partition(tree.partition)}{columns}\n{query(tree.query)}"
+    conflict = f"\nON CONFLICT DO {tree.conflict}" if tree.conflict else ""
+    return f"{lead}{_partition(tree.partition)}{columns}\n{query(tree.query)}{conflict}"
 
 
 def _show(tree: st.Show) -> str:
