@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxcore.bus.payloads import plain
+from fluxcore.core.log import show
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 FORMATS = ("json", "table")
 _ENCODER = msgspec.json.Encoder(decimal_format="string")
+
+
+def quiet() -> None:
+    """Leave out warnings that are for programs with an event loop of their own: these commands do one thing at a time."""
+    show("error", "text")
 
 
 def address(url: str | None) -> str:
@@ -41,10 +47,11 @@ def check_format(name: str) -> None:
         raise ScriptError("FX-CLI-0002", f"there is no format '{name}'", hint=f"there are {' and '.join(FORMATS)}")
 
 
-def write(text: bytes) -> None:
-    """Write to standard output at once."""
+def write(text: bytes, *, at_once: bool = True) -> None:
+    """Write to standard output; what is not written at once is when the command ends."""
     sys.stdout.buffer.write(text)
-    sys.stdout.buffer.flush()
+    if at_once:
+        sys.stdout.buffer.flush()
 
 
 def event_line(event: Event, format: str) -> bytes:

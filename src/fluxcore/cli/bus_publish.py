@@ -12,7 +12,7 @@ import msgspec
 
 from fluxcore.api.bus import Bus
 from fluxcore.bus.payloads import field
-from fluxcore.cli.bus_lines import address, check_format, write
+from fluxcore.cli.bus_lines import address, check_format, quiet, write
 from fluxcore.cli.errors import tell
 from fluxcore.errors import FluxError, ScriptError
 
@@ -71,6 +71,7 @@ class Summary:
 def publish(url: str | None, options: PublishOptions, format: str) -> None:
     """Publish and wait for every acknowledgement."""
     check_format(format)
+    quiet()
     _check(options)
     bus, summary = Bus(address(url)), Summary(format)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.api.bus import Bus
 from fluxcore.bus.event import Event
-from fluxcore.cli.bus_lines import address, check_format, event_line, write
+from fluxcore.cli.bus_lines import address, check_format, event_line, quiet, write
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Wanted:
 def replay(url: str | None, wanted: Wanted) -> None:
     """Print what is kept, up to what is there now."""
     check_format(wanted.format)
+    quiet()
     bus, start = Bus(address(url)), place(wanted.start)
     since = start if isinstance(start, dt.datetime) else None
     first = "earliest" if isinstance(start, dt.datetime) else start
@@ -46,7 +47,7 @@ def replay(url: str | None, wanted: Wanted) -> None:
             async for event in bus.read(list(wanted.subjects), start=first, where=wanted.where, speed=wanted.speed):
                 if ended(event) or (since is not None and event.time < since):
                     continue
-                write(event_line(event, wanted.format))
+                write(event_line(event, wanted.format), at_once=bool(wanted.speed))
                 left = None if left is None else left - 1
                 if left == 0:
                     break
@@ -57,6 +58,7 @@ def replay(url: str | None, wanted: Wanted) -> None:
 def tail(url: str | None, wanted: Wanted, lines: int, *, follow: bool) -> None:
     """Print the last events, and those that come."""
     check_format(wanted.format)
+    quiet()
     bus = Bus(address(url))
     last: deque[Event] = deque(maxlen=lines)
     seen: dict[str, int] = {}
@@ -77,6 +79,7 @@ def tail(url: str | None, wanted: Wanted, lines: int, *, follow: bool) -> None:
 def subscribe(url: str | None, wanted: Wanted, group: str | None) -> None:
     """Print events as they come; as a member of a group an event is done when it is printed."""
     check_format(wanted.format)
+    quiet()
     start = place(wanted.start)
     if isinstance(start, dt.datetime):
         since = start
