@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.api.bus_schemas import schema_of
 from fluxcore.api.shared import shared_session
 from fluxcore.bus import bus as _bus
 from fluxcore.bus.errors import BusError
@@ -61,7 +62,7 @@ class Bus(_bus.Bus):
     """
 
     def __init__(self, url: str = "memory:", *, transport: Transport | None = None) -> None:
-        super().__init__(url, transport=transport, conditions=condition)
+        super().__init__(url, transport=transport, conditions=condition, schemas=schema_of)
 
     def table(
         self,

@@ -106,7 +106,15 @@ class BatchEvent(Event):
             else own.column(TIME).cast(pa.int64()).to_pylist()
         )
         found = []
-        rows = zip(subjects, self.data.to_pylist(), keys, ids, times, self.offsets().tolist(), strict=True)
+        rows = zip(
+            subjects,
+            self.data.to_pylist(maps_as_pydicts="lossy"),
+            keys,
+            ids,
+            times,
+            self.offsets().tolist(),
+            strict=True,
+        )
         for subject, row, key, id_, time_ms, offset in rows:
             event = Event(subject, row, key, self.headers, id_, time_ms)
             event.topic = self.topic
@@ -133,7 +141,7 @@ class BatchEvent(Event):
 
     def cloud_event(self) -> dict[str, Any]:
         """Return the attributes and the payload in CloudEvents' JSON form; the payload is a list of objects."""
-        return {**super().cloud_event(), "data": self.data.to_pylist()}
+        return {**super().cloud_event(), "data": self.data.to_pylist(maps_as_pydicts="lossy")}
 
     def _each(self, name: str, shared: str | None) -> list[Any]:
         if self.envelope is None or name not in self.envelope.schema.names:

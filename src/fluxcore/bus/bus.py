@@ -47,7 +47,7 @@ class Bus:
     """A bus by its address: ``memory:`` forgets all with the process, ``file:./data`` keeps it in a folder.
 
     It belongs to one event loop: that of ``async with bus``, or of the first ``await bus.publish(…)``; a plain ``with bus`` runs one
-    on a thread of its own. ``transport`` stands for the address where it is given; ``conditions`` turns a SQL condition and the type of payloads into a function of events.
+    on a thread of its own. ``transport`` stands for the address where it is given; ``schemas`` turns what a program calls a schema into one; ``conditions`` turns a SQL condition and the type of payloads into a function of events.
     """
 
     def __init__(
@@ -56,9 +56,11 @@ class Bus:
         *,
         transport: Transport | None = None,
         conditions: Callable[[str, Any], Condition] | None = None,
+        schemas: Callable[[Any], pa.Schema] | None = None,
     ) -> None:
         self.url = url
         self._conditions = conditions
+        self._schemas = schemas
         self._transport = transport or transport_of(url)
         self._topics = Topics(self._transport, self._bury)
         self._of_subject = self._topics.of_subject
@@ -76,8 +78,16 @@ class Bus:
     def topic(self, name: str, subjects: str | Sequence[str] | None = None, **options: Any) -> TopicOptions:
         """Declare a topic; ``options`` are those of :class:`TopicOptions`. Without ``subjects`` it has ``name`` and ``name.>``.
 
-        Raises: ``BusError`` FX-BUS-0102, 0104 and 0106.
+        In: ``retention`` as a duration, ``"7 days"``, stands for ``retain_ms``, and ``dedup`` for ``dedup_ms``; ``schema`` may be a
+        class, a SQL list of columns, or Arrow's.
+
+        Raises: ``BusError`` FX-BUS-0102, 0103, 0104, 0106, 0117 and 0118.
         """
+        for said, unit in (("retention", "retain_ms"), ("dedup", "dedup_ms")):
+            if said in options:
+                options[unit] = milliseconds(options.pop(said), said)
+        if options.get("schema") is not None and self._schemas is not None:
+            options["schema"] = self._schemas(options["schema"])
         found = TopicOptions(name, _patterns(subjects or (name, f"{name}.>")), **options)
         self._on_loop(lambda: self._topics.declare(found))
         return found
@@ -111,6 +121,27 @@ class Bus:
             return function
 
         return register
+
+    async def compact(self, topic: str) -> None:
+        """Keep of each key of a topic only its last event, in all of its files that are full; the one that is written is ended first.
+
+        Raises: ``BusError`` FX-BUS-0119 for a topic that isn't there, or isn't declared with ``compact=True``.
+        """
+        found = self._topics.by_name.get(topic)
+        if found is None or not found.options.compact:
+            hint = f"declare it: bus.topic('{topic}', compact=True)"
+            raise BusError("FX-BUS-0119", f"there is no topic '{topic}' that may be compacted", hint=hint)
+        await found.compact()
+
+    async def retain(self, topic: str) -> int:
+        """Remove what a topic need not keep any more, and return its first offset. It happens by itself when a file is full.
+
+        Raises: ``BusError`` FX-BUS-0119 for a topic that isn't there.
+        """
+        found = self._topics.by_name.get(topic)
+        if found is None:
+            raise BusError("FX-BUS-0119", f"there is no topic '{topic}'")
+        return await found.retain()
 
     def route(self, subjects: str | Sequence[str], *, to: str, where: str | None = None) -> None:
         """Publish the events of some subjects again under another, in which ``{1}``, ``{name}`` or ``{field}`` stand for parts.

@@ -52,6 +52,12 @@ class Topic(Protocol):
     def look(self) -> None:
         """Find out where the slowest group stands, and let publishers go on that waited for it."""
 
+    async def compact(self) -> None:
+        """Keep of each key only its last event."""
+
+    async def retain(self) -> int:
+        """Remove what need not be kept, and return the first offset."""
+
     def is_quiet(self) -> bool:
         """Return whether every event that was published stands in the topic."""
 
@@ -76,6 +82,9 @@ class Transport(Protocol):
 
     def topic(self, options: TopicOptions, *, declared: bool) -> Topic:
         """Return a topic, made if need be; where it is ``declared`` with other options than before, they hold from now on."""
+
+    def declare_again(self, options: TopicOptions) -> None:
+        """Let a topic that was taken up from before have other options. Raises ``BusError`` FX-BUS-0117 for another schema."""
 
     def join(self, group: str) -> None:
         """Take a named group for this process. Raises ``BusError`` FX-BUS-0402 where another one runs it."""

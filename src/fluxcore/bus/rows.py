@@ -6,17 +6,23 @@ that of a topic with a schema, or of a batch, has columns of its own. A log may 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent
 from fluxcore.bus.payloads import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
 
 MORE, FORM, DATA = "$more", "$form", "$data"
 ENVELOPE = (
@@ -33,6 +39,7 @@ JSON, BYTES = 0, 1
 """What ``$form`` says of ``$data``."""
 
 _ENVELOPE_BYTES = 64
+_FEW = 8
 
 
 class More(msgspec.Struct, omit_defaults=True, rename={"headers": "h", "priority": "p", "not_before_ms": "n", "expires_ms": "x"}):  # fmt: skip
@@ -110,6 +117,21 @@ def batch_rows(
     return pa.RecordBatch.from_arrays([*columns, *payload.columns], schema=columnar(payload.schema))
 
 
+def rows_of_batch(event: BatchEvent, payload: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows of a batch that was published, with what each of them has of its own; ``payload`` are its columns.
+
+    An id that they share is made one of each row, so that a second batch of that id is a duplicate, and its rows are not.
+    """
+    shared = batch_rows(payload, event)
+    if event._id is not None and payload.num_rows > 1:
+        ids = pa.array([f"{event._id}/{number}" for number in range(payload.num_rows)])
+        shared = shared.set_column(2, ENVELOPE[2], ids)
+    for number, field in enumerate(ENVELOPE[:4]):
+        if event.envelope is not None and field.name in event.envelope.schema.names:
+            shared = shared.set_column(number, field, event.envelope.column(field.name).cast(field.type))
+    return shared
+
+
 def columnar(payload: pa.Schema) -> pa.Schema:
     """Return the schema of rows whose payload has these columns. Raises ``BusError`` FX-BUS-0205."""
     check_columns(payload)
@@ -161,7 +183,7 @@ def events_of(rows: pa.RecordBatch, offsets: Sequence[int], topic: str) -> list[
             for subject, raw, form, key, id_, time in zip(subjects, data, forms, keys, ids, times, strict=True)
         ]
     else:
-        payloads = payload_of(rows).to_pylist()
+        payloads = payload_of(rows).to_pylist(maps_as_pydicts="lossy")
         events = [
             Event(subject, value, key, NO_HEADERS, id_, time)
             for subject, value, key, id_, time in zip(subjects, payloads, keys, ids, times, strict=True)
@@ -179,6 +201,48 @@ def headers_of(more: pa.Array) -> pa.Array:
     """Return the headers in ``$more`` as maps of texts; empty ones where there is nothing."""
     maps = [() if content is None else list(_decode_more(content).headers.items()) for content in more.to_pylist()]
     return pa.array(maps, pa.map_(pa.string(), pa.string()))
+
+
+def items_of(rows: pa.RecordBatch, offsets: NDArray[np.int64], topic: str, end: int) -> list[Event]:
+    """Return rows as groups have them: single events, and batches where payloads have columns of their own. ``end`` is behind the last.
+
+    A batch has one subject and one set of headers; where most rows have others than the one before, all become single events.
+    """
+    if is_plain(rows.schema):
+        return events_of(rows, offsets.tolist(), topic)
+    places = _changes(rows)
+    if len(places) * _FEW > rows.num_rows > _FEW:
+        return events_of(rows, offsets.tolist(), topic)
+    found: list[Event] = []
+    for start, stop in pairwise([*places, rows.num_rows]):
+        behind = int(offsets[stop]) if stop < rows.num_rows else end
+        found.append(_batch_event(rows.slice(start, stop - start), offsets[start:stop], topic, behind))
+    return found
+
+
+def _changes(rows: pa.RecordBatch) -> list[int]:
+    """Return the places of rows that have another subject or other headers than the row before, the first one among them."""
+    changed = np.zeros(rows.num_rows, np.bool_)
+    changed[:1] = True
+    for name in (SUBJECT, MORE):
+        column = rows.column(name).dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        changed[1:] |= column[1:] != column[:-1]
+    return np.flatnonzero(changed).tolist()
+
+
+def _batch_event(rows: pa.RecordBatch, offsets: NDArray[np.int64], topic: str, end: int) -> BatchEvent:
+    times = rows.column(TIME).cast(pa.int64())
+    event = BatchEvent(rows.column(SUBJECT)[0].as_py(), payload_of(rows), None, NO_HEADERS, None, times[0].as_py())
+    own = {name: rows.column(name) for name in (KEY, ID) if rows.column(name).null_count < rows.num_rows}
+    if len(pc.unique(times)) > 1:
+        own[TIME] = times
+    if own:
+        event.envelope = pa.RecordBatch.from_arrays(list(own.values()), names=list(own))
+    event.stand_at(topic, int(offsets[0]), end)
+    if int(offsets[-1]) - int(offsets[0]) >= rows.num_rows:
+        event.places = offsets
+    _fill([event], rows.column(MORE)[:1].to_pylist())
+    return event
 
 
 def _fill(events: Iterable[Event], more: Iterable[bytes | None]) -> None:

@@ -46,10 +46,13 @@ class Topics:
         self._registered: list[Registration] = []
         self.of_subject: dict[str, Topic] = {}
         self._runs = False
+        self._taken_up: set[str] = set()
 
     def declare(self, options: TopicOptions) -> None:
         """Declare a topic. Raises ``BusError`` FX-BUS-0106 where it exists, or another topic claims the subjects."""
-        if options.name in self.by_name or any(options.name == each.name for each in self._declared):
+        known = self.by_name.get(options.name)
+        made_here = known is not None and options.name not in self._taken_up
+        if made_here or any(options.name == each.name for each in self._declared):
             raise BusError(
                 "FX-BUS-0106", f"the topic '{options.name}' exists", hint="declare it before the first event"
             )
@@ -58,9 +61,13 @@ class Topics:
                 raise BusError(
                     "FX-BUS-0106", f"topic '{other.name}' has some of the subjects of '{options.name}' already"
                 )
-        self._declared.append(options)
-        if self._runs:
+        if known is not None:
+            self._transport.declare_again(options)
+            self._taken_up.discard(options.name)
+            self.of_subject.clear()
+        elif self._runs:
             self._make(options, declared=True)
+        self._declared.append(options)
 
     def register(self, registration: Registration) -> None:
         """Let a handler have events. Raises ``BusError`` FX-BUS-0107 where its group takes other subjects."""
@@ -91,6 +98,7 @@ class Topics:
         if found is None:
             options = self._transport.declared(name)
             if options is not None:
+                self._taken_up.add(name)
                 found = self._make(options, declared=False)
                 self.of_subject.clear()
         return found

@@ -101,7 +101,7 @@ class Log:
         self._told = (self._writer.durable, self._writer.written)
         self._producers = {acks: Producer(self._queue, acks, _resolve) for acks in ("memory", "os", "disk")}
         if options.id_column is not None:
-            self._committer.ids = SeenIds(options.id_column, options.id_rows)
+            self._committer.ids = SeenIds(options.id_column, options.id_rows, options.id_us, files.now_us)
             self._committer.ids.load(self._reader, self._writer.end)
         if options.key_column is not None:
             self._committer.versions = LastOffsets(options.key_column, self._writer.end)

@@ -40,7 +40,7 @@ class LogOptions:
 
     ``row_schema`` is needed by those who append single rows; ``encode`` makes a batch of rows, in the log's thread, in place of the
     plain way. ``keys`` name the columns that get Bloom filters. ``id_column`` makes
-    a second event with an id that one of the last ``id_rows`` events had a duplicate. ``key_column`` is the key of expected
+    a second event with an id that one of the last ``id_rows`` events had, not longer than ``id_us`` ago, a duplicate. ``key_column`` is the key of expected
     versions and of compaction. A segment is also ended when its first event is older than ``segment_us``.
     """
 
@@ -52,6 +52,7 @@ class LogOptions:
     key_column: str | None = None
     id_column: str | None = None
     id_rows: int = LOG_DEDUPLICATION_ROWS
+    id_us: int | None = None
     retention: Retention = Retention()
     segment_bytes: int = LOG_SEGMENT_BYTES
     segment_us: int | None = None

@@ -178,6 +178,14 @@ class MemoryTopic:
                 group.skip_to(self.start)
         self._trim_at = max(self.start + self.options.keep + _SLACK, self.end + _SLACK // 4)
 
+    async def compact(self) -> None:
+        """Do nothing: what is in memory is forgotten anyway."""
+
+    async def retain(self) -> int:
+        """Forget what need not be kept, and return the first offset."""
+        self.trim()
+        return self.start
+
     def is_quiet(self) -> bool:
         """Return True: an event stands in the topic as soon as it is published."""
         return True
@@ -211,6 +219,9 @@ class MemoryTransport:
     def topic(self, options: TopicOptions, *, declared: bool) -> MemoryTopic:  # noqa: ARG002
         """Return a new topic."""
         return MemoryTopic(options)
+
+    def declare_again(self, options: TopicOptions) -> None:
+        """Do nothing: there are no topics from before."""
 
     def join(self, group: str) -> None:
         """Do nothing: no other process can have the group."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from fluxcore.bus.log import Frame, Reader, ReadOptions
-from fluxcore.bus.rows import events_of
+from fluxcore.bus.rows import is_plain, items_of
 from fluxcore.core.log import Log as Records
 from fluxcore.errors import FluxError
 from fluxcore.limits import BUS_FEED_BYTES, BUS_FEED_PIECES, BUS_READ_BYTES
@@ -40,17 +40,18 @@ class Piece:
     used: bool = False
 
     def events(self, offset: int, count: int, topic: str) -> tuple[list[Event], int]:
-        """Return events from an offset on, and the offset to go on at."""
+        """Return events from an offset on, about so many single ones or all of a frame's batches, and the offset to go on at."""
         place = bisect_right(self.frames, offset, key=lambda frame: frame.end_offset)
         if place == len(self.frames):
             return [], self.end
         frame = self.frames[place]
         skipped = _rows_below(frame, offset)
+        if not is_plain(frame.batch.schema):
+            count = frame.batch.num_rows
         batch = frame.batch.slice(skipped, count)
-        offsets = frame.offsets[skipped : skipped + count].tolist()
-        if skipped + count >= frame.batch.num_rows:
-            return events_of(batch, offsets, topic), frame.end_offset
-        return events_of(batch, offsets, topic), offsets[-1] + 1
+        offsets = frame.offsets[skipped : skipped + count]
+        end = frame.end_offset if skipped + count >= frame.batch.num_rows else int(offsets[-1]) + 1
+        return items_of(batch, offsets, topic, end), end
 
 
 class Feed:

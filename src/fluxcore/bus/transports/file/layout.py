@@ -21,7 +21,7 @@ from fluxcore.bus.log.files import Files, OsFiles, read_file, replace_file
 from fluxcore.bus.log.options import LogOptions, Retention
 from fluxcore.bus.progress import Progress
 from fluxcore.bus.rows import PLAIN, columnar
-from fluxcore.limits import BUS_SEGMENT_BYTES
+from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_SEGMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -71,6 +71,8 @@ class Declaration(msgspec.Struct, frozen=True):
             keys=(KEY,),
             key_column=KEY if self.versions or self.compact else None,
             id_column=ID,
+            id_rows=BUS_DEDUP_IDS_MAX,
+            id_us=self.dedup_ms * 1000,
             retention=Retention(
                 None if self.retain_ms is None else self.retain_ms * 1000, self.retain_bytes, self.retain_events
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from fluxcore.limits import BUS_PENDING_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from fluxcore.bus.log import Log, LogOptions, Producer, Settled
     from fluxcore.bus.transports.file.desk import Desk
@@ -72,7 +74,8 @@ class Outbox:
         self._patient: dict[str, Producer] = {}
         self._waiting: deque[_Letter] = deque()
         self._waiting_bytes = 0
-        self._opening = False
+        self._opening: Future[None] | None = None
+        self._refusal: Exception | None = None
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
 
@@ -108,6 +111,19 @@ class Outbox:
         """Open the log if it isn't."""
         with self._lock:
             self._begin_to_open()
+
+    async def its_log(self) -> Log:
+        """Return the log, opened. Raises what keeps it from being opened."""
+        if self.log is None:
+            with self._lock:
+                self._begin_to_open()
+                opening = self._opening
+            if opening is not None:
+                await asyncio.wrap_future(opening)
+            if self._refusal is not None:
+                raise self._refusal
+        assert self.log is not None
+        return self.log
 
     def close(self) -> int:
         """Write and sync all, give the log back, and return its durable end; on a thread for the disk."""
@@ -158,9 +174,9 @@ class Outbox:
             self._send()
 
     def _begin_to_open(self) -> None:
-        if self.log is None and not self._opening:
-            self._opening = True
-            self._desk.run(self._open)
+        if self.log is None and self._opening is None:
+            self._refusal = None
+            self._opening = self._desk.run(self._open)
 
     def _open(self) -> None:
         """Open the log, and send what waits for it; on a thread for the disk."""
@@ -171,7 +187,8 @@ class Outbox:
             with self._lock:
                 refused, self._waiting = self._waiting, deque()
                 self._waiting_bytes = 0
-                self._opening = False
+                self._opening = None
+                self._refusal = error
                 self._room.notify_all()
             self._desk.mail.post(self._fail, [each.pending for each in refused], error)
             self._desk.mail.post(self._topic.refused)
@@ -181,7 +198,7 @@ class Outbox:
             self._patient[acks] = log.producer(self._done, acks)
         with self._lock:
             self.log = log
-            self._opening = False
+            self._opening = None
             self._room.notify_all()
         self._desk.mail.post(self._topic.opened, log, end)
         self._send()
@@ -218,6 +235,9 @@ class Outbox:
 
     def _append(self, letter: _Letter) -> None:
         producer = self._direct[letter.acks]
+        if letter.expect is not None and self.log is not None and self.log.options.key_column is None:
+            hint = "close what has opened it before it was declared with versions"
+            raise BusError("FX-BUS-0114", f"the log in '{self._folder}' keeps no versions of keys yet", hint=hint)
         if isinstance(letter.content, pa.RecordBatch):
             producer.append(letter.content, letter.pending, letter.expect)
         else:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.log import Reader
 from fluxcore.bus.log.live import LiveReader
 from fluxcore.bus.log.queue import Expect
 from fluxcore.bus.progress import Progress
-from fluxcore.bus.rows import PLAIN, plain_row, row_bytes
+from fluxcore.bus.rows import PLAIN, columnar, envelope, plain_row, row_bytes, rows_of_batch
+from fluxcore.bus.schemas import Rows
 from fluxcore.bus.transports.file.feed import Feed, read_piece
 from fluxcore.bus.transports.file.outbox import Outbox
 from fluxcore.core.log import Log as Records
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.transports.file.desk import Desk
 
 _records = Records("bus")
+_ROW_BYTES = 256
 
 
 class FileTopic:
@@ -64,6 +68,7 @@ class FileTopic:
         self._feed = Feed(self._folder, self.name, desk, self._arrived)
         self._outbox = Outbox(self._folder, prepare, desk, self)
         self._live = LiveReader(desk.folder.files, self._folder)
+        self._rows = None if options.schema is None else Rows(options.schema, self.name)
         self._look_back()
         self._feed.reached = self.end
 
@@ -72,15 +77,24 @@ class FileTopic:
     def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Pending:
         """Hand an event over to the log, on any thread.
 
-        Raises: ``BusError`` FX-BUS-0202, 0204 for what can't be written, FX-BUS-0306 where too much waits; what a log refuses with.
+        Raises: ``BusError`` FX-BUS-0202, 0204 to 0207 for what can't be written, FX-BUS-0306 where too much waits; what a log refuses with.
         """
-        row = plain_row(event)
-        if expect != -1:
-            batch = pa.RecordBatch.from_arrays(
-                [pa.array([value], type_) for value, type_ in zip(row, PLAIN.types, strict=True)], schema=PLAIN
+        acks = acks or self.options.acks
+        if isinstance(event, BatchEvent):
+            payload = event.data if self._rows is None else self._rows.batch(event.data)
+            return self._outbox.publish_batch(
+                rows_of_batch(event, payload), self.name, acks, self._expected(event, expect)
             )
-            return self._outbox.publish_batch(batch, self.name, acks or self.options.acks, Expect(event.key, expect))
-        return self._outbox.publish_row(row, row_bytes(row), self.name, acks or self.options.acks)
+        row = plain_row(event) if self._rows is None else (*envelope(event), *self._rows.row(event.data))
+        if expect == -1:
+            return self._outbox.publish_row(row, row_bytes(row) if self._rows is None else _ROW_BYTES, self.name, acks)
+        types = PLAIN if self._rows is None else columnar(self._rows.schema)
+        arrays = [pa.array([value], type_) for value, type_ in zip(row, types.types, strict=True)]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=types)
+        return self._outbox.publish_batch(batch, self.name, acks, self._expected(event, expect))
+
+    def _expected(self, event: Event, expect: int | None) -> Expect | None:
+        return None if expect == -1 else Expect(event.key, expect)
 
     def is_quiet(self) -> bool:
         """Return whether all that was published is settled."""
@@ -130,6 +144,17 @@ class FileTopic:
             end = self._live.get()
             if end > self.end:
                 self.moved(end, end)
+
+    async def compact(self) -> None:
+        """Keep of each key only its last event. Raises ``JobError`` FX-LOG-0001 where another process writes to the topic."""
+        log = await self._outbox.its_log()
+        await self._desk.wait(partial(log.compact, whole=True))
+
+    async def retain(self) -> int:
+        """Remove what need not be kept, and return the first offset. Raises ``JobError`` FX-LOG-0001."""
+        log = await self._outbox.its_log()
+        self._arrived(await self._desk.wait(log.retain))
+        return self.start
 
     def statistics(self) -> dict[str, Any]:
         """Return the first offset and the next ones, what failed, and where each group stands."""

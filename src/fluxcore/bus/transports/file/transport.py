@@ -6,6 +6,7 @@ import asyncio
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.errors import BusError
@@ -42,6 +43,7 @@ class FileTransport:
         self._own_files = files
         self._by_name: dict[str, FileTopic] = {}
         self._tasks: list[Future[Any]] = []
+        self._saving: dict[str, Future[Any]] = {}
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
         self._revived: dict[tuple[str, int], None] | None = None
 
@@ -68,28 +70,46 @@ class FileTransport:
     def topic(self, options: TopicOptions, *, declared: bool) -> FileTopic:
         """Return a topic of the folder; its declaration is saved now where it is ``declared``, else with its first event.
 
-        Raises: ``BusError`` FX-BUS-0115 where the topic has another schema.
+        Raises: ``BusError`` FX-BUS-0117 where the topic has another schema.
         """
         options = replace(options, segment_bytes=min(options.segment_bytes, self._segment_bytes))
         known = self._folder.declaration(options.name)
         wanted = _declaration(options, known)
-        if known is not None and known.schema != wanted.schema and declared:
-            hint = "give the new schema to a new topic"
-            raise BusError("FX-BUS-0115", f"the topic '{options.name}' has another schema already", hint=hint)
-        saving = self._desk.run(self._folder.declare, wanted) if declared and wanted != known else None
-        if saving is not None:
-            self._tasks.append(saving)
-
-        def prepare() -> LogOptions:
-            if saving is not None:
-                saving.result()
-            elif self._folder.declaration(options.name) is None:
-                self._folder.declare(wanted)
-            return wanted.log_options()
-
-        topic = FileTopic(options, wanted.made_ms, self._desk, prepare, self._cursors.progress)
+        if declared:
+            self._declare(wanted, known)
+        topic = FileTopic(
+            options, wanted.made_ms, self._desk, partial(self._prepare, options.name), self._cursors.progress
+        )
         self._by_name[options.name] = topic
         return topic
+
+    def declare_again(self, options: TopicOptions) -> None:
+        """Let a topic that was taken up from the folder have other options; those of its log hold when it is opened next.
+
+        Raises: ``BusError`` FX-BUS-0117 for another schema.
+        """
+        known = self._folder.declaration(options.name)
+        self._declare(_declaration(options, known), known)
+        self._by_name[options.name].options = options
+
+    def _declare(self, wanted: Declaration, known: Declaration | None) -> None:
+        if known is not None and known.schema != wanted.schema:
+            hint = "give the new schema to a new topic"
+            raise BusError("FX-BUS-0117", f"the topic '{wanted.name}' has another schema already", hint=hint)
+        if wanted != known:
+            saving = self._saving[wanted.name] = self._desk.run(self._folder.declare, wanted)
+            self._tasks.append(saving)
+
+    def _prepare(self, name: str) -> LogOptions:
+        """Return how the log of a topic is to be opened, which is declared before; on a thread for the disk."""
+        saving = self._saving.get(name)
+        if saving is not None:
+            saving.result()
+        found = self._folder.declaration(name)
+        if found is None:
+            found = _declaration(self._by_name[name].options, None)
+            self._folder.declare(found)
+        return found.log_options()
 
     # -- groups -----------------------------------------------------------------------------------------------------
 
