@@ -13,6 +13,7 @@ from fluxcore.expr.nodes import Expr, Literal
 from fluxcore.plan.columns import references
 from fluxcore.plan.nodes import Insert, Node, Project
 from fluxcore.sql.bind_expressions import ExpressionBinder
+from fluxcore.sql.change_formats import holds_changes, write_changes
 from fluxcore.sql.scope import Scope
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def bind_insert(tree: InsertTree, table: TableDescription, query: Node) -> Inser
             what = f"column '{column.name}' of '{table.name}'"
             exprs.append(build.coerce(source, column.type, what, span=tree.query.span))
     projected = Project(query, tuple(exprs), tuple(table.schema.names))
-    return Insert(projected, table, tree.span, tree.overwrite, tuple(sorted(constants.items())))
+    found = Insert(projected, table, tree.span, tree.overwrite, tuple(sorted(constants.items())))
+    return write_changes(found) if holds_changes(table) else found
 
 
 def _constants(tree: InsertTree, table: TableDescription) -> dict[int, Literal]:

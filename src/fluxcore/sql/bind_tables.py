@@ -16,6 +16,7 @@ from fluxcore.expr.nodes import Call, Cast, Expr
 from fluxcore.plan.nodes import AssignWatermark, Node, Project, Scan, StampTime
 from fluxcore.sql.ast import Name
 from fluxcore.sql.bind_expressions import ExpressionBinder
+from fluxcore.sql.change_formats import holds_changes, messages, read_changes
 from fluxcore.sql.scope import Scope
 from fluxcore.sql.statements import CreateTable
 from fluxcore.sql.table_options import check_options
@@ -50,8 +51,13 @@ def bind_table(tree: CreateTable) -> BoundTable:
     if not stored:
         raise ScriptError("FX-SQL-0504", "a table needs at least one column that is not computed", span=tree.span)
     table = _description(tree, stored, keys, options, spans)
-    check_options(table)
-    node: Node = Scan(table, tuple(range(len(table.schema))))
+    node: Node
+    if holds_changes(table):
+        check_options(messages(table))
+        node = read_changes(table)
+    else:
+        check_options(table)
+        node = Scan(table, tuple(range(len(table.schema))))
     if any(column.type is None or column.metadata is not None for column in tree.columns):
         node = _all_columns(tree, node)
     if tree.watermark is not None:
