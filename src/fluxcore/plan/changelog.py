@@ -104,7 +104,9 @@ def unique_key(node: Node) -> tuple[int, ...] | None:
     if isinstance(node, TriggeredAggregate) and node.updates and node.trigger.custom is None:
         window = () if node.is_global else (len(node.schema) - 3, len(node.schema) - 2)
         return (*range(len(node.keys)), *window)
-    if isinstance(node, Filter):
+    if isinstance(node, FromChangelog):
+        return node.key or None
+    if isinstance(node, Filter | AssignWatermark | StampTime):
         return unique_key(node.input)
     if isinstance(node, Rank) and node.window is None:
         if node.number is not None:

@@ -30,10 +30,14 @@ class ToChangelog(OneInput):
 
 @dataclass(frozen=True)
 class FromChangelog(OneInput):
-    """Takes rows as the changes that their column ``op`` says; the column stays."""
+    """Takes rows as the changes that their column ``op`` says; the column stays.
+
+    ``key`` are columns of which there is one row at a time, where that is known.
+    """
 
     op: int
     codes: Codes
+    key: tuple[int, ...] = ()
 
     def describe(self) -> str:
         return f"FromChangelog({self.input.schema[self.op].name}, {_shown(self.codes)})"

@@ -1,16 +1,18 @@
-"""Reads a query that keeps the last row of each key as the table of all its versions in event time."""
+"""Reads what has one row of each key, a query that keeps the last or a table of changes, as all its versions in event time."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import TimeKind
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.expr import build
 from fluxcore.plan.changelog import is_append_only, row_key
+from fluxcore.plan.changes import FromChangelog
 from fluxcore.plan.columns import references
 from fluxcore.plan.graph import in_order
-from fluxcore.plan.nodes import Aggregate, Filter, Join, Project, Rank
+from fluxcore.plan.nodes import Aggregate, AssignWatermark, Filter, Join, Project, Rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,10 +53,16 @@ def _updates(node: Node) -> bool:
 
 
 def _unranked(node: Node) -> Node | None:
-    """Return the node over the rows that a ranking below it takes the last ones of; None where there is no such ranking.
+    """Return the node over the rows that a ranking below it takes the last ones of, or over those that tell changes of rows.
 
-    The columns of the node stand first, then what its filters say of each row.
+    Out: None where there is nothing such. The columns of the node stand first, then what its filters say of each row: a row
+    that is deleted is a version that isn't kept.
     """
+    if isinstance(node, FromChangelog):
+        return _told(node) if node.key else None
+    if isinstance(node, AssignWatermark):
+        over = _unranked(node.input)
+        return None if over is None else replace(node, input=over)
     if isinstance(node, Rank):
         if not _keeps_last(node):
             return None
@@ -73,6 +81,19 @@ def _unranked(node: Node) -> Node | None:
         return Project(below, exprs, (*below.schema.names, f"$kept{len(below.schema)}"))
     names = tuple(below.schema[index].name for index in said)
     return Project(below, (*node.exprs, *references(below, said)), (*node.names, *names))
+
+
+def _told(node: FromChangelog) -> Node:
+    """Return the rows that changes tell, but those that are replaced, and whether each one stays."""
+    codes = dict(node.codes)
+    op = references(node.input)[node.op]
+
+    def differs(kind: str) -> Expr:
+        return build.call("<>", [op, build.literal(codes[kind])])
+
+    rows = Filter(node.input, differs("UPDATE_BEFORE")) if "UPDATE_BEFORE" in codes else node.input
+    kept = differs("DELETE") if "DELETE" in codes else build.literal(True)
+    return Project(rows, (*references(rows), kept), (*rows.schema.names, f"$kept{len(rows.schema)}"))
 
 
 def _keeps_last(node: Rank) -> bool:

@@ -63,8 +63,9 @@ def read_changes(table: TableDescription) -> Node:
     before, after, op = (_field(whole[0], name) for name in ("before", "after", "op")) if _wrapped(table) else whole
     changed = unnest_call(_changes(table, before, after, op))
     names = (_OP, *table.schema.names)
-    rows = FromChangelog(Correlate(scan, changed, names), len(scan.schema), _CODES)
     first = len(scan.schema) + 1
+    key = tuple(first + place for place in table.primary_key)
+    rows = FromChangelog(Correlate(scan, changed, names), len(scan.schema), _CODES, key)
     columns = (
         ColumnRef(index=first + place, type=column.type, name=column.name) for place, column in enumerate(table.schema)
     )

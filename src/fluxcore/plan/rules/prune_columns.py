@@ -212,7 +212,8 @@ def _prune(node: Node, out: set[int], inputs: list[tuple[Node, Places]]) -> tupl
     if isinstance(node, LookupJoin):
         return _prune_lookup(node, out, below, places)
     if isinstance(node, FromChangelog):
-        return replace(node, input=below, op=places[node.op]), places
+        key = tuple(places[each] for each in node.key) if all(each in places for each in node.key) else ()
+        return replace(node, input=below, op=places[node.op], key=key), places
     if isinstance(node, ToChangelog):  # each change is told, whichever column changed
         return replace(node, input=below), _places(range(len(node.schema)))
     if isinstance(node, Correlate):
