@@ -573,6 +573,14 @@ class Operator(ABC):
         return False
 
     @property
+    def satisfied(self) -> bool:
+        """Return whether no further row can change what comes out, so that sources read for it alone may end.
+
+        Asked from any thread.
+        """
+        return False
+
+    @property
     def ticks(self) -> bool:
         """Return whether the operator may ever want a tick."""
         return type(self).tick is not Operator.tick

@@ -22,6 +22,7 @@ from fluxcore.operators.materialize import MaterializeOperator
 from fluxcore.plan.changelog import is_append_only, is_final, told_changes
 from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.correlate import Correlate
+from fluxcore.plan.enough import read_for_limits
 from fluxcore.plan.graph import in_order
 from fluxcore.plan.nodes import (
     AssignWatermark,
@@ -129,6 +130,8 @@ class _Builder:
         self._parts.bounded = all(source.source.bounded for source in self._parts.sources)
         if self._parts.bounded:
             self._parts.either_first = independent(order, self._stages)
+        for scan, limits in read_for_limits([node for node, _ in roots]).items():
+            self._stages[scan].takers = tuple(each for node in limits for each in self._placed[node].operators)
         for later, earlier in waiting(order, self._stages):
             later.first.append(earlier)
         show = self._settings.text("fluxcore.metrics.show").lower() == "true"

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from fluxcore.runtime.alignment import Alignment
     from fluxcore.runtime.memory import MemoryBudget
     from fluxcore.runtime.metrics import NodeMetrics
+    from fluxcore.runtime.nodes import OperatorNode
 
 
 @dataclass(slots=True)
@@ -67,7 +68,8 @@ class SourceStage:
     ``first`` are the stages that are read to their end before this one starts.
     A split without rows for ``idle_timeout_s`` by the clock is not waited for until it has rows again. With ``in_order`` one
     block of a split is worked on after the other; with an ``alignment`` splits that are too far ahead wait. When ``limit`` rows
-    were read, nothing more is taken: the splits end as if they had no more rows.
+    were read, or none of the ``takers`` (if there are any) wants more, nothing more is taken: the splits end as if they had no more
+    rows.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class SourceStage:
         self.ended = threading.Event()
         self.in_order = False
         self.limit: int | None = None
+        self.takers: tuple[OperatorNode, ...] = ()
         self.alignment: Alignment | None = None
         self._cancelled = threading.Event()
         self._splits: list[_Split] = []
@@ -266,7 +269,9 @@ class SourceStage:
         return state, number, unit
 
     def _has_enough(self) -> bool:
-        return self.limit is not None and self.metrics.rows_out >= self.limit
+        if self.limit is not None and self.metrics.rows_out >= self.limit:
+            return True
+        return bool(self.takers) and all(taker.operator.satisfied for taker in self.takers)
 
     def _take_unit(self, state: _Split) -> Any:
         if state.reader is None:

@@ -47,7 +47,7 @@ class SortOperator(Operator):
 
     @property
     def satisfied(self) -> bool:
-        """Return whether no further row can change the result, so that the input may be ended."""
+        """Return whether all rows of the result are there."""
         limit = self._options.limit
         if limit is None:
             return False
