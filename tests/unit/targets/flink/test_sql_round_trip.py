@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -88,6 +89,9 @@ def golden_data(tmp_path_factory):
     """The inputs of the golden queries without a header, which Flink's CSV has not."""
     folder = tmp_path_factory.mktemp("golden")
     for file in (GOLDEN / "data").iterdir():
+        if file.is_dir():
+            shutil.copytree(file, folder / file.name)
+            continue
         text = file.read_text("utf-8")
         (folder / file.name).write_text(text.partition("\n")[2] if file.suffix == ".csv" else text, "utf-8")
     return folder
