@@ -2,7 +2,8 @@
 
     python benchmarks/optimizer_rules.py [--rows 2000000] [--repeat 5] [--only RULE] [--json FILE]
 
-Two tables as CSV and Parquet: events (key, value, number, text, a time) and few (a hundredth of the keys). Results are medians.
+Three tables as CSV and Parquet: events (key, value, number, text, a time), the same in 100 partitions by the number, and few (a
+hundredth of the keys). Results are medians.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ CASES = [
      "WHERE REGEXP_EXTRACT(t, 'event ([0-9]*)', 1) <> '7'"),
     ("order_joins", "SELECT a.v, f.name FROM events AS a JOIN events AS b ON a.k = b.k JOIN few AS f ON b.k = f.k "
      "WHERE f.name = 'name7'"),
+    ("prune_partitions", "SELECT k, v FROM divided WHERE n BETWEEN 20 AND 29"),
+    ("prune_partitions", "SELECT SUM(v) AS s FROM divided WHERE (n = 3 AND v > 10) OR (n = 7 AND v < 5000)"),
     ("push_limits", "SELECT v, t FROM events LIMIT 10"),
     ("prune_columns", "SELECT SUM(v) AS s FROM events"),
     ("drop_watermarks", "SELECT SUM(v) AS s FROM timed"),
@@ -58,6 +61,18 @@ def write(folder: Path, rows: int) -> None:
         }
     )
     few = pa.table({"k": np.arange(0, keys, 100), "name": [f"name{i % 50}" for i in range(0, keys, 100)]})
+    order = events.sort_by("n")
+    start = 0
+    for n, count in enumerate(np.bincount(events["n"].to_numpy(), minlength=100)):
+        part = order.slice(start, count).drop_columns("n")
+        start += count
+        for format_ in ("csv", "parquet"):
+            place = folder / f"divided.{format_}" / f"n={n}"
+            place.mkdir(parents=True)
+            if format_ == "csv":
+                pc.write_csv(part, place / "part-0", pc.WriteOptions(include_header=False))
+            else:
+                pq.write_table(part, place / "part-0")
     for name, table in (("events", events), ("few", few)):
         pc.write_csv(table, folder / f"{name}.csv", pc.WriteOptions(include_header=False))
         pq.write_table(table, folder / f"{name}.parquet", row_group_size=200_000)
@@ -70,6 +85,8 @@ def session(folder: Path, format_: str, off: str) -> fx.Session:
     events = source.format(folder / f"events.{format_}", format_)
     made.execute(f"""
         CREATE TABLE events ({columns}) {events};
+        CREATE TABLE divided ({columns}) PARTITIONED BY (n)
+            {source.format(folder / f"divided.{format_}", format_)};
         CREATE TABLE timed ({columns}, WATERMARK FOR `at` AS `at` - INTERVAL '1' SECOND) {events};
         CREATE TABLE few (k BIGINT, name STRING) {source.format(folder / f"few.{format_}", format_)};
     """)

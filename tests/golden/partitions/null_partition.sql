@@ -1,5 +1,5 @@
 /* duckdb
-WITH visits AS (SELECT * FROM read_csv('{data}/visits/day=*[0-9]/city=*[a-z0-9_]/hour=*[0-9]/part-0.csv', columns={'id':'BIGINT','fare':'DOUBLE'}, header=false, nullstr='', hive_partitioning=true, hive_types={'day':'DATE','city':'VARCHAR','hour':'INTEGER'}))
-SELECT id, day FROM visits WHERE city IS NULL AND fare > 1 */
-CREATE TABLE visits (city STRING, id BIGINT, `hour` INT, fare DOUBLE, `day` DATE) PARTITIONED BY (`day`, city, `hour`) WITH ('connector' = 'filesystem', 'path' = '{data}/visits', 'format' = 'csv', 'csv.null-literal' = '');
-SELECT id, `day` FROM visits WHERE city IS NULL AND fare > 1;
+WITH guests AS (SELECT * FROM read_csv('{data}/guests/city=*[a-z_A-Z]/n=*[0-9]/part-0.csv', columns={'id':'BIGINT','fare':'DOUBLE'}, header=false, hive_partitioning=true, hive_types={'city':'VARCHAR','n':'INTEGER'}))
+SELECT id, city, n FROM guests WHERE (city IS NULL AND fare > 1) OR city = 'Rome' */
+CREATE TABLE guests (id BIGINT, fare DOUBLE, city STRING, n INT) PARTITIONED BY (city, n) WITH ('connector' = 'filesystem', 'path' = '{data}/guests', 'format' = 'csv');
+SELECT id, city, n FROM guests WHERE (city IS NULL AND fare > 1) OR city = 'Rome';

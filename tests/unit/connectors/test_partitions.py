@@ -105,7 +105,7 @@ def everything(path: Path) -> list[str]:
         ("100%", "100%25"),
         ("a=b\n\t\x7f", "a%3Db%0A%09%7F"),
         ("'\"#*?\\[]{^", "%27%22%23%2A%3F%5C%5B%5D%7B%5E"),
-        ("}|<>é字", "}|<>é字"),
+        ("|<>~é字}", "|<>~é字%7D"),
         ("\x00", "%00"),
     ],
 )
@@ -154,7 +154,7 @@ def test_rows_come_back_with_columns_from_the_path_where_they_stand_in_the_schem
     fill(described, ROWS)
     assert folders(tmp_path) == [
         "day=2024-01-01/city=Rome",
-        "day=2024-01-01/city=__HIVE_DEFAULT_PARTITION__",
+        "day=2024-01-01/city=__DEFAULT_PARTITION__",
         "day=2024-01-02/city=Rome",
     ]
     assert sorted(read(described), key=str) == sorted(ROWS, key=str)
@@ -163,7 +163,7 @@ def test_rows_come_back_with_columns_from_the_path_where_they_stand_in_the_schem
     assert sorted(read(described, (2,)), key=str) == [("Rome",), ("Rome",), ("Rome",), (None,)]
     assert [tuple(name for _, name in each) for each in CONNECTOR.partitions(described)] == [
         ("2024-01-01", "Rome"),
-        ("2024-01-01", "__HIVE_DEFAULT_PARTITION__"),
+        ("2024-01-01", "__DEFAULT_PARTITION__"),
         ("2024-01-02", "Rome"),
     ]
 
@@ -220,6 +220,14 @@ def test_metadata_and_partitions_stand_side_by_side(tmp_path: Path) -> None:
     assert [tuple(row.values()) for row in found] == [(1, 7, "x.csv"), (2, 7, "x.csv")]
 
 
+def test_what_hive_writes_for_null_is_null_unless_the_table_names_it_otherwise(tmp_path: Path) -> None:
+    folder = tmp_path / "day=19723" / "city=__HIVE_DEFAULT_PARTITION__"
+    folder.mkdir(parents=True)
+    (folder / "x").write_text("1,x\n")
+    assert read(table(tmp_path)) == [(MONDAY, 1, None, "x")]
+    assert read(table(tmp_path, partition__default_name="none")) == [(MONDAY, 1, "__HIVE_DEFAULT_PARTITION__", "x")]
+
+
 def test_another_name_may_stand_for_null_and_an_empty_text_is_null(tmp_path: Path) -> None:
     described = table(tmp_path, partition__default_name="no:ne")
     fill(described, [(None, 1, "", "x")])
@@ -245,6 +253,7 @@ def test_a_folder_that_is_not_there_has_no_partitions_but_a_pattern_must_match(t
         ("day=/city=x/x.csv", "FX-CON-0106", "is no partition"),
         ("day=Monday/city=x/x.csv", "FX-CON-0107", "'Monday' is no value of the column of the partition: not a DATE"),
         ("day=2024-02-30/city=x/x.csv", "FX-CON-0107", "2024-02-30"),
+        ("day=99999999999/city=x/x.csv", "FX-CON-0107", "99999999999"),
     ],
 )
 def test_what_is_no_partition_is_named(tmp_path: Path, path: str, code: str, match: str) -> None:
@@ -282,7 +291,7 @@ def test_null_is_no_partition_of_a_column_that_is_not_null(tmp_path: Path) -> No
         made.write(batch(described, [("", 1)]))
     assert caught.value.code == "FX-CON-0108"
     made.abort()
-    (tmp_path / "n=__HIVE_DEFAULT_PARTITION__").mkdir(parents=True)
+    (tmp_path / "n=__DEFAULT_PARTITION__").mkdir(parents=True)
     with pytest.raises(JobError) as caught:
         read(described)
     assert caught.value.code == "FX-CON-0107"

@@ -150,7 +150,7 @@ def test_the_type_of_a_column_of_the_partition_is_the_declared_one(tmp_path: Pat
     (rows,), (partitions,) = run(tmp_path, script)
     assert rows == {(1, True, "1.50", 2.5, "a/b=c%"), (2, False, "-0.25", 1e10, None)}
     assert [each for (each,) in partitions.rows] == [
-        "b=false/d=-0.25/x=1.0E10/ts=2024-01-01T10:00:01.500/s=__HIVE_DEFAULT_PARTITION__",
+        "b=false/d=-0.25/x=1.0E10/ts=2024-01-01T10:00:01.500/s=__DEFAULT_PARTITION__",
         "b=true/d=1.50/x=2.5/ts=2024-01-01T10:00/s=a/b=c%",
     ]
 

@@ -24,11 +24,15 @@ from fluxcore.formats.values import parse_text
 if TYPE_CHECKING:
     from fluxcore.core.types import DataType
 
-DEFAULT_NAME = "__HIVE_DEFAULT_PARTITION__"
+DEFAULT_NAME = "__DEFAULT_PARTITION__"
 """What stands for NULL, and for an empty text, when ``partition.default-name`` says nothing else."""
 
-_ESCAPED = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{\[\]^]""")
+HIVE_NAME = "__HIVE_DEFAULT_PARTITION__"
+"""What Hive, Spark and DuckDB write for it; it is read as NULL too, when ``partition.default-name`` says nothing else."""
+
+_ESCAPED = re.compile(r"""[\x00-\x1f\x7f"#%'*/:=?\\{\}\[\]^]""")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_DAYS = re.compile(r"-?[0-9]{1,7}")
 _NANOS_OF_DAY = 86400 * 10**9
 
 
@@ -67,6 +71,8 @@ def value_of(text: str | None, type_: DataType) -> pa.Scalar:
         return pa.scalar(None, type_.arrow())
     if isinstance(type_, BooleanType) and text.lower() not in ("true", "false"):
         raise RowError("not a BOOLEAN", value=text)
+    if isinstance(type_, DateType) and _DAYS.fullmatch(text):
+        return pa.scalar(int(text), pa.int32()).cast(type_.arrow())  # days since 1970: so Flink writes it
     value = parse_text(type_, text)
     if value is None:
         raise RowError(f"not a {type_.name()}", value=text)

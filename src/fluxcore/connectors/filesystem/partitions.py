@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from fluxcore.connectors.filesystem.partition_names import DEFAULT_NAME, is_nameable, unescaped, value_of
+from fluxcore.connectors.filesystem.partition_names import DEFAULT_NAME, HIVE_NAME, is_nameable, unescaped, value_of
 from fluxcore.connectors.filesystem.paths import cannot, hidden, missing, require_local
 from fluxcore.errors import JobError, Place, ScriptError
 from fluxcore.formats.faults import RowError
@@ -78,7 +78,7 @@ def partitions_of(table: TableDescription) -> list[Partition]:
             "FX-CON-0103", message, hint="remove PARTITIONED BY, or give the folder that holds the partitions"
         )
     found = [Partition(root)]
-    null = default_name(table)
+    null = {default_name(table), *(() if DEFAULT_OPTION in table.options else (HIVE_NAME,))}
     for index in table.partitioned_by:
         column = table.schema[index]
         found = [inner for outer in found for inner in _inside(outer, column, null)]
@@ -97,7 +97,7 @@ def chosen(
     return [each for each, kept in zip(found, mask.to_pylist(), strict=True) if kept]
 
 
-def _inside(outer: Partition, column: Column, null: str) -> list[Partition]:
+def _inside(outer: Partition, column: Column, null: set[str]) -> list[Partition]:
     try:
         with os.scandir(outer.folder) as entries:
             names = sorted((entry.name, entry.is_dir()) for entry in entries if not hidden(entry.name))
@@ -113,7 +113,7 @@ def _inside(outer: Partition, column: Column, null: str) -> list[Partition]:
             hint = "PARTITIONED BY names the folders from the outermost on; a name that begins with . or _ is left out"
             raise JobError("FX-CON-0106", message, hint=hint)
         plain = unescaped(text)
-        known = None if plain == null else plain
+        known = None if plain in null else plain
         found.append(Partition(path, (*outer.texts, known), (*outer.values, _value(path, column, known))))
     return found
 
