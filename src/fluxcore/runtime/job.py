@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from fluxcore.api.local_job import LocalJob
 from fluxcore.core.log import Log
 from fluxcore.errors import Cancelled, FluxError
 from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
@@ -52,19 +53,18 @@ class Parts:
         return metrics
 
 
-class Job:
+class Job(LocalJob):
     """A job from its start to its end. All methods may be called from any thread."""
 
     def __init__(self, parts: Parts, name: str = "", *, show_metrics: bool = False) -> None:
+        super().__init__()
         self._parts = parts
         self._show_metrics = show_metrics
         self.id = secrets.token_hex(4)
         self._log = Log("job", job=self.id, **({"name": name} if name else {}))
         self._lock = threading.Lock()
         self._running = 0
-        self._error: FluxError | None = None
         self._stopping = False
-        self._done = threading.Event()
         self._started_at = 0.0
         self._ended_at: float | None = None
         self._threads: list[threading.Thread] = []
@@ -103,20 +103,6 @@ class Job:
         if not runs:
             self._finish()
         return self
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the job has ended; return whether it has. ``timeout`` in seconds."""
-        if timeout is not None:
-            return self._done.wait(timeout)
-        while not self._done.wait(1.0):  # a bounded wait lets signals through on every platform
-            pass
-        return True
-
-    def result(self) -> None:
-        """Wait for the end and raise the job's error, if it failed or was cancelled."""
-        self.wait()
-        if self._error is not None:
-            raise self._error
 
     def run(self) -> None:
         """Start the job, wait for it, and cancel it when the waiting is interrupted."""

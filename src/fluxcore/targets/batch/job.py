@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from fluxcore.api.local_job import LocalJob
 from fluxcore.connectors.memory import MemoryConnector
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import TableDescription
@@ -67,17 +68,16 @@ class Work:
     operators: Target = field(repr=False)
 
 
-class BatchJob:
+class BatchJob(LocalJob):
     """A job that runs in a thread of its own. All methods may be called from any thread."""
 
     bounded = True
 
     def __init__(self, work: Work) -> None:
+        super().__init__()
         self._work = work
         self._outputs = [Forward(sink) for _, _, sink in work.roots]
-        self._done = threading.Event()
         self._lock = threading.Lock()
-        self._error: FluxError | None = None
         self._jobs: list[RunningJob] = []
         self._database: Database | None = None
         self._held: list[object] = []
@@ -99,20 +99,6 @@ class BatchJob:
             raise
         threading.Thread(target=self._run, name="fluxcore batch", daemon=True).start()
         return self
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the job has ended; return whether it has. ``timeout`` in seconds."""
-        if timeout is not None:
-            return self._done.wait(timeout)
-        while not self._done.wait(1.0):  # a bounded wait lets signals through on every platform
-            pass
-        return True
-
-    def result(self) -> None:
-        """Wait for the end and raise the job's error, if it failed or was cancelled."""
-        self.wait()
-        if self._error is not None:
-            raise self._error
 
     def cancel(self) -> None:
         """Stop the job where it is; its sinks abort. Returns at once."""
