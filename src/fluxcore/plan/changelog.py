@@ -21,6 +21,7 @@ from fluxcore.plan.nodes import (
     Sort,
     StampTime,
     TemporalJoin,
+    WindowAggregate,
 )
 from fluxcore.plan.triggered import TriggeredAggregate
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 def is_append_only(node: Node) -> bool:
     """Return whether the node never takes a row back."""
-    if isinstance(node, Sort | SideOutput | ToChangelog) or (isinstance(node, Over) and node.at_end):
+    if isinstance(node, Sort | SideOutput | ToChangelog | WindowAggregate) or (isinstance(node, Over) and node.at_end):
         return True
     if isinstance(node, FromChangelog):
         return False
@@ -53,7 +54,7 @@ def is_final(node: Node, told: AbstractSet[Node] = frozenset()) -> bool:
     """
     if node in told:
         return False
-    if isinstance(node, SideOutput | ToChangelog) or (isinstance(node, Over) and node.at_end):
+    if isinstance(node, SideOutput | ToChangelog | WindowAggregate) or (isinstance(node, Over) and node.at_end):
         return True
     if isinstance(node, FromChangelog):
         return False

@@ -74,6 +74,7 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         return temporal_join_recipe(node, settings)
     windowed = (isinstance(node, Join) and node.left_window) or (isinstance(node, Rank) and node.window)
     takes_updates = isinstance(node, Join | Aggregate | Rank | Sort) or (isinstance(node, Over) and node.at_end)
+    takes_updates |= isinstance(node, WindowAggregate) and not _merges(node)
     if (windowed or not takes_updates) and not all(is_append_only(each) for each in node.inputs):
         raise not_supported(f"{type(node).__name__} over rows that are updated")
     match node:
@@ -134,11 +135,16 @@ def _connect(node: Connect) -> Recipe:
     )
 
 
+def _merges(node: WindowAggregate) -> bool:
+    """Return whether a node makes sessions, which grow together."""
+    return node.spec.kind is WindowKind.SESSION and not isinstance(node.window, Attached)
+
+
 def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
     spec, source = node.spec, node.input.schema
     attached = isinstance(node.window, Attached)
     time = node.window.end if isinstance(node.window, Attached) else node.window.time
-    if spec.kind is WindowKind.SESSION and not attached:
+    if _merges(node):
         return _session_aggregate(node, settings)
     ends_alone = spec.kind is not WindowKind.SESSION
     keys = node.keys if ends_alone or not isinstance(node.window, Attached) else (*node.keys, node.window.start)
@@ -151,6 +157,7 @@ def _window_aggregate(node: WindowAggregate, settings: Settings) -> Recipe:
         output=plain(node.schema),
         time_name=source[time].name,
         zone=zone_of_windows(spec, settings),
+        updated=not is_append_only(node.input),
     )
     WindowAggregateOperator(options)  # what can't be executed is refused before the job starts
     partials = WindowPartials(options, MemoryStateBackend) if WindowPartials.possible(options) else None

@@ -103,11 +103,18 @@ def _user_defined(call: AggCall, type_: DataType | None, prefix: str) -> Accumul
 class Aggregates:
     """All calls of one operator over one table's columns."""
 
-    def __init__(self, calls: Sequence[AggCall], types: Sequence[DataType], *, append_only: bool = True) -> None:
+    def __init__(
+        self, calls: Sequence[AggCall], types: Sequence[DataType], *, append_only: bool = True, merged: bool = False
+    ) -> None:
+        """Make the calls; ``merged`` where states that were made apart are merged, as those of slices are."""
         self._calls = list(calls)
-        self.members = [
-            accumulator(call, types, f"a{index}.", append_only=append_only) for index, call in enumerate(calls)
-        ]
+        self.members: list[Accumulator] = []
+        for index, call in enumerate(calls):
+            prefix = f"a{index}."
+            if merged and not append_only and call.function in ("MIN", "MAX"):
+                self.members.append(Chosen(call, types[call.args[0]], prefix))  # a heap can't be merged
+            else:
+                self.members.append(accumulator(call, types, prefix, append_only=append_only))
 
     def open(self, state: StateBackend, name: str = "values") -> None:
         """Make what the calls keep outside the table's columns."""

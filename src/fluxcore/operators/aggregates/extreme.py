@@ -85,7 +85,7 @@ class HeapExtreme(Accumulator):
             self._rebuild(columns)
 
     def merge(self, into: Columns, slots: Int64s, source: Columns, from_slots: Int64s) -> None:  # noqa: ARG002
-        """Windows never take rows back, so nothing merges these."""
+        """Slices of windows keep values instead, so nothing merges these."""
         raise AssertionError("MIN and MAX over updated rows are not merged")
 
     def result(self, columns: Columns, slots: Int64s) -> pa.Array:

@@ -21,6 +21,7 @@ from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.time import MIN_TIME_MS
 from fluxcore.core.types import BIGINT
+from fluxcore.expr.nodes import AggCall
 from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.local_time import local_times, local_watermark, with_local_steps
 from fluxcore.operators.rows import number_state, times_ms, watermark_state, window_arrays
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import OperatorContext
     from fluxcore.core.types import DataType
     from fluxcore.core.zones import Zone
-    from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.windows.slicing import Slicing
 
     Int64s = NDArray[np.int64]
@@ -51,7 +51,8 @@ class WindowAggregateOptions:
 
     ``types`` of the input's columns; ``time`` the position of the event time, or of the window's end when the slicing is
     attached; ``output`` the keys, the results, window_start, window_end and window_time. The start of an attached session
-    is the last of ``keys``, which is not a key of the output. With a ``zone`` the windows lie in its local time.
+    is the last of ``keys``, which is not a key of the output. With a ``zone`` the windows lie in its local time. With
+    ``updated`` rows are taken back too, and a window of which as many went as came gives nothing.
     """
 
     types: tuple[DataType, ...]
@@ -62,15 +63,23 @@ class WindowAggregateOptions:
     output: pa.Schema
     time_name: str = "event time"
     zone: Zone | None = None
+    updated: bool = False
+
+
+_ROWS = AggCall(function="COUNT", type=BIGINT.with_nullable(False))
 
 
 class WindowAggregateOperator(Operator):
-    """Takes append-only rows; gives one row per key and window, by window end."""
+    """Gives one row per key and window, by window end. A row that is taken back leaves the windows of its own time."""
 
     def __init__(self, options: WindowAggregateOptions) -> None:
         self._options = options
-        self._aggregates = Aggregates(options.calls, options.types)
-        if options.slicing.shared:
+        calls = (*options.calls, _ROWS) if options.updated else options.calls
+        shared = options.slicing.shared
+        self._aggregates = Aggregates(calls, options.types, append_only=not options.updated, merged=shared)
+        if options.updated:
+            self._aggregates.need_retractions()
+        if shared:
             self._aggregates.need_merge()
         self._scratch_aggregates = self._aggregates.scratch()
         self._slices: dict[int, _Slice] = {}
@@ -93,7 +102,9 @@ class WindowAggregateOperator(Operator):
 
     def process(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
         """Add rows to their slices."""
-        assert batch.weights is None, "a window aggregate takes rows that are never updated"
+        assert batch.weights is None or self._options.updated, (
+            "rows are taken back of what was said to be never updated"
+        )
         slicing = self._options.slicing
         zone = self._options.zone
         times = local_times(batch.column(self._options.time), self._options.time_name, zone)
@@ -327,6 +338,11 @@ class WindowAggregateOperator(Operator):
 
     def _output(self, keys: Sequence[pa.Array], results: Sequence[pa.Array], ends: Int64s) -> Batch:
         schema, slicing = self._options.output, self._options.slicing
+        if self._options.updated:
+            *results, rows = results
+            there = np.flatnonzero(raw_values(rows, "i8"))
+            places, ends = pa.array(there), ends[there]
+            keys, results = [key.take(places) for key in keys], [result.take(places) for result in results]
         if slicing.starts_in_key:
             *keys, start = keys
             starts = times_ms(start, "window_start")

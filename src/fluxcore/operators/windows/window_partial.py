@@ -55,7 +55,7 @@ class WindowPartials:
     @staticmethod
     def possible(options: WindowAggregateOptions) -> bool:
         """Return whether the states of all calls can be merged in any order."""
-        return Aggregates(options.calls, options.types).mergeable
+        return not options.updated and Aggregates(options.calls, options.types).mergeable
 
     def __call__(self, batch: Batch) -> Partial | None:
         """Return the partial, or None where the rows had better be sent as they are."""
