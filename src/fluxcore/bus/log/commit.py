@@ -9,7 +9,7 @@ A disk that is full fails this turn's appends only. Anything else fails all, for
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -50,12 +50,14 @@ class Committer:
         try:
             self._open = list(runs)
             self._place(runs)
-            promised = self._settle(lambda run: run.producer.acks == "memory")
+            wanted = {run.producer.acks for run in self._open}
+            if "memory" in wanted:
+                promised = self._settle(lambda run: run.producer.acks == "memory")
             writer.write()
-            self._settle(lambda run: run.producer.acks == "os")
+            if "os" in wanted:
+                self._settle(lambda run: run.producer.acks == "os")
             now = writer.files.now_us()
-            late = now - self._synced_us > writer.options.idle_sync_us
-            if late or any(run.producer.acks == "disk" for run in self._open):
+            if "disk" in wanted or now - self._synced_us > writer.options.idle_sync_us:
                 writer.sync()
                 self._synced_us = now
                 self._settle(lambda _: True)
@@ -165,44 +167,47 @@ class Committer:
         return True
 
     def _place_rows(self, unit: list[Run]) -> None:
-        rows = [row for run in unit for row in run.rows]
         try:
-            batch = self._encode(rows)
+            batch = self._encode(unit)
         except _UNFIT as error:
             self._without_bad_rows(unit, error)
             return
-        self._stage(batch, [(run, len(run.rows)) for run in unit])
+        self._stage(batch, [(run, len(run.tokens)) for run in unit])
 
     def _without_bad_rows(self, unit: list[Run], cause: Exception) -> None:
         """Refuse the rows that can't be encoded and place the others."""
         for run in unit:
-            good: list[int] = []
-            bad: list[int] = []
-            for number, row in enumerate(run.rows):
+            good, bad = Run(run.producer, run.width), Run(run.producer, run.width)
+            for row, token in zip(run.rows(), run.tokens, strict=True):
+                alone = Run(run.producer, run.width)
+                alone.values, alone.tokens = list(row), [token]
+                into = good
                 try:
-                    self._encode([row])
-                    good.append(number)
+                    self._encode([alone])
                 except _UNFIT as error:
-                    bad.append(number)
-                    cause = error
-            if bad:
-                stand_in = Run(run.producer)
-                stand_in.tokens = [run.tokens[each] for each in bad]
-                self._tell([(stand_in, stand_in.settled(not_encoded(str(cause))))])
-            run.rows = [run.rows[each] for each in good]
-            run.tokens = [run.tokens[each] for each in good]
-        if any(run.rows for run in unit):
-            batch = self._encode([row for run in unit for row in run.rows])
-            self._stage(batch, [(run, len(run.rows)) for run in unit])
+                    cause, into = error, bad
+                into.values += row
+                into.tokens.append(token)
+            if bad.tokens:
+                self._tell([(bad, bad.settled(not_encoded(str(cause))))])
+            run.values, run.tokens = good.values, good.tokens
+        left = [run for run in unit if run.tokens]
+        if left:
+            self._stage(self._encode(left), [(run, len(run.tokens)) for run in left])
 
-    def _encode(self, rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    def _encode(self, unit: list[Run]) -> pa.RecordBatch:
+        """Return the rows of some runs as columns."""
         options = self.writer.options
         if options.encode is not None:
-            return _fitting(options.encode(rows))
+            return _fitting(options.encode([row for run in unit for row in run.rows()]))
         schema = options.row_schema
         assert schema is not None
-        columns = zip(*rows, strict=True)
-        arrays = [pa.array(column, type_) for column, type_ in zip(columns, schema.types, strict=True)]
+        width = len(schema)
+        for run in unit:
+            if run.width != width:
+                raise ValueError(f"there are {run.width} values for {width} columns")
+        values = unit[0].values if len(unit) == 1 else [value for run in unit for value in run.values]
+        arrays = [pa.array(values[number::width], type_) for number, type_ in enumerate(schema.types)]
         return _fitting(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
     def _stage(self, batch: pa.RecordBatch, parts: list[tuple[Run, int]]) -> None:
@@ -223,8 +228,9 @@ class Committer:
 
 
 def _fitting(batch: pa.RecordBatch) -> pa.RecordBatch:
-    if batch.nbytes > LOG_FRAME_BYTES_MAX:
-        raise too_large(batch.nbytes, LOG_FRAME_BYTES_MAX)
+    size = batch.get_total_buffer_size()
+    if size > LOG_FRAME_BYTES_MAX:
+        raise too_large(size, LOG_FRAME_BYTES_MAX)
     return batch
 
 

@@ -35,6 +35,7 @@ SPARSE = 1
 _FIELDS = struct.Struct("<4sBBBBQQQIIQIIQQqqQ16sIIII")
 _CRC = struct.Struct("<I")
 _FILL = bytes(ALIGN)
+_JOINED_BYTES = 64 * 1024  # a body up to this size is copied next to its meta: fewer pieces cost less than the copy
 assert _FIELDS.size == HEADER_BYTES
 
 
@@ -115,7 +116,7 @@ class Draft:
     @property
     def size(self) -> int:
         """The bytes that the frame takes in a segment."""
-        return HEADER_BYTES + filled(len(self.meta)) + filled(_length(self.body))
+        return HEADER_BYTES + filled(len(self.meta)) + filled(len(self.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +144,19 @@ def chain_after(header: bytes) -> bytes:
     return blake2b(header, digest_size=CHAIN_BYTES).digest()
 
 
-def encode(draft: Draft, place: Place) -> tuple[bytes, list[bytes | pa.Buffer]]:
-    """Return a frame's header, and all its pieces in order, the header first."""
+def encode(draft: Draft, place: Place) -> tuple[Header, bytes, list[bytes | pa.Buffer]]:
+    """Return a frame's header, the bytes of it, and all pieces of the frame in order, these bytes first."""
     meta = draft.meta + _FILL[: -len(draft.meta) % ALIGN]
-    body_length = _length(draft.body)
+    body_length = len(draft.body)
     fill = _FILL[: -body_length % ALIGN]
-    fields = _FIELDS.pack(
-        MAGIC,
+    if body_length <= _JOINED_BYTES:
+        content = b"".join((meta, draft.body, fill))
+        pieces: list[bytes | pa.Buffer] = [content]
+        zero_sectors = _zero_sectors_joined(content, place.position)
+    else:
+        pieces = [piece for piece in (meta, draft.body, fill) if len(piece)]
+        zero_sectors = _zero_sectors(meta, draft.body, fill, place.position)
+    header = Header(
         VERSION,
         draft.kind,
         draft.compression,
@@ -161,20 +168,19 @@ def encode(draft: Draft, place: Place) -> tuple[bytes, list[bytes | pa.Buffer]]:
         draft.span,
         draft.schema,
         len(draft.meta),
-        _zero_sectors(meta, draft.body, fill, place.position),
+        zero_sectors,
         body_length,
         draft.raw_length,
         draft.time_min_us,
         draft.time_max_us,
         place.durable,
         place.chain,
-        crc32c(meta),
-        crc32c(fill, crc32c(draft.body)),
-        0,
-        0,
+        crc32c(meta) if meta else 0,
+        crc32c(fill, crc32c(draft.body)) if body_length else 0,
     )
-    header = fields[:-4] + _CRC.pack(crc32c(fields[:-4]))
-    return header, [piece for piece in (header, meta, draft.body, fill) if len(piece)]
+    fields = _FIELDS.pack(MAGIC, *header, 0, 0)[:-4]
+    raw = fields + _CRC.pack(crc32c(fields))
+    return header, raw, [raw, *pieces]
 
 
 def decode_header(data: bytes | pa.Buffer, at: int = 0) -> Header | None:
@@ -203,38 +209,34 @@ def count_zero_sectors(data: NDArray[np.uint8], phase: int) -> int:
 
     A sector at the edge counts by its part inside.
     """
-    count = 0
     lead = min(-phase % SECTOR, len(data))
-    if lead and not data[:lead].any():
-        count += 1
+    count = int(lead > 0 and not data[:lead].any())
     whole = (len(data) - lead) // SECTOR
     if whole:
         sectors = data[lead : lead + whole * SECTOR].reshape(whole, SECTOR)
-        maybe = np.flatnonzero(sectors[:, 0] == 0)
-        if len(maybe):
+        if not sectors[:, 0].all():
+            maybe = np.flatnonzero(sectors[:, 0] == 0)
             count += int((~sectors[maybe].any(axis=1)).sum())
     tail = data[lead + whole * SECTOR :]
-    if len(tail) and not tail.any():
-        count += 1
-    return count
+    return count + int(len(tail) > 0 and not tail.any())
+
+
+def _zero_sectors_joined(content: bytes, position: int) -> int:
+    """Count over a frame's bytes behind its header; the sector of the header is none."""
+    shared = -(position + HEADER_BYTES) % SECTOR
+    if shared >= len(content):
+        return 0
+    return count_zero_sectors(np.frombuffer(content, np.uint8, -1, shared), 0)
 
 
 def _zero_sectors(meta: bytes, body: bytes | pa.Buffer, fill: bytes, position: int) -> int:
-    """Count over a frame without joining its pieces: what shares a sector with header or meta, and the rest of the body."""
-    head = HEADER_BYTES + len(meta)
-    shared = -(position + head) % SECTOR
+    """Count over a large frame without joining its pieces: what shares a sector with the meta, and the rest of the body."""
+    shared = -(position + HEADER_BYTES + len(meta)) % SECTOR
     whole = memoryview(body).cast("B")
-    start = b"\1" * HEADER_BYTES + meta + bytes(whole[:shared])
-    if shared >= len(whole):
-        return count_zero_sectors(np.frombuffer(start + fill, np.uint8), position % SECTOR)
-    count = count_zero_sectors(np.frombuffer(start, np.uint8), position % SECTOR)
+    count = _zero_sectors_joined(meta + bytes(whole[:shared]), position)
     last = (len(whole) - shared) // SECTOR * SECTOR + shared
     count += count_zero_sectors(np.frombuffer(whole[shared:last], np.uint8), 0)
     return count + count_zero_sectors(np.frombuffer(bytes(whole[last:]) + fill, np.uint8), 0)
-
-
-def _length(data: bytes | pa.Buffer) -> int:
-    return data.size if isinstance(data, pa.Buffer) else len(data)
 
 
 def joined(pieces: Sequence[bytes | pa.Buffer]) -> bytes:

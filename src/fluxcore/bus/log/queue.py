@@ -45,19 +45,31 @@ class Settled:
 
 
 class Run:
-    """Appends of one producer that follow each other: rows with a token each, or a batch with one token."""
+    """Appends of one producer that follow each other: rows with a token each, or a batch with one token.
 
-    __slots__ = ("batch", "expect", "new", "offsets", "producer", "rows", "size", "tokens")
+    The rows stand one after the other in one list, ``width`` values each: a tuple for each would cost a hundred bytes.
+    """
 
-    def __init__(self, producer: Producer, batch: pa.RecordBatch | None = None, expect: Expect | None = None) -> None:
+    __slots__ = ("batch", "expect", "new", "offsets", "producer", "size", "tokens", "values", "width")
+
+    def __init__(
+        self, producer: Producer, width: int = -1, batch: pa.RecordBatch | None = None, expect: Expect | None = None
+    ) -> None:
         self.producer = producer
-        self.rows: list[tuple[Any, ...]] = []
+        self.width = width
+        self.values: list[Any] = []
         self.tokens: list[Any] = []
         self.batch = batch
         self.expect = expect
         self.size = 0
         self.offsets: Sequence[int] | None = None
         self.new: list[bool] | None = None
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        """Return the rows as tuples."""
+        if self.width < 1:
+            return [() for _ in self.tokens]
+        return list(zip(*[iter(self.values)] * self.width, strict=True))
 
     def place(self, offsets: Sequence[int], new: list[bool] | None) -> None:
         """Note the offsets of the next rows; ``new`` where some of them are duplicates."""
@@ -227,9 +239,9 @@ class Producer:
             if queue.refusal is not None or queue.size + size > queue.limit:
                 queue.admit(size, wait=self._wait)
             run = queue.last
-            if run is None or run.producer is not self or run.batch is not None or run.size > LOG_FRAME_BYTES:
-                run = queue.begin(Run(self))
-            run.rows.append(row)
+            if run is None or run.producer is not self or run.width != len(row) or run.size > LOG_FRAME_BYTES:
+                run = queue.begin(Run(self, len(row)))
+            run.values += row
             run.tokens.append(token)
             run.size += size
             queue.size += size
@@ -238,7 +250,7 @@ class Producer:
 
     def append(self, batch: pa.RecordBatch, token: Any = None, expect: Expect | None = None) -> None:
         """Append the rows of a batch. Raises as ``append_row`` does."""
-        run = Run(self, batch, expect)
+        run = Run(self, -1, batch, expect)
         run.tokens.append(token)
         run.size = batch.nbytes + 256
         queue = self._queue

@@ -162,9 +162,7 @@ class SegmentFile:
         if not self._pieces:
             self._start = Cursor(self.cursor.position, self.cursor.chain)
         place = Place(self.head.segment, self.cursor.position, durable, self.cursor.chain)
-        raw, pieces = encode(draft, place)
-        header = decode_header(raw)
-        assert header is not None
+        header, raw, pieces = encode(draft, place)
         self._pieces += pieces
         self._headers.append((header, raw))
         if draft.kind == Kind.SCHEMA:

@@ -1,13 +1,14 @@
 """What a frame says of its rows without being decoded: least and greatest values, nulls, Bloom filters of keys.
 
 It is the frame's *meta*, as MessagePack. Numbers and times stand as integers or doubles, decimals as text, texts by their first
-32 characters. A frame with few rows has none: to decode it costs as little.
+32 characters. A frame with few rows has none: to make them costs more than to decode it.
 """
 
 from __future__ import annotations
 
 import math
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,11 +18,14 @@ import pyarrow.compute as pc
 from fluxcore.bus.log import bloom
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from fluxcore.core.ports import Bound
 
-ROWS_MIN = 16
+    _Take: TypeAlias = Callable[[pa.Scalar, pa.Scalar], tuple[Any, Any]]
+
+ROWS_MIN = 256
 _TEXT_MAX = 32
 _LAST = "\U0010ffff"
 
@@ -44,18 +48,17 @@ class Statistics(msgspec.Struct, frozen=True, rename={"ranges": "r", "blooms": "
 _decoder = msgspec.msgpack.Decoder(Statistics)
 
 
-def collect(batch: pa.RecordBatch, keys: Sequence[str] = ()) -> bytes:
+def collect(batch: pa.RecordBatch, keys: tuple[str, ...] = ()) -> bytes:
     """Return the meta of a frame with these rows; ``keys`` name the columns that get a Bloom filter."""
     if batch.num_rows < ROWS_MIN:
         return b""
+    ranged, filtered = _wanted(batch.schema, keys)
     ranges = {}
-    blooms = {}
-    for number, (field, array) in enumerate(zip(batch.schema, batch.columns, strict=True)):
-        found = _range(array)
+    for number, take in ranged:
+        found = _range(batch.column(number), take)
         if found is not None:
             ranges[number] = found
-        if field.name in keys and bloom.can_hash(field.type):
-            blooms[number] = bloom.make(array)
+    blooms = {number: bloom.make(batch.column(number)) for number in filtered}
     return msgspec.msgpack.encode(Statistics(ranges, blooms))
 
 
@@ -117,33 +120,57 @@ def _outside(found: Range, op: str, value: Any) -> bool:
     return bool(high < value or (op == ">" and high == value))
 
 
-def _range(array: pa.Array) -> Range | None:
-    type_ = array.type
-    if pa.types.is_floating(type_):
-        if pc.any(pc.is_nan(array)).as_py():
-            return None
-    elif not (_is_number(type_) or pa.types.is_string(type_) or pa.types.is_large_string(type_)):
-        return None
-    if pa.types.is_duration(type_) or pa.types.is_interval(type_) or pa.types.is_float16(type_):
+@lru_cache(maxsize=64)
+def _wanted(schema: pa.Schema, keys: tuple[str, ...]) -> tuple[list[tuple[int, _Take]], list[int]]:
+    """Return the columns that get a range, with what makes its ends, and those that get a filter."""
+    takes = [(number, _take(type_)) for number, type_ in enumerate(schema.types)]
+    ranged = [(number, take) for number, take in takes if take is not None]
+    filtered = [n for n, field in enumerate(schema) if field.name in keys and bloom.can_hash(field.type)]
+    return ranged, filtered
+
+
+def _range(array: pa.Array, take: _Take) -> Range | None:
+    if take is _float and pc.any(pc.is_nan(array)).as_py():
         return None
     found = pc.min_max(array)
-    low, high = (_plain(found[name], type_) for name in ("min", "max"))
-    if isinstance(high, str) and len(high) > _TEXT_MAX:
-        high = high[:_TEXT_MAX] + _LAST
-    if isinstance(low, str):
-        low = low[:_TEXT_MAX]
-    return Range(low, high, array.null_count)
+    low, high = found["min"], found["max"]
+    if not low.is_valid:
+        return Range(None, None, array.null_count)
+    return Range(*take(low, high), array.null_count)
 
 
-def _is_number(type_: pa.DataType) -> bool:
-    kinds = (pa.types.is_boolean, pa.types.is_integer, pa.types.is_temporal, pa.types.is_decimal)
-    return any(each(type_) for each in kinds)
-
-
-def _plain(scalar: pa.Scalar, type_: pa.DataType) -> Any:
-    if not scalar.is_valid:
+def _take(type_: pa.DataType) -> _Take | None:
+    """Return what turns the ends of a range into what stands in the meta; None for types without ranges."""
+    if pa.types.is_string(type_) or pa.types.is_large_string(type_):
+        return _text
+    if pa.types.is_duration(type_) or pa.types.is_interval(type_) or pa.types.is_float16(type_):
         return None
+    if pa.types.is_floating(type_):
+        return _float
     if pa.types.is_temporal(type_):
-        return scalar.value
-    value = scalar.as_py()
-    return str(value) if isinstance(value, Decimal) else value
+        return _time
+    if pa.types.is_decimal(type_):
+        return _decimal
+    return _number if pa.types.is_boolean(type_) or pa.types.is_integer(type_) else None
+
+
+def _number(low: pa.Scalar, high: pa.Scalar) -> tuple[Any, Any]:
+    return low.as_py(), high.as_py()
+
+
+def _float(low: pa.Scalar, high: pa.Scalar) -> tuple[Any, Any]:
+    return low.as_py(), high.as_py()
+
+
+def _time(low: pa.Scalar, high: pa.Scalar) -> tuple[Any, Any]:
+    return low.value, high.value
+
+
+def _decimal(low: pa.Scalar, high: pa.Scalar) -> tuple[Any, Any]:
+    return str(low.as_py()), str(high.as_py())
+
+
+def _text(low: pa.Scalar, high: pa.Scalar) -> tuple[Any, Any]:
+    """Cut texts, the greatest one upwards."""
+    most = high.as_py()
+    return low.as_py()[:_TEXT_MAX], most if len(most) <= _TEXT_MAX else most[:_TEXT_MAX] + _LAST

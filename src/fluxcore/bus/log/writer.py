@@ -52,7 +52,7 @@ class LogWriter:
         self._index = state.segments[-1].index if state.active is not None else SegmentIndex()
         self._marked = self._index.durable
         self._dirty = False
-        self._ids: dict[pa.Schema, int] = {}
+        self._last: tuple[pa.Schema, int] | None = None
         self._live = LiveMark(files, folder)
         self._live.put(self.durable)
 
@@ -64,10 +64,12 @@ class LogWriter:
         Raises: ``OSError`` when a new segment is needed and can't be made; ``Broken`` when a sync fails on the way.
         """
         first = self.end
-        draft = self._draft(batch, first)
-        self._make_room(draft.size, batch.schema)
+        schema = batch.schema
+        draft = self._draft(batch, schema, first)
+        self._make_room(draft.size, schema)
         assert self._segment is not None
-        self._stage_schema(self._segment, batch.schema, first)
+        if draft.schema not in self._segment.schemas:
+            self._stage_schema(self._segment, schema, first)
         self._segment.stage(draft, self.durable)
         self.end = first + draft.span
         return first
@@ -192,9 +194,6 @@ class LogWriter:
 
     def _stage_schema(self, segment: SegmentFile, schema: pa.Schema, first: int) -> None:
         """Put a schema before its first use in the segment, and into the manifest before that."""
-        id_ = self._id(schema)
-        if id_ in segment.schemas:
-            return
         content = schema_bytes(schema)
         if self.manifest.learn(content):
             try:
@@ -202,17 +201,17 @@ class LogWriter:
             except OSError:
                 self.manifest.unlearn(content)
                 raise
-        segment.stage(Draft(Kind.SCHEMA, first, body=content, schema=id_), self.durable)
+        segment.stage(Draft(Kind.SCHEMA, first, body=content, schema=self._id(schema)), self.durable)
 
     def _id(self, schema: pa.Schema) -> int:
-        found = self._ids.get(schema)
-        if found is None:
-            found = self._ids[schema] = schema_id(schema_bytes(schema))
-        return found
+        last = self._last
+        if last is None or not last[0].equals(schema, check_metadata=True):  # the hash of a schema takes long
+            last = self._last = (schema, schema_id(schema_bytes(schema)))
+        return last[1]
 
-    def _draft(self, batch: pa.RecordBatch, first: int) -> Draft:
+    def _draft(self, batch: pa.RecordBatch, schema: pa.Schema, first: int) -> Draft:
         self.time_us = max(self.time_us, self.files.now_us())
-        return make_draft(batch, first, self._id(batch.schema), (self.time_us, self.time_us), self.options)
+        return make_draft(batch, first, self._id(schema), (self.time_us, self.time_us), self.options)
 
 
 def make_draft(

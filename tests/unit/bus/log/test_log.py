@@ -80,18 +80,18 @@ def test_without_compression_nothing_is_copied(tmp_path: Path) -> None:
 
 def test_a_filter_skips_frames_by_statistics_and_gives_offsets(tmp_path: Path) -> None:
     with Log.open(str(tmp_path), SMALL) as log:
-        for first in range(0, 10_000, 100):
-            rows = batch(range(first, first + 100))
-            if first == 5000:
-                rows = rows.set_column(0, SCHEMA.field(0), pa.array(["k0", "rare"] * 50))
+        for first in range(0, 30_000, 300):
+            rows = batch(range(first, first + 300))
+            if first == 15_000:
+                rows = rows.set_column(0, SCHEMA.field(0), pa.array(["k0", "rare"] * 150))
             log.append(rows)
         reader = log.reader()
         (frame,) = reader.read(ReadOptions(where=where("=", 1, 4321)))
         assert frame.offsets.tolist() == frame.batch.column("n").to_pylist() == [4321]
         assert (reader.frames_read, reader.frames_skipped) == (1, 99)
-        assert len(numbers(reader, ReadOptions(where=where("=", 0, "rare"), columns=("n",)))) == 50
+        assert len(numbers(reader, ReadOptions(where=where("=", 0, "rare"), columns=("n",)))) == 150
         assert reader.frames_read < 6, "the Bloom filter excludes a frame in about a hundred wrongly"
-        assert numbers(reader, ReadOptions(9_995, where=lambda _: where(">", 1, 9_997))) == [9_998, 9_999]
+        assert numbers(reader, ReadOptions(29_995, where=lambda _: where(">", 1, 29_997))) == [29_998, 29_999]
 
 
 def test_time_leads_to_an_offset() -> None:
