@@ -177,19 +177,25 @@ class OsFiles:
 
 
 def write_all(files: Files, handle: int, pieces: Sequence[Piece], position: int) -> int:
-    """Write all pieces, in as many calls as the system wants, and return the position after them."""
-    rest = [memoryview(piece).cast("B") for piece in pieces if len(memoryview(piece)) > 0]
-    while rest:
-        taken = files.write(handle, rest, position)
+    """Write all pieces, none of them empty, in as many calls as the system wants, and return the position after them."""
+    end = position + sum(map(len, pieces))
+    while True:
+        taken = files.write(handle, pieces, position) if position < end else 0
+        position += taken
+        if position >= end:
+            return position
         if taken <= 0:
             raise OSError(5, "the system took no bytes and named no reason")
-        position += taken
-        while rest and taken >= len(rest[0]):
-            taken -= len(rest[0])
-            rest.pop(0)
-        if taken:
-            rest[0] = rest[0][taken:]
-    return position
+        pieces = _after(pieces, taken)
+
+
+def _after(pieces: Sequence[Piece], taken: int) -> list[Piece]:
+    """Return what is left of pieces without their first bytes."""
+    rest: list[Piece] = [memoryview(piece).cast("B") for piece in pieces]
+    while taken >= len(rest[0]):
+        taken -= len(rest[0])
+        rest.pop(0)
+    return [rest[0][taken:], *rest[1:]]
 
 
 def replace_file(files: Files, folder: str, name: str, content: bytes) -> None:

@@ -35,6 +35,7 @@ SPARSE = 1
 _FIELDS = struct.Struct("<4sBBBBQQQIIQIIQQqqQ16sIIII")
 _CRC = struct.Struct("<I")
 _FILL = bytes(ALIGN)
+_ZERO_SECTOR = bytes(SECTOR)
 _JOINED_BYTES = 64 * 1024  # a body up to this size is copied next to its meta: fewer pieces cost less than the copy
 assert _FIELDS.size == HEADER_BYTES
 
@@ -224,8 +225,8 @@ def count_zero_sectors(data: NDArray[np.uint8], phase: int) -> int:
 def _zero_sectors_joined(content: bytes, position: int) -> int:
     """Count over a frame's bytes behind its header; the sector of the header is none."""
     shared = -(position + HEADER_BYTES) % SECTOR
-    if shared >= len(content):
-        return 0
+    if shared >= len(content) or (_ZERO_SECTOR not in content and content[-ALIGN:].strip(b"\0")):
+        return 0  # the quick look: no zeros that fill a sector, nor the part of one at the end
     return count_zero_sectors(np.frombuffer(content, np.uint8, -1, shared), 0)
 
 
