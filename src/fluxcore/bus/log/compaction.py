@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.bus.log.log import Log
+    from fluxcore.bus.log.manifest import Lost
 
 _OFFSET = pa.field("offset", pa.uint32(), nullable=False)
 _DISTANCE_MAX = 2**31
@@ -117,20 +118,24 @@ def _groups(states: list[SegmentState], size: int) -> list[list[SegmentState]]:
 def _rewrite(
     log: Log, group: list[SegmentState], last: _LastOffsets, in_thread: Callable[[Callable[[], Any]], Any]
 ) -> tuple[int, int] | None:
-    """Replace a group of segments by one with the rows that stay; None where all of them stay and it is one already."""
+    """Replace a group of segments by one with the rows that stay; None where all of them stay and it is one already.
+
+    A group with damage stays as it is: in a compacted segment what is missing would look as if it had been taken out.
+    """
     files, folder, column = log.files, log.folder, log.options.key_column
     drafts: list[tuple[Draft, pa.Schema]] = []
+    damaged: list[Lost] = []
     before = after = 0
     for state in group:
         with log.reader() as reader:
             end = state.index.end
-            for frame in reader.read(ReadOptions(max(state.name.first, log.start), end, on_lost=lambda _: None)):
+            for frame in reader.read(ReadOptions(max(state.name.first, log.start), end, on_lost=damaged.append)):
                 before += frame.count
                 kept = _kept(frame, column, last)
                 after += kept.count
                 if kept.count:
                     drafts.append((_draft(log, kept), kept.batch.schema))
-    if before == after and len(group) == 1:
+    if damaged or (before == after and len(group) == 1):
         return None
     first, final = group[0], group[-1]
     chain = SegmentView(files, folder, first.name).head

@@ -12,6 +12,17 @@ import pyarrow as pa
 from fluxcore.errors import ScriptError
 
 
+_REFUSED = (
+    pa.types.is_dictionary,
+    pa.types.is_union,
+    pa.types.is_run_end_encoded,
+    pa.types.is_string_view,
+    pa.types.is_binary_view,
+    pa.types.is_list_view,
+    pa.types.is_large_list_view,
+)
+
+
 def schema_bytes(schema: pa.Schema) -> bytes:
     """Return a schema as an Arrow IPC message. Raises ``ScriptError`` FX-LOG-0008 for types that a log doesn't keep."""
     for field in schema:
@@ -33,7 +44,7 @@ def read_schema(content: bytes) -> pa.Schema | None:
 
 
 def _refuse(type_: pa.DataType, name: str) -> None:
-    if pa.types.is_dictionary(type_) or pa.types.is_union(type_) or pa.types.is_run_end_encoded(type_):
+    if any(kind(type_) for kind in _REFUSED):
         raise ScriptError(
             "FX-LOG-0008",
             f"column '{name}' is {type_}, which a log doesn't keep",

@@ -10,9 +10,11 @@ from fluxcore.bus.log.files import Files, OsFiles
 from fluxcore.bus.log.frame import Kind
 from fluxcore.bus.log.index import make_index
 from fluxcore.bus.log.live import read_live
-from fluxcore.bus.log.manifest import Lost, load
+from fluxcore.bus.log.manifest import Lost, Manifest, load
+from fluxcore.bus.log.reading import decode
 from fluxcore.bus.log.recovery import live_segments
 from fluxcore.bus.log.scan import scan
+from fluxcore.bus.log.schemas import read_schema
 from fluxcore.bus.log.segment import SegmentName, SegmentView
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ def verify(folder: str, files: Files | None = None) -> Report:
             for each in found.damages
             if each.end > each.first
         ]
+        lost += _undecodable(view, found, manifest)
         torn += found.torn.end_position - found.torn.position if found.torn is not None else 0
         compacted = view.head.end if view.head is not None and view.head.end is not None else 0
         end = max(end, name.first, found.end, compacted)
@@ -101,6 +104,21 @@ def verify(folder: str, files: Files | None = None) -> Report:
     lost += [each for each in known if not any(new.first <= each.first and each.end <= new.end for new in lost)]
     topic = manifest.topic if manifest is not None else ""
     return Report(topic, tuple(reports), durable, torn, tuple(lost), tuple(breaks))
+
+
+def _undecodable(view: SegmentView, found: Scan, manifest: Manifest | None) -> list[Lost]:
+    """Return the frames whose checksums are right and whose bytes are no events of their schema."""
+    schemas = {id_: read_schema(content) for id_, content in found.schemas.items()}
+    lost = []
+    for header in found.headers:
+        if header.kind != Kind.DATA:
+            continue
+        schema = schemas.get(header.schema) or (manifest.schema(header.schema) if manifest is not None else None)
+        if schema is None or decode(view, header, schema) is None:
+            reason = "their schema is damaged" if schema is None else "its bytes are no events"
+            length = header.next_position - header.position
+            lost.append(Lost(header.first_offset, header.end_offset, str(view.name), header.position, length, reason))
+    return lost
 
 
 def _closing(view: SegmentView, index: SegmentIndex, *, damaged: bool) -> str:
