@@ -274,7 +274,8 @@ class Log:
 
     def _work(self) -> None:
         queue, writer, committer = self._queue, self._writer, self._committer
-        pa.array((), pa.int64())  # the first array of a process imports a lot: 0.2 s that no event shall wait for
+        if writer.options.row_schema is not None:
+            pa.array((), pa.int64())  # the first array of a process imports a lot: 0.2 s that no event shall wait for
         broken = False
         while True:
             timeout = writer.options.idle_sync_us / 1e6 if writer.unmarked and not broken else None

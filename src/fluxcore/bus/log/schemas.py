@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from fluxcore.errors import ScriptError
 
-
 _REFUSED = (
     pa.types.is_dictionary,
     pa.types.is_union,

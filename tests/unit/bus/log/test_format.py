@@ -99,7 +99,7 @@ def test_what_is_written_today_has_the_golden_headers(monkeypatch: pytest.Monkey
 
 def test_the_fields_stand_where_the_page_says() -> None:
     draft = Draft(Kind.DATA, 11, b"meta", b"body" * 50, 7, 9, 12, 1, Compression.ZSTD, 14, 15, -16)
-    header, raw, pieces = encode(draft, Place(3, 256, 5, bytes(range(16))))
+    _, raw, pieces = encode(draft, Place(3, 256, 5, bytes(range(16))))
     assert raw[:4] == b"FRYS"
     assert (raw[4], raw[5], raw[6], raw[7]) == (1, 3, 2, 1), "version, kind, compression, flags"
     assert struct.unpack_from("<QQQ", raw, 8) == (3, 256, 11), "segment, position, first offset"

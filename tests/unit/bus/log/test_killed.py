@@ -17,7 +17,8 @@ import pytest
 from fluxcore.bus.log import Reader, ReadOptions, verify
 from fluxcore.testing.log_oracle import payload
 
-ROUNDS = 1000 if os.environ.get("FLUXCORE_TEST_PROFILE") == "long" else 100
+LONG = os.environ.get("FLUXCORE_TEST_PROFILE") == "long"
+ROUNDS = 1000 if LONG else 100
 
 WRITER = """
 import os, random, sys
@@ -32,7 +33,10 @@ def write(folder, seed, number):
     options = LogOptions(row_schema=SCHEMA, segment_bytes=64 * 1024, frame_bytes=4096, key_column="n")
     log = Log.open(folder, options)
     say(f"open {log.end}")
-    tell = lambda outcomes: say(" ".join(f"{o}:{n}" for e in outcomes for o, n in zip(e.offsets, e.tokens[0])))
+    def tell(outcomes):
+        for e in outcomes:  # a line is short enough to be written in one piece
+            say(" ".join(f"{o}:{n}" for o, n in zip(e.offsets, e.tokens[0])))
+
     producers = [log.producer(tell, acks) for acks in ("disk", "disk", "os")]
     while True:
         count = choose.choice([1, 1, 1, 3, 40])
@@ -47,6 +51,7 @@ def write(folder, seed, number):
         elif what < 0.3:
             log.sync()
 
+rows([0])  # imports what the children need
 for line in sys.stdin:
     folder, seed, number = line.split()
     child = os.fork()
@@ -117,3 +122,80 @@ def check(folder: str, oracle: dict[int, int]) -> int:
     assert ordered == sorted(set(ordered)), "out of order or twice"
     assert verify(folder).ok
     return len(found)
+
+
+SCRIPT = """
+import os, sys
+from fluxcore.bus.log import Log, LogOptions
+from fluxcore.bus.log.files import OsFiles
+from fluxcore.testing.faults import KilledAt
+from fluxcore.testing.log_oracle import SCHEMA, rows
+
+def say(text):
+    os.write(1, (text + "\\n").encode())
+
+def write(folder, at, number):
+    files = KilledAt(OsFiles(), at, half=at % 2 == 1)
+    options = LogOptions(row_schema=SCHEMA, segment_bytes=16 * 1024, frame_bytes=4096, key_column="n")
+    with Log.open(folder, options, files) as log:
+        say(f"open {log.end}")
+        for step in range(6):
+            numbers = range(number, number + 1 + step * 20)
+            number = numbers.stop
+            receipt = log.append(rows(numbers), "os" if step % 4 == 3 else "disk")
+            say(" ".join(f"{o}:{n}" for o, n in zip(range(receipt.first_offset, receipt.first_offset + receipt.count), numbers)))
+            if step % 3 == 2:
+                log.roll()
+        log.compact()
+    say(f"calls {files.calls}")
+
+rows([0])
+for line in sys.stdin:
+    folder, at, number = line.split()
+    child = os.fork()
+    if child == 0:
+        try:
+            write(folder, int(at), int(number))
+        except BaseException as error:
+            say(f"failed {error!r}")
+        os._exit(0)
+    os.waitpid(child, 0)
+    say("ended")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_killed_at_every_call_of_recovery_rolling_and_compaction(tmp_path: Path) -> None:
+    """The same work in one folder again and again, ended at each of its calls to the system, and once more after recovery."""
+    folder = str(tmp_path / "log")
+    oracle: dict[int, int] = {}
+    number, at, rounds, seen, whole = 0, 0, 0, 0, False
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as spawner:
+        assert spawner.stdin is not None
+        assert spawner.stdout is not None
+        while not whole:
+            assert at < 1000, "the work ends"
+            spawner.stdin.write(f"{folder} {at} {number}\n")
+            spawner.stdin.flush()
+            while (line := spawner.stdout.readline().strip()) != "ended":
+                word, _, rest = line.partition(" ")
+                assert word != "failed", f"call {at}: {line}"
+                if word == "open":
+                    assert int(rest) >= max(oracle, default=-1) + 1, f"call {at}: an offset was given out twice"
+                elif word == "calls":
+                    whole = True
+                else:
+                    for pair in line.split():
+                        offset, _, each = pair.partition(":")
+                        assert oracle.setdefault(int(offset), int(each)) == int(each), f"call {at}"
+            number += 1000
+            rounds += 1
+            if rounds % 8 == 0 or whole:  # and begin anew, since work in a log that grows has ever more calls
+                seen += check(folder, oracle)
+                folder, oracle = str(tmp_path / f"log{rounds}"), {}
+            at += 1 if LONG else 2
+        spawner.stdin.close()
+    assert at > 60, "there were that many calls"
+    assert seen > 100
