@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from fluxcore.api.materialized.tables import TablesTarget
 from fluxcore.api.stream import Stream
 from fluxcore.api.target import find_target
 from fluxcore.api.watermarks import with_watermark
@@ -23,12 +25,14 @@ from fluxcore.errors import ScriptError, nearest
 from fluxcore.plan import nodes
 from fluxcore.sql.catalog import Catalog
 from fluxcore.sql.functions import Lifetime, Registered, is_built_in
+from fluxcore.sql.materialized import Action
 from fluxcore.sql.parse_types import type_of
 from fluxcore.sql.script import (
     BoundScript,
     CommandReply,
     ExplainStatement,
     InsertStatement,
+    MaterializedStatement,
     SelectStatement,
     StatementSet,
     bind_query,
@@ -47,10 +51,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Step:
-    """What a script does next: one job of inserts, one query, or one reply to a command."""
+    """What a script does next: one job of inserts, one query, one thing with a materialised table, or one reply to a command."""
 
     inserts: tuple[nodes.Insert, ...] = ()
     select: SelectStatement | None = None
+    table: MaterializedStatement | None = None
     reply: CommandReply | None = None
     settings: Settings = field(default_factory=Settings)
 
@@ -69,23 +74,45 @@ class Session:
             loaded = loaded.with_value(key, str(value))
         self.settings = loaded
         self.catalog = Catalog()
-        self.target: Target = find_target(target or os.environ.get("FLUXCORE_JOB_TARGET") or "embedded")
+        runs = TablesTarget(find_target(target or os.environ.get("FLUXCORE_JOB_TARGET") or "embedded"))
+        self.target: Target = runs
+        self.tables = runs.tables
+        self.catalog.jobs = self.tables.jobs
         self._memory: list[object] = []
+        self._end = weakref.finalize(self, self.tables.close)
+
+    def close(self) -> None:
+        """Stop the jobs of the session's materialised tables; also at the end of ``with fx.Session() as session``."""
+        self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def sql(self, query: str) -> Stream:
         """Return the stream of a SQL query over the session's tables. Raises ``ScriptError``."""
         return Stream(self, bind_query(query, catalog=self.catalog, settings=self.settings))
+
+    def query(self, query: str) -> pa.Table:
+        """Run a SQL query to its end and return its rows; materialised tables answer as of now. Raises ``ScriptError``."""
+        return self.sql(query).to_arrow()
 
     def table(self, name: str) -> Stream:
         """Return the stream of a table or view of the session."""
         return self.sql(f"SELECT * FROM {quoted(name)}")  # noqa: S608  (the name is quoted)
 
     def execute(self, script: str) -> None:
-        """Run a script of CREATE, SET and INSERT statements to the end of its inserts."""
+        """Run a script of CREATE, SET and INSERT statements to the end of its inserts.
+
+        A materialised table whose input ends is filled then; the job of any other goes on until :meth:`close`.
+        """
         self.execute_script(script)
 
     def bind(self, text: str, *, file: str | None = None) -> BoundScript:
         """Parse and bind a whole script against the session's tables; its DDL and SET take effect."""
+        self.tables.keep(self.catalog.materialized())
         bound = bind_script(text, file=file, catalog=self.catalog, settings=self.settings)
         self.settings = bound.settings
         return bound
@@ -126,10 +153,15 @@ class Session:
                 continue
             flush()
             if unbounded:
-                message = "a SELECT can't follow an INSERT that never ends"
+                what = "a SELECT" if isinstance(statement, SelectStatement) else "a materialised table"
+                message = f"{what} can't follow an INSERT that never ends"
                 error = ScriptError("FX-SQL-0901", message, span=statement.span, hint="put them into two scripts")
                 raise error.located(text, file)
-            steps.append(Step(select=statement, settings=statement.settings))
+            if isinstance(statement, MaterializedStatement):
+                self._check_full(statement, text, file)
+                steps.append(Step(table=statement, settings=statement.definition.settings))
+            else:
+                steps.append(Step(select=statement, settings=statement.settings))
         flush()
         return steps
 
@@ -145,12 +177,18 @@ class Session:
         ``output`` makes the sink of a SELECT; without it a SELECT is an error.
         """
         for step in self.steps(self.bind(text, file=file), text=text, file=file):
+            if step.table is not None:
+                self.tables.carry_out(step.table, wait=True)
             if step.inserts or step.select:
                 self.start_step(step, output).result()
 
     def start_script(self, text: str, *, file: str | None = None) -> RunningJob:
         """Start a script whose statements, but for DDL and SET, are inserts that run together; return the job."""
         steps = [step for step in self.steps(self.bind(text, file=file), text=text, file=file) if not step.reply]
+        for step in steps:
+            if step.table is not None:
+                self.tables.carry_out(step.table, wait=True)
+        steps = [step for step in steps if step.table is None]
         if len(steps) != 1 or not steps[0].inserts:
             raise ScriptError("FX-API-0007", "the script must hold inserts that run together, and no SELECT")
         return self.start_step(steps[0])
@@ -198,6 +236,16 @@ class Session:
     def is_bounded(self, node: nodes.Node, settings: Settings | None = None) -> bool:
         """Return whether a plan ends by itself."""
         return self.target.is_bounded(node, settings or self.settings)
+
+    def _check_full(self, statement: MaterializedStatement, text: str, file: str | None) -> None:
+        """Check that what is refreshed in full ends. Raises ``ScriptError`` FX-SQL-0531."""
+        definition = statement.definition
+        if not definition.full or statement.action is not Action.CREATE:
+            return
+        if not self.target.is_bounded(definition.plan, definition.settings):
+            message = "a table that is refreshed in full needs input that ends, and this never does"
+            error = ScriptError("FX-SQL-0531", message, span=statement.span, hint="write REFRESH_MODE = CONTINUOUS")
+            raise error.located(text, file)
 
     def explain(self, *plans: nodes.Node, details: Sequence[str] = ()) -> str:
         """Return plans as they would run together; ``details`` as behind EXPLAIN, such as ``JSON_EXECUTION_PLAN``."""

@@ -252,6 +252,11 @@ class Sink(ABC):
     def close(self) -> None:  # noqa: B027
         """Give resources back; called once, also after a failure."""
 
+    @property
+    def state_bytes(self) -> int:
+        """Return the bytes of the rows that the sink keeps in memory."""
+        return 0
+
 
 class Connector(ABC):
     """A connector as the entry-point group ``fluxcore.connectors`` names it: makes sources and sinks from options."""

@@ -139,6 +139,24 @@ SETTINGS: dict[str, Setting] = {
             "The most memory that the process may take, such as 1 gb: near it sources slow down, over it the job fails. "
             "Without it: what is free when the job starts, but for a tenth of that.",
         ),
+        Setting(
+            "materialized-table.refresh-mode.freshness-threshold",
+            "30 min",
+            "duration",
+            "A materialised table whose freshness is below this is refreshed continuously, else in full, unless it says how.",
+        ),
+        Setting(
+            "materialized-table.default-freshness.continuous",
+            "3 min",
+            "duration",
+            "The freshness of a materialised table that is refreshed continuously and names none.",
+        ),
+        Setting(
+            "materialized-table.default-freshness.full",
+            "1 h",
+            "duration",
+            "The freshness of a materialised table that is refreshed in full and names none.",
+        ),
         Setting("pipeline.name", "", "string", "A name for the job in metrics and messages."),
         Setting(
             "fluxcore.late-rows.path",

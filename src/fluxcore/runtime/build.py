@@ -279,6 +279,8 @@ class _Builder:
             recipe = Recipe("Materialize", lambda: MaterializeOperator(schema), ((),))
             placed = self._operator((placed,), recipe, number, lambda _: _drop)
         piece = SinkNode(name, sink, self._parts.new_metrics(number, name))
+        piece.memory = self._memory
+        self._memory.watch(piece.metrics)
         self._parts.sinks.append(piece)
         for outlet in placed.outlets:
             outlet.add(piece)

@@ -113,6 +113,16 @@ class Job(LocalJob):
             self.stop()
             raise
 
+    def hold(self) -> None:
+        """Let the sources take nothing more until :meth:`release`; the job keeps its state and its place."""
+        for source in self._parts.sources:
+            source.hold(True)
+
+    def release(self) -> None:
+        """Let a held job go on."""
+        for source in self._parts.sources:
+            source.hold(False)
+
     def cancel(self) -> None:
         """Stop the job where it is; its sinks abort. Returns at once."""
         self._fail(Cancelled())

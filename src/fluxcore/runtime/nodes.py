@@ -524,6 +524,7 @@ class SinkNode(Receiver):
         self.name = name
         self.sink = sink
         self.metrics = metrics
+        self.memory: MemoryBudget | None = None
         self.ended = threading.Event()
         self._lock = threading.Lock()
         self._open = 0
@@ -542,6 +543,9 @@ class SinkNode(Receiver):
             start = time.perf_counter()
             with errors_of(self.name):
                 self.sink.write(batch)
+                if self.memory is not None:
+                    self.metrics.state_bytes = self.sink.state_bytes
+                    self.memory.check()
             end = time.perf_counter()
             self.metrics.busy_s += end - start
             self.metrics.take(batch)

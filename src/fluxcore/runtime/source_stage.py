@@ -89,6 +89,7 @@ class SourceStage:
         self.takers: tuple[OperatorNode, ...] = ()
         self.alignment: Alignment | None = None
         self._cancelled = threading.Event()
+        self._held = False
         self._splits: list[_Split] = []
         self._changed = threading.Condition()
         self._progress = 0
@@ -127,6 +128,11 @@ class SourceStage:
         self.ended.set()
         with self._changed:
             self._notify()
+
+    def hold(self, held: bool) -> None:
+        """Take nothing more while ``held``; what was taken is still delivered."""
+        self._held = held
+        self._wake()
 
     def close(self) -> None:
         """Close readers that are still open; called when all workers have ended."""
@@ -235,9 +241,10 @@ class SourceStage:
         return self.in_order or self.alignment is not None
 
     def _must_wait(self, state: _Split) -> bool:
-        """Return whether a split is ahead of its group; it is not idle then, because nobody asks it for rows."""
+        """Return whether a split is held, or ahead of its group; it is not idle then, because nobody asks it for rows."""
         alignment = self.alignment
-        if alignment is None or not alignment.group.is_ahead(self._mark(state), alignment.drift_ms):
+        ahead = alignment is not None and alignment.group.is_ahead(self._mark(state), alignment.drift_ms)
+        if not ahead and not self._held:
             return False
         state.last_rows_at = self._clock.monotonic_s()
         return True

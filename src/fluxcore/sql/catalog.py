@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from fluxcore.core.schema import Schema
     from fluxcore.errors import Span
     from fluxcore.plan.nodes import Node
-    from fluxcore.sql.statements import CreateTable, CreateView
+    from fluxcore.sql.materialized import Definition
+    from fluxcore.sql.statements import CreateMaterialized, CreateTable, CreateView
 
     Path = tuple[str, str, str]
 
@@ -28,7 +29,7 @@ class Entry:
 
     ``node`` is the plan that reads it; ``table`` and ``target`` say how its connector reads and writes a table; ``tree`` is
     its definition, with all that LIKE or ALTER brought. ``problem`` is why a table can't be used, which is told when it is.
-    A view's ``space`` is the catalog and the database in which its names are looked up, ``names`` are those of its query, and
+    ``materialized`` is how a materialised table is filled. A view's ``space`` is the catalog and the database in which its names are looked up, ``names`` are those of its query, and
     ``age`` says which state of the catalog its plan is of.
     """
 
@@ -36,13 +37,14 @@ class Entry:
     table: TableDescription | None = None
     target: TableDescription | None = None
     kind: str = "VIEW"
-    tree: CreateTable | CreateView | None = None
+    tree: CreateTable | CreateMaterialized | CreateView | None = None
     temporary: bool = False
     problem: ScriptError | None = None
     space: tuple[str, str] = (DEFAULT_CATALOG, DEFAULT_DATABASE)
     names: tuple[str, ...] = ()
     age: int = 0
     schema: Schema | None = field(default=None)
+    materialized: Definition | None = None
 
     @property
     def columns(self) -> Schema:
@@ -59,7 +61,8 @@ class Catalog:
     """Tables and views by name; names are case-sensitive.
 
     A name is looked up in the current database, ``db.t`` in the current catalog. TEMPORARY tables and views lie before the
-    others of the same name. ``rebind`` makes the plan of a view anew after the tables behind it have changed.
+    others of the same name. ``rebind`` makes the plan of a view anew after the tables behind it have changed; ``jobs`` tells
+    of the session's jobs: id, name, status and the time of the start of each.
     """
 
     def __init__(self) -> None:
@@ -69,6 +72,7 @@ class Catalog:
         self._age = 0
         self.functions = FunctionCatalog()
         self.rebind: Callable[[Entry], Entry] | None = None
+        self.jobs: Callable[[], tuple[tuple[str, ...], ...]] = tuple
 
     def copy(self) -> Catalog:
         """Return a catalog of the same tables and views."""
@@ -83,6 +87,7 @@ class Catalog:
         self._temporary = dict(other._temporary)
         self._age = other._age
         self.functions = other.functions.copy()
+        self.jobs = other.jobs
 
     def path(self, name: str | tuple[str, ...], span: Span | None = None) -> Path:
         """Return a name with its catalog and database.
@@ -146,6 +151,9 @@ class Catalog:
             raise ScriptError("FX-SQL-0523", message, span=span, hint=f"write DROP TEMPORARY {kind} {path[-1]}")
         known = self._temporary if temporary else self._entries
         found = known.get(path)
+        if found is not None and found.materialized is not None and kind == "TABLE":
+            message = f"'{path[-1]}' is a materialised table"
+            raise ScriptError("FX-SQL-0523", message, span=span, hint=f"write DROP MATERIALIZED TABLE {path[-1]}")
         if found is None or found.kind != kind:
             if if_exists:
                 return
@@ -203,7 +211,8 @@ class Catalog:
         found = self.usable(name, span)
         if found.target is None:
             shown = name if isinstance(name, str) else name[-1]
-            raise ScriptError("FX-SQL-0204", f"'{shown}' is a view and can't be written into", span=span)
+            what = "view" if found.materialized is None else "materialised table"
+            raise ScriptError("FX-SQL-0204", f"'{shown}' is a {what} and can't be written into", span=span)
         connector = found.target.options["connector"]
         if not registry.connector(connector).writable():
             message = f"'{found.target.name}' can't be written: its connector '{connector}' only reads"
@@ -232,6 +241,18 @@ class Catalog:
         """Return the names of the columns of a table or view of the current database, as far as they are known."""
         found = self.entry(self.path(name))
         return found.node.schema.names if found is not None and found.node is not None else []
+
+    def materialized(self) -> list[Definition]:
+        """Return the materialised tables of all databases."""
+        return [each.materialized for each in self._entries.values() if each.materialized is not None]
+
+    def has_place(self, name: tuple[str, ...]) -> bool:
+        """Return whether the catalog and the database that a name mentions are there."""
+        try:
+            self.path(name)
+        except ScriptError:
+            return False
+        return True
 
     def problems(self) -> list[ScriptError]:
         """Return why tables can't be used, of those that name a connector."""

@@ -13,7 +13,7 @@ from fluxcore.expr.aggregates import AGGREGATES
 from fluxcore.expr.registry import REGISTRY
 from fluxcore.sql import statements as st
 from fluxcore.sql.print.queries import expression
-from fluxcore.sql.print.tables import create_table, create_view, metadata
+from fluxcore.sql.print.tables import create_materialized, create_table, create_view, metadata
 from fluxcore.sql.replies import Cell, CommandReply
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.schema import Column
     from fluxcore.sql.ast import OptionPair
-    from fluxcore.sql.catalog import Catalog, Entry
+    from fluxcore.sql.catalog import Catalog, Entry, Path
 
 _COLUMNS = ("name", "type", "null", "key", "extras", "watermark")
 
@@ -40,10 +40,10 @@ def show(tree: st.Show, catalog: Catalog) -> CommandReply:
             of = tree.name[0] if tree.name else spaces.current[0]
             spaces.catalog(of, tree.span)
             return _names("database name", spaces.databases_of(of), tree)
-        case "TABLES" | "VIEWS":
-            kind = "VIEW" if tree.what == "VIEWS" else None
+        case "TABLES" | "VIEWS" | "MATERIALIZED TABLES":
+            kind = None if tree.what == "TABLES" else tree.what.removesuffix("S")
             found = catalog.names_in(spaces.database(tree.name, tree.span), kind)
-            return _names("view name" if kind else "table name", found, tree)
+            return _names(f"{(kind or 'TABLE').lower()} name", found, tree)
         case "FUNCTIONS" | "USER FUNCTIONS":
             spaces.database(tree.name, tree.span)
             return _names("function name", _functions(catalog, users=tree.what != "FUNCTIONS"), tree)
@@ -54,14 +54,14 @@ def show(tree: st.Show, catalog: Catalog) -> CommandReply:
         case "JARS":
             return CommandReply(None, ("jars",), ())
         case "JOBS":
-            return CommandReply(None, ("job id", "job name", "status", "start time"), ())
+            return CommandReply(None, ("job id", "job name", "status", "start time"), catalog.jobs())
         case "COLUMNS":
             return _columns(tree, catalog)
         case "PARTITIONS":
             return _partitions(tree, catalog)
         case "CREATE CATALOG":
             return _create_catalog(tree, catalog)
-        case "CREATE TABLE" | "CREATE VIEW":
+        case "CREATE TABLE" | "CREATE VIEW" | "CREATE MATERIALIZED TABLE":
             return _create(tree, catalog)
     raise not_supported(f"SHOW {tree.what}", span=tree.span, hint="catalogs in memory have no procedures")
 
@@ -110,7 +110,8 @@ def _columns(tree: st.Show, catalog: Catalog) -> CommandReply:
 
 
 def _described(entry: Entry) -> CommandReply:
-    tree = entry.tree if isinstance(entry.tree, st.CreateTable) else None
+    tree = entry.tree.table if isinstance(entry.tree, st.CreateMaterialized) else entry.tree
+    tree = tree if isinstance(tree, st.CreateTable) else None
     definitions = {column.name: column for column in tree.columns} if tree is not None else {}
     comments = any(column.comment is not None for column in definitions.values())
     rows = []
@@ -179,12 +180,19 @@ def _create(tree: st.Show, catalog: Catalog) -> CommandReply:
     if isinstance(found, st.CreateView):
         names = tuple(entry.columns.names)
         shown = create_view(replace(found, name=path, columns=names, if_not_exists=False))
+    elif isinstance(found, st.CreateMaterialized):
+        shown = create_materialized(replace(found, table=_whole(found.table, path)))
     else:
-        key = found.primary_key
-        if key is not None and key.name is None:
-            key = replace(key, name="_".join(("PK", *key.columns)))
-        shown = create_table(replace(found, name=path, primary_key=key, options=_sorted(found.options)))
+        shown = create_table(_whole(found, path))
     return CommandReply(None, ("result",), ((shown + "\n",),))
+
+
+def _whole(tree: st.CreateTable, path: Path) -> st.CreateTable:
+    """Return a definition with its whole name, a named key, and options in the order of their names."""
+    key = tree.primary_key
+    if key is not None and key.name is None:
+        key = replace(key, name="_".join(("PK", *key.columns)))
+    return replace(tree, name=path, primary_key=key, options=_sorted(tree.options))
 
 
 def _sorted(options: Sequence[OptionPair]) -> tuple[OptionPair, ...]:

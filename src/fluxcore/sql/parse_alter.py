@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from fluxcore.sql import ast
 from fluxcore.sql import statements as st
-from fluxcore.sql.parse_parts import PartsParser, TableParts
+from fluxcore.sql.parse_materialized import MaterializedParser
+from fluxcore.sql.parse_parts import TableParts
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
@@ -14,21 +15,25 @@ if TYPE_CHECKING:
 _FOLDERS = "the partitions are the folders that there are; INSERT OVERWRITE … PARTITION replaces what one holds"
 
 
-class AlterParser(PartsParser):
+class AlterParser(MaterializedParser):
     """Parses the statements that change catalogs, databases, tables and views."""
 
     def alter(self) -> ast.Statement:
         """Parse ALTER."""
         start = self.need_word("ALTER").span
-        kind = self.token.word
-        if kind not in ("TABLE", "VIEW", "DATABASE", "CATALOG"):
+        kind = "MATERIALIZED TABLE" if self.is_word("MATERIALIZED", "TABLE") else self.token.word
+        if kind not in ("TABLE", "MATERIALIZED TABLE", "VIEW", "DATABASE", "CATALOG"):
             raise self.unsupported(f"ALTER {self.token.text}")
-        self.advance()
+        self.need_word(*kind.split())
         exists = kind == "TABLE" and self.if_exists()
         name = (self.name("a catalog"),) if kind == "CATALOG" else self.names()
-        change = {"TABLE": self._table, "VIEW": self._view, "DATABASE": self._database, "CATALOG": self._catalog}[
-            kind
-        ]()
+        change = {
+            "TABLE": self._table,
+            "MATERIALIZED TABLE": self._materialized,
+            "VIEW": self._view,
+            "DATABASE": self._database,
+            "CATALOG": self._catalog,
+        }[kind]()
         return st.Alter(kind=kind, name=name, change=change, if_exists=exists, span=self.since(start))
 
     def _table(self) -> st.Change:
@@ -44,6 +49,16 @@ class AlterParser(PartsParser):
                 self.advance()
                 return self._drop(start)
         raise self.unexpected("ADD, MODIFY, DROP, RENAME, SET or RESET")
+
+    def _materialized(self) -> st.Change:
+        start = self.token.span
+        if self.is_refreshing():
+            return self.refreshing()
+        if self.take_word("AS"):
+            return st.SetQuery(query=self.query(), span=self.since(start))
+        if self.token.word in ("SET", "RESET", "ADD", "MODIFY", "DROP"):
+            return self._table()
+        raise self.unexpected("SUSPEND, RESUME, REFRESH, AS, SET, RESET, ADD, MODIFY or DROP")
 
     def _rename(self, *, columns: bool) -> st.Change:
         start = self.need_word("RENAME").span

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 from fluxcore.errors import ScriptError
 from fluxcore.sql import ast
 from fluxcore.sql import statements as st
-from fluxcore.sql.parse_parts import PartsParser, TableParts
+from fluxcore.sql.parse_materialized import MaterializedParser
 
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
 _KIND_CHOICES = ("ALL", "CONSTRAINTS", "PARTITIONS", "DISTRIBUTION")
 _FEATURES = (*_KIND_CHOICES, "GENERATED", "OPTIONS", "WATERMARKS", "METADATA")
-_DROPPED = ("TABLE", "VIEW", "DATABASE", "CATALOG")
+_DROPPED = ("TABLE", "MATERIALIZED TABLE", "VIEW", "DATABASE", "CATALOG")
 
 
-class DefinitionParser(PartsParser):
+class DefinitionParser(MaterializedParser):
     """Parses the statements that make and remove catalogs, databases, tables and views."""
 
     def create(self) -> ast.Statement:
         """Parse CREATE."""
         start = self.need_word("CREATE").span
+        if self.is_word("OR", "ALTER") or self.is_word("MATERIALIZED"):
+            return self.create_materialized(start)
         replace = self.take_word("OR", "REPLACE")
         temporary = self.take_word("TEMPORARY")
         if self.take_word("TABLE"):
@@ -78,12 +80,7 @@ class DefinitionParser(PartsParser):
         if exists and replace:
             raise ScriptError("FX-SQL-0104", "OR REPLACE and IF NOT EXISTS exclude each other", span=self.since(start))
         name = self.names()
-        parts = TableParts()
-        if self.take_symbol("("):
-            self.table_part(parts, placed=False)
-            while self.take_symbol(","):
-                self.table_part(parts, placed=False)
-            self.need_symbol(")")
+        parts = self.table_parts()
         comment = self.comment()
         distribution = self.distribution()
         partitioned = self.bracketed(self.name) if self.take_word("PARTITIONED", "BY") else ()
@@ -140,10 +137,10 @@ class DefinitionParser(PartsParser):
         """Parse DROP."""
         start = self.need_word("DROP").span
         temporary = self.take_word("TEMPORARY")
-        kind = self.token.word
+        kind = "MATERIALIZED TABLE" if self.is_word("MATERIALIZED", "TABLE") else self.token.word
         if kind not in _DROPPED or (temporary and kind not in ("TABLE", "VIEW")):
             raise self.unsupported(f"DROP {self.token.text}")
-        self.advance()
+        self.need_word(*kind.split())
         exists = self.if_exists()
         name = (self.name("a catalog"),) if kind == "CATALOG" else self.names()
         cascade = False

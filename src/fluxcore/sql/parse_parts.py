@@ -74,6 +74,16 @@ class PartsParser(QueryParser):
 
         return self.bracketed(one)
 
+    def table_parts(self) -> TableParts:
+        """Parse what stands in the brackets of a table's definition, if there are any."""
+        parts = TableParts()
+        if self.take_symbol("("):
+            self.table_part(parts, placed=False)
+            while self.take_symbol(","):
+                self.table_part(parts, placed=False)
+            self.need_symbol(")")
+        return parts
+
     def table_part(self, found: TableParts, *, placed: bool) -> None:
         """Parse one thing in the brackets of a table; with ``placed`` a column may say FIRST or AFTER."""
         start = self.token.span

@@ -11,9 +11,9 @@ from fluxcore.sql.parse_parts import PartsParser
 if TYPE_CHECKING:
     from fluxcore.errors import Span
 
-_FROM_DATABASE = ("TABLES", "VIEWS", "PROCEDURES", "FUNCTIONS")
+_FROM_DATABASE = ("TABLES", "MATERIALIZED TABLES", "VIEWS", "PROCEDURES", "FUNCTIONS")
 _PLAIN = ("MODULES", "JARS", "JOBS")
-_CREATED = ("TABLE", "VIEW", "CATALOG")
+_CREATED = ("TABLE", "MATERIALIZED TABLE", "VIEW", "CATALOG")
 
 
 class ShowParser(PartsParser):
@@ -37,20 +37,20 @@ class ShowParser(PartsParser):
             if self.take_word(*words):
                 return st.Show(what=" ".join(words), span=self.since(start))
         if self.take_word("CREATE"):
-            what = self.token.word
+            what = "MATERIALIZED TABLE" if self.is_word("MATERIALIZED", "TABLE") else self.token.word
             if what not in _CREATED:
                 raise self.unsupported(f"SHOW CREATE {self.token.text}")
-            self.advance()
+            self.need_word(*what.split())
             return st.Show(what=f"CREATE {what}", name=self.names(), span=self.since(start))
         if self.take_word("USER"):
             self.need_word("FUNCTIONS")
             return self._listed("USER FUNCTIONS", start)
-        what = self.token.word
+        what = "MATERIALIZED TABLES" if self.is_word("MATERIALIZED", "TABLES") else self.token.word
         if what in _PLAIN:
             self.advance()
             return st.Show(what=what, span=self.since(start))
         if what in (*_FROM_DATABASE, "DATABASES", "CATALOGS"):
-            self.advance()
+            self.need_word(*what.split())
             return self._listed(what, start)
         if what == "COLUMNS":
             self.advance()
@@ -70,7 +70,7 @@ class ShowParser(PartsParser):
         if what != "CATALOGS" and (self.take_word("FROM") or self.take_word("IN")):
             name = self.names()
         negated = self.take_word("NOT")
-        any_case = what not in ("TABLES", "VIEWS", "COLUMNS") and self.is_word("ILIKE")
+        any_case = what not in ("TABLES", "MATERIALIZED TABLES", "VIEWS", "COLUMNS") and self.is_word("ILIKE")
         pattern = None
         if any_case or self.is_word("LIKE"):
             self.advance()

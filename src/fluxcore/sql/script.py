@@ -18,8 +18,10 @@ from fluxcore.sql.bind_queries import QueryBinder
 from fluxcore.sql.bind_tables import bind_table, hinted
 from fluxcore.sql.catalog import Catalog
 from fluxcore.sql.define import Definer
+from fluxcore.sql.define_materialized import MaterializedDefiner
 from fluxcore.sql.describe import describe, show
 from fluxcore.sql.lexer import is_complete
+from fluxcore.sql.materialized import MaterializedStatement
 from fluxcore.sql.parser import parse_script
 from fluxcore.sql.replies import CommandReply
 from fluxcore.sql.resolve_functions import with_functions
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from fluxcore.plan.nodes import Insert, Node
 
 __all__ = [
-    "BoundScript", "CommandReply", "ExplainStatement", "InsertStatement", "SelectStatement", "StatementSet", "bind_query",
-    "bind_script", "is_complete",
+    "BoundScript", "CommandReply", "ExplainStatement", "InsertStatement", "MaterializedStatement", "SelectStatement",
+    "StatementSet", "bind_query", "bind_script", "is_complete",
 ]  # fmt: skip
 
 
@@ -69,7 +71,9 @@ class ExplainStatement:
     details: tuple[str, ...] = ()
 
 
-BoundStatement = SelectStatement | InsertStatement | StatementSet | ExplainStatement | CommandReply
+BoundStatement = (
+    SelectStatement | InsertStatement | StatementSet | MaterializedStatement | ExplainStatement | CommandReply
+)
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class _ScriptBinder:
         self._file = file
         self._catalog = catalog
         self._definer = Definer(catalog, self._query)
+        self._materialized = MaterializedDefiner(catalog, self._emitted)
         self.settings = settings
 
     def bind(self, tree: ast.Statement) -> list[BoundStatement]:
@@ -140,6 +145,12 @@ class _ScriptBinder:
                 return [reply] if tree.query is None else [reply, self._fill(tree)]
             case st.SetOption():
                 return [self._set(tree)]
+            case st.CreateMaterialized():
+                return [self._materialized.create(tree, self.settings)]
+            case st.Alter(kind="MATERIALIZED TABLE"):
+                return [self._materialized.alter(tree, self.settings)]
+            case st.Drop(kind="MATERIALIZED TABLE"):
+                return [self._materialized.drop(tree)]
         return [self._command(tree)]
 
     def _command(self, tree: ast.Statement) -> CommandReply:

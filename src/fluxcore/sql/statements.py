@@ -78,6 +78,24 @@ class CreateTable(Statement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness(Tree):
+    """FRESHNESS = INTERVAL 'count' unit; ``unit`` is SECOND, MINUTE, HOUR or DAY."""
+
+    count: int
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateMaterialized(Statement):
+    """CREATE MATERIALIZED TABLE, or CREATE OR ALTER where ``alter``; ``table`` has the query, ``mode`` is FULL or CONTINUOUS."""
+
+    table: CreateTable
+    freshness: Freshness | None = None
+    mode: str | None = None
+    alter: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateView(Statement):
     """CREATE VIEW."""
 
@@ -111,7 +129,7 @@ class CreateDatabase(Statement):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop(Statement):
-    """DROP TABLE, VIEW, DATABASE or CATALOG (``kind``)."""
+    """DROP TABLE, MATERIALIZED TABLE, VIEW, DATABASE or CATALOG (``kind``)."""
 
     kind: str
     name: tuple[str, ...]
@@ -191,14 +209,23 @@ class SetComment(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetQuery(Change):
-    """AS query, of a view."""
+    """AS query, of a view or a materialised table."""
 
     query: Query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refreshing(Change):
+    """SUSPEND, RESUME or REFRESH (``action``) of a materialised table; ``partition`` is what REFRESH is bounded to."""
+
+    action: str
+    options: tuple[OptionPair, ...] = ()
+    partition: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alter(Statement):
-    """ALTER TABLE, VIEW, DATABASE or CATALOG (``kind``)."""
+    """ALTER TABLE, MATERIALIZED TABLE, VIEW, DATABASE or CATALOG (``kind``)."""
 
     kind: str
     name: tuple[str, ...]

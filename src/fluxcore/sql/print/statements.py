@@ -11,6 +11,7 @@ from fluxcore.sql.print.names import dotted, listed, pairs
 from fluxcore.sql.print.queries import expression, query
 from fluxcore.sql.print.tables import (
     column,
+    create_materialized,
     create_table,
     create_view,
     distribution,
@@ -36,6 +37,8 @@ def statement(tree: Statement) -> str:
     match tree:
         case st.CreateTable():
             return create_table(tree)
+        case st.CreateMaterialized():
+            return create_materialized(tree)
         case st.CreateView():
             return create_view(tree)
         case st.CreateFunction() | st.DropFunction() | st.DescribeFunction():
@@ -119,6 +122,9 @@ def _change(tree: st.Change) -> str:
             return f"COMMENT {text(tree.comment)}"
         case st.SetQuery():
             return f"AS {query(tree.query)}"
+        case st.Refreshing():
+            options = f" {with_options(tree.options)}" if tree.options else ""
+            return f"{tree.action}{options}{_partition(tree.partition)}"
     raise TypeError(f"no text for {type(tree).__name__}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.quotes import quoted, text
@@ -40,6 +41,18 @@ def create_table(tree: st.CreateTable) -> str:
     if tree.query is not None:
         parts.append(f"AS {query(tree.query)}")
     return "\n".join(parts)
+
+
+def create_materialized(tree: st.CreateMaterialized) -> str:
+    """Return CREATE MATERIALIZED TABLE."""
+    assert tree.table.query is not None
+    lead = f"CREATE {'OR ALTER ' if tree.alter else ''}MATERIALIZED TABLE "
+    parts = [lead + create_table(replace(tree.table, query=None)).removeprefix("CREATE TABLE ")]
+    if tree.freshness is not None:
+        parts.append(f"FRESHNESS = INTERVAL '{tree.freshness.count}' {tree.freshness.unit}")
+    if tree.mode is not None:
+        parts.append(f"REFRESH_MODE = {tree.mode}")
+    return "\n".join([*parts, f"AS {query(tree.table.query)}"])
 
 
 def create_view(tree: st.CreateView) -> str:

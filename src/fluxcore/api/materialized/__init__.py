@@ -1,0 +1,1 @@
+"""Materialised tables: queries whose results a session keeps as tables while their jobs run."""
