@@ -51,7 +51,7 @@ def told(*, debug: bool) -> Iterator[None]:
         tell("terminated")
         leave(TERMINATED)
     except FluxError as error:
-        if _broken_pipe(error):
+        if broken_pipe(error):
             leave(0)
         tell(error.render())
         if debug:
@@ -67,7 +67,8 @@ def told(*, debug: bool) -> Iterator[None]:
         leave(1)
 
 
-def _broken_pipe(error: BaseException | None) -> bool:
+def broken_pipe(error: BaseException | None) -> bool:
+    """Return whether an error came of a reader that went away, as ``| head`` does."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         if isinstance(error, BrokenPipeError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Console, Group
@@ -11,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fluxcore.cli.keys import keys
 from fluxcore.cli.output.texts import plain_texts
 from fluxcore.core.ports import ChangeMode, Sink
 from fluxcore.errors import JobError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     Row = tuple[str, ...]
 
 _REFRESH_S = 0.1
+_RATE_S = 2.0
+_LEAVE = ("q", "Q", "\x04")
 _AROUND_ROWS = 7  # title, borders, header, footer, prompt
 
 
@@ -111,7 +116,7 @@ def wants_live(session: Session, step: Step, format_: str) -> bool:
 
 
 def show_live(session: Session, step: Step) -> None:
-    """Run an endless query and show its rows until Ctrl-C. Raises the job's error."""
+    """Run an endless query and show its rows until q or Ctrl-C; the last ones stay on the screen. Raises the job's error."""
     console = Console()
     shown: list[LiveRows] = []
 
@@ -121,24 +126,66 @@ def show_live(session: Session, step: Step) -> None:
 
     job = session.start_step(step, output, changelog=True)
     try:
-        _watch(console, job, shown[0])
-        job.result()
+        left = _watch(console, job, shown[0])
+        if not left:
+            job.result()
     except BaseException:
         job.stop()
         raise
+    if left:
+        job.stop()
 
 
-def _watch(console: Console, job: RunningJob, rows: LiveRows) -> None:
-    with Live(_table(console, rows), console=console, auto_refresh=False) as live:
-        while not job.wait(_REFRESH_S):
-            live.update(_table(console, rows), refresh=True)
-        live.update(_table(console, rows), refresh=True)
+def _watch(console: Console, job: RunningJob, rows: LiveRows) -> bool:
+    """Show the rows until the job has ended or a key is pressed; return whether it was one."""
+    rate = _Rate(job)
+    try:
+        with keys() as key, Live(console=console, auto_refresh=False, screen=True) as live:
+            while not job.wait(0):
+                live.update(_table(console, rows, rate.told()), refresh=True)
+                if key(_REFRESH_S) in _LEAVE:
+                    return True
+    finally:
+        console.print(_table(console, rows, ""))
+    return False
 
 
-def _table(console: Console, rows: LiveRows) -> Group:
+class _Rate:
+    """How fast a job reads, over the last second or so, and how far its event time is."""
+
+    def __init__(self, job: RunningJob) -> None:
+        self._job = job
+        self._seen = [(time.monotonic(), 0)]
+
+    def told(self) -> str:
+        """Return both as text, as far as they are known."""
+        metrics = self._job.metrics()
+        rows = getattr(metrics, "source_rows", None)
+        if rows is None:
+            return ""
+        now = time.monotonic()
+        self._seen = [(at, read) for at, read in self._seen if now - at <= _RATE_S] or self._seen[-1:]
+        self._seen.append((now, rows))
+        (first_at, first), (last_at, last) = self._seen[0], self._seen[-1]
+        told = f" · {(last - first) / max(last_at - first_at, 1e-9):,.0f} rows/s read"
+        marks = [each.watermark_ms for each in metrics.operators if each.watermark_ms is not None]
+        if marks:
+            told += f" · watermark {as_text(min(marks))}"
+        return told + " · q or Ctrl-C ends"
+
+
+def as_text(ms: int) -> str:
+    """Return a time (ms) as SQL writes a TIMESTAMP(3); one that is none (beyond the year 9999) as a number."""
+    try:
+        return (datetime(1970, 1, 1) + timedelta(milliseconds=ms)).isoformat(" ", "milliseconds")
+    except OverflowError:
+        return f"{ms} ms"
+
+
+def _table(console: Console, rows: LiveRows, more: str) -> Group:
     found, count = rows.newest(max(console.height - _AROUND_ROWS, 5))
-    more = f" (the newest {len(found):,} are shown)" if count > len(found) else ""
-    told = f"{count:,} rows{more}, {rows.added + rows.removed:,} changes; Ctrl-C stops"
+    part = f" (the newest {len(found):,} are shown)" if count > len(found) else ""
+    told = f"{count:,} rows{part}, {rows.added + rows.removed:,} changes{more}"
     table = Table(header_style="bold")
     for column in rows.schema:
         numeric = column.type.name()[:3] in ("INT", "BIG", "SMA", "TIN", "DOU", "FLO", "DEC")

@@ -107,18 +107,19 @@ def sql(
     format: Annotated[str, typer.Option(help="How rows are printed: table, json, csv or changelog.")] = "table",
     parallelism: Parallelism = None,
     set: Set = None,
+    pager: Annotated[bool, typer.Option(help="Show results that are longer than the screen in a pager.")] = True,
     debug: Debug = False,
 ) -> None:
     """Open a SQL shell; statements end with `;`, and .help lists its commands.
 
-    Ctrl-C stops the running query, Ctrl-D leaves. When standard input is no terminal, it is read as a script.
+    Ctrl-C stops the running query, Ctrl-D leaves. Materialized tables live as long as the shell. When standard input is no terminal, it is read as a script.
     """
     with told(debug=debug):
         from fluxcore.cli import run as command
         from fluxcore.cli import shell
 
         options = command.RunOptions("-", format, parallelism, tuple(set or ()), "embedded", debug)
-        shell.start(options, execute=execute, init=init)
+        shell.start(options, execute=execute, init=init, pager=pager)
         leave(0)
 
 

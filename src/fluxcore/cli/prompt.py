@@ -13,6 +13,7 @@ from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.lexers import PygmentsLexer
 from pygments.lexers.sql import SqlLexer
 
+from fluxcore.cli.commands import COMMANDS, is_command, watched
 from fluxcore.cli.errors import tell
 from fluxcore.expr.aggregates import AGGREGATES, OVER_ONLY
 from fluxcore.expr.registry import REGISTRY
@@ -65,7 +66,7 @@ def _keys() -> KeyBindings:
         from prompt_toolkit.application.current import get_app
 
         text = get_app().current_buffer.text
-        return not text.strip() or text.lstrip().startswith(".") or is_complete(text)
+        return not text.strip() or is_command(text) or watched(text) is not None or is_complete(text)
 
     @keys.add("enter", filter=finished)
     def _(event: KeyPressEvent) -> None:
@@ -75,7 +76,7 @@ def _keys() -> KeyBindings:
 
 
 class SqlCompleter(Completer):
-    """Completes keywords, functions, tables and their columns."""
+    """Completes keywords, functions, tables and their columns, and the shell's own commands."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -86,6 +87,12 @@ class SqlCompleter(Completer):
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:  # noqa: ARG002
         """Yield what the word before the cursor may become; names are shown before keywords."""
+        line = document.text_before_cursor
+        if is_command(line) and " " not in line.strip():
+            for command in COMMANDS:
+                if command.startswith(line.strip()[1:]):
+                    yield Completion(command, 1 - len(line.strip()))
+            return
         word = document.get_word_before_cursor(pattern=None)
         start = word.upper()
         catalog = self._session.catalog

@@ -6,10 +6,11 @@ import os
 import runpy
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from fluxcore.cli.errors import tell
 from fluxcore.cli.output.replies import show_reply
 from fluxcore.cli.output.sinks import FORMATS, output_sink
 from fluxcore.core import log
@@ -77,8 +78,11 @@ def run(options: RunOptions) -> None:
         run_job(Path(options.script), settings, options.target)
         return
     text, name = read_script(options.script)
-    session = new_session(settings, options.target)
-    run_script(session, text, name, options.format)
+    with new_session(settings, options.target) as session:
+        run_script(session, text, name, options.format)
+        for table in session.tables:
+            if table.running:
+                tell(f"materialized table {table.definition.name} stopped: its script has ended")
 
 
 def check_format(format_: str) -> None:
@@ -121,37 +125,53 @@ def read_script(name: str) -> tuple[str, str]:
 def run_script(session: Session, text: str, name: str, format_: str) -> None:
     """Run the statements of a script; nothing runs unless all of it can be bound."""
     for step in session.steps(session.bind(text, file=name), text=text, file=name):
-        run_step(session, step, format_, text, name)
+        run_step(session, step, Shown(format_), text, name)
 
 
-def run_step(session: Session, step: Step, format_: str, text: str = "", name: str | None = None) -> None:
+@dataclass(frozen=True)
+class Shown:
+    """How the rows of a step are shown; ``wait`` for the jobs of materialised tables that end by themselves."""
+
+    format: str
+    stream: BinaryIO = field(default_factory=lambda: sys.stdout.buffer)
+    wait: bool = True
+
+
+def run_step(session: Session, step: Step, shown: Shown, text: str = "", name: str | None = None) -> None:
     """Run one step: a reply is shown, a job is waited for, and stopped when the waiting is interrupted."""
     if step.reply is not None:
         reply = step.reply.answered()
-        show_reply(reply.message, reply.columns, reply.rows, format_)
+        show_reply(reply.message, reply.columns, reply.rows, shown.format, shown.stream)
         return
 
     show_log(step.settings)
-    changes = format_ == "changelog" or (format_ == "table" and is_updated_for_ever(session, step))
+    try:
+        if step.table is not None:
+            tell(session.tables.carry_out(step.table, wait=shown.wait))
+        else:
+            _run_job_of(session, step, shown)
+    except FluxError as error:
+        raise error.located(text, name) from error.__cause__
+
+
+def _run_job_of(session: Session, step: Step, shown: Shown) -> None:
+    changes = shown.format == "changelog" or (shown.format == "table" and is_updated_for_ever(session, step))
 
     def output(statement: SelectStatement) -> object:
         key = unique_key(statement.plan)
-        return output_sink(format_, sys.stdout.buffer, statement.plan.schema, changes=changes, key=key)
+        return output_sink(shown.format, shown.stream, statement.plan.schema, changes=changes, key=key)
 
+    if changes and shown.format == "table" and sys.stdout.isatty():
+        from fluxcore.cli.live import show_live  # the screen is needed by nobody else
+
+        show_live(session, step)
+        return
+    job = session.start_step(step, output, changelog=changes)  # type: ignore[arg-type]
     try:
-        if changes and format_ == "table" and sys.stdout.isatty():
-            from fluxcore.cli.live import show_live  # the screen is needed by nobody else
-
-            show_live(session, step)
-            return
-        job = session.start_step(step, output, changelog=changes)  # type: ignore[arg-type]
-        try:
-            job.result()
-        except BaseException:
-            job.stop()
-            raise
-    except FluxError as error:
-        raise error.located(text, name) from error.__cause__
+        job.result()
+    except BaseException:
+        job.stop()
+        raise
 
 
 def is_updated_for_ever(session: Session, step: Step) -> bool:

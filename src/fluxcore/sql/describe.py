@@ -54,7 +54,7 @@ def show(tree: st.Show, catalog: Catalog) -> CommandReply:
         case "JARS":
             return CommandReply(None, ("jars",), ())
         case "JOBS":
-            return CommandReply(None, ("job id", "job name", "status", "start time"), catalog.jobs())
+            return CommandReply(None, ("job id", "job name", "status", "start time"), find=catalog.jobs)
         case "COLUMNS":
             return _columns(tree, catalog)
         case "PARTITIONS":

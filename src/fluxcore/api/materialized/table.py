@@ -58,6 +58,7 @@ class MaterializedTable:
         self._error: FluxError | None = None
         self._suspended = False
         self._gone: str | None = None
+        self._halted = False
         self._timer: _Timer | None = None
         definition.memory.feed.read = self.read
 
@@ -73,7 +74,7 @@ class MaterializedTable:
             return Status.FAILED
         if self._job is None:
             return Status.INITIALIZING
-        if self._gone is not None:
+        if self._gone is not None or self._halted:
             return Status.STOPPED
         if self._suspended:
             return Status.SUSPENDED
@@ -119,6 +120,7 @@ class MaterializedTable:
         what a refresh in full fails with.
         """
         self.started_at = datetime.now(UTC)
+        self._halted = False
         if self.definition.full:
             self.refresh()
             if self._timer is None:
@@ -214,7 +216,9 @@ class MaterializedTable:
             self._kept.forget()
 
     def halt(self) -> None:
-        """End the job, and refreshing; the rows stay."""
+        """End the job, and refreshing; the rows stay. A job that has ended already stays so."""
+        self._halted = self._halted or self.status in (Status.RUNNING, Status.SUSPENDED)
+        self._suspended = False
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.stop()

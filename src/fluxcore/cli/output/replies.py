@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from fluxcore.cli.errors import tell
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 
 def show_reply(
-    message: str | None, columns: Sequence[str] = (), rows: Sequence[Sequence[Cell]] = (), format_: str = "table"
+    message: str | None,
+    columns: Sequence[str] = (),
+    rows: Sequence[Sequence[Cell]] = (),
+    format_: str = "table",
+    stream: BinaryIO | None = None,
 ) -> None:
-    """Print the answer to a command: messages to standard error, rows to standard output.
+    """Print the answer to a command: messages to standard error, rows to ``stream``, which is standard output by default.
 
     As ``json`` and ``csv`` they have the forms of a query's rows; a table of one column is its cells alone.
     """
@@ -26,25 +31,33 @@ def show_reply(
         tell(message)
     if not columns:
         return
+    sys.stdout.flush()  # what was printed before comes before
+    out = stream or sys.stdout.buffer
+    out.write(_shown(columns, rows, format_).encode())
+    out.flush()
+
+
+def _shown(columns: Sequence[str], rows: Sequence[Sequence[Cell]], format_: str) -> str:
     if format_ == "json":
-        for row in rows:
-            print(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False))  # noqa: T201
+        lines = [json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows]
     elif format_ == "csv":
-        csv.writer(sys.stdout, lineterminator="\n").writerows(
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
             [columns, *(["" if cell is None else _text(cell, "true", "false") for cell in row] for row in rows)]
         )
+        return text.getvalue()
     else:
-        _show_table(columns, [[_text(cell) for cell in row] for row in rows])
+        lines = _table(columns, [[_text(cell) for cell in row] for row in rows])
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _show_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     if len(columns) == 1:
-        for (value,) in rows:
-            print(value)  # noqa: T201
-        return
+        return [value for (value,) in rows]
     widths = [max(len(name), *(len(row[i]) for row in rows)) if rows else len(name) for i, name in enumerate(columns)]
-    for row in (columns, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (columns, *rows)
+    ]
 
 
 def _text(cell: Cell, true: str = "TRUE", false: str = "FALSE") -> str:
