@@ -8,17 +8,17 @@ from fluxcore.errors import ScriptError
 
 COMMANDS = ("help", "tables", "jobs", "stop", "watch", "format", "timing", "pager", "read", "quit")
 
-HELP = """Statements end with ;  and may take several lines. Commands begin with \\ or with a dot:
-  \\help            this help
+HELP = r"""Statements end with ;  and may take several lines. Commands begin with \ or with a dot:
+  \help            this help
   \tables          the tables and views
-  \\jobs            the materialized tables, and what their jobs do
-  \\stop NAME       end the job of a materialized table; it keeps its rows
-  \\watch [SECONDS] run the last query again and again, every 2 seconds or so many; also in place of a query's ;
-  \format NAME     table (of an endless query: as it changes), json, csv or changelog (every change as it comes)
+  \jobs            the materialized tables, and what their jobs do
+  \stop NAME       end the job of a materialized table; it keeps its rows
+  \watch [SECONDS] run the last query again every 2 seconds, or so many; also in place of a query's ;
+  \format NAME     table (of an endless query: as it changes), json, csv or changelog (every change)
   \timing [on|off] tell how long each statement takes
-  \\pager [on|off]  show results that are longer than the screen in a pager
+  \pager [on|off]  show results that are longer than the screen in a pager
   \read FILE       run a script
-  \\quit            leave (or QUIT; or EXIT; or Ctrl-D)
+  \quit            leave (or QUIT; or EXIT; or Ctrl-D)
 Ctrl-C stops the running query. SHOW TABLES, DESCRIBE t and EXPLAIN SELECT … work as in Flink."""
 
 _WATCH_S = 2.0

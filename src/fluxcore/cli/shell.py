@@ -134,13 +134,18 @@ class _Prompt:
         self._tell_of_filling(step)
 
     def _tell_of_filling(self, step: Step) -> None:
-        """Say which tables of a query were not complete yet, and which of a new table's job goes on."""
-        if step.select is not None:
-            for node in in_order([step.select.plan]):
-                definition = definition_of(node)
-                table = self._session.tables.table(definition) if definition is not None else None
-                if table is not None and table.running and table.job.bounded:
-                    tell(f"{table.definition.name} is being filled: {table.count:,} rows so far")
+        """Say which tables that a query read are not complete yet, or have not begun."""
+        if step.select is None:
+            return
+        for node in in_order([step.select.plan]):
+            definition = definition_of(node)
+            table = self._session.tables.table(definition) if definition is not None else None
+            if table is None or not table.running:
+                continue
+            if not getattr(table.job.metrics(), "source_rows", 1):
+                tell(f"{table.definition.name} has read nothing yet")
+            elif table.job.bounded:
+                tell(f"{table.definition.name} is being filled: {table.count:,} rows so far")
 
     def _watch(self, text: str, seconds: float) -> None:
         """Run queries every so many seconds, until Ctrl-C or an error."""

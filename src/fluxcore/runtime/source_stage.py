@@ -130,8 +130,11 @@ class SourceStage:
             self._notify()
 
     def hold(self, held: bool) -> None:
-        """Take nothing more while ``held``; what was taken is still delivered."""
+        """Take nothing more while ``held``, from when this returns; what was taken is still delivered."""
         self._held = held
+        for state in self._splits:
+            with state.lock:  # who took a unit meanwhile has it now
+                pass
         self._wake()
 
     def close(self) -> None:
@@ -259,7 +262,7 @@ class SourceStage:
             state.lock.release()
 
     def _take(self, state: _Split) -> tuple[_Split, int, Any] | None:
-        if state.ended or (self._one_by_one and state.taken > state.delivered):
+        if state.ended or self._held or (self._one_by_one and state.taken > state.delivered):
             return None
         with errors_of(self.name):
             unit = Signal.END if self._has_enough() else self._take_unit(state)

@@ -59,6 +59,9 @@ class MaterializedDefiner:
             assert isinstance(known.tree, st.CreateMaterialized)
             fresh = replace(tree, freshness=tree.freshness or known.tree.freshness, mode=tree.mode or known.tree.mode)
             return self._replaced(path, known, fresh, settings)
+        if known is not None and not known.temporary:
+            hint = "CREATE OR ALTER changes a materialized table" if known.materialized is not None else None
+            raise ScriptError("FX-SQL-0502", f"'{name[-1]}' exists already", span=tree.span, hint=hint)
         entry = self._entry(tree, settings)
         self._catalog.add(name, entry, span=tree.span)
         assert entry.materialized is not None

@@ -27,6 +27,9 @@ class DefinitionParser(MaterializedParser):
             return self.create_materialized(start)
         replace = self.take_word("OR", "REPLACE")
         temporary = self.take_word("TEMPORARY")
+        if self.is_word("MATERIALIZED", "TABLE"):
+            message = "a materialized table can't be TEMPORARY, and CREATE OR ALTER changes one"
+            raise ScriptError("FX-SQL-0104", message, span=self.since(start))
         if self.take_word("TABLE"):
             return self._create_table(start, temporary=temporary, replace=replace)
         if replace:

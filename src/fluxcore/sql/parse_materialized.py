@@ -25,6 +25,10 @@ class MaterializedParser(PartsParser):
         place = self.token.span
         name = self.names()
         parts = self.table_parts()
+        bare = [each.column for each in parts.columns if each.column.type is None and each.column.computed is None]
+        if bare and len(bare) < len(parts.columns):
+            message = "columns with types and columns without don't go together"
+            raise ScriptError("FX-SQL-0104", message, span=bare[0].span)
         comment = self.comment()
         distribution = self.distribution()
         partitioned = self.bracketed(self.name) if self.take_word("PARTITIONED", "BY") else ()
