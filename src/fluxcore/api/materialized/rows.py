@@ -54,11 +54,14 @@ class Rows(Protocol):
         ...
 
 
-def rows_for(definition: Definition) -> Rows:
-    """Return what keeps the rows of a table: batches as they come, rows by key, or a bag of rows."""
+def rows_for(definition: Definition, *, final: bool = False) -> Rows:
+    """Return what keeps the rows of a table: batches as they come, rows by key, or a bag of rows.
+
+    With ``final`` the job takes nothing back, whatever its query does.
+    """
     schema = definition.plan.schema
     declared = definition.key
-    if is_append_only(definition.plan):
+    if final or is_append_only(definition.plan):
         return KeyedRows(schema, declared, replaces=True) if declared else AppendedRows(schema)
     unique = unique_key(definition.plan)
     if unique is not None and (not declared or set(unique) <= set(declared)):

@@ -40,8 +40,12 @@ class Status(Enum):
 class Starter(Protocol):
     """Starts the job of a query; ``following``: it goes on with the tables that it reads, else it takes them as of now."""
 
+    def ends(self, node: Node) -> bool:
+        """Return whether a query that follows the tables that it reads ends by itself."""
+        ...
+
     def __call__(self, node: Node, sink: KeptTable, *, following: bool, final: bool) -> RunningJob:
-        """Return the job. With ``final`` a bounded query gives only the rows that stay."""
+        """Return the job. With ``final``, for a query that ends, it gives only the rows that stay."""
         ...
 
 
@@ -130,9 +134,10 @@ class MaterializedTable:
             self._suspended, self._error, self._gone = False, None, None
             if self._kept is not None:
                 self._kept.forget()
-            self._kept = KeptTable(rows_for(self.definition))
             try:
-                self._job = self._start(self.definition.plan, self._kept, following=True, final=final)
+                only_last = final and self._start.ends(self.definition.plan)
+                self._kept = KeptTable(rows_for(self.definition, final=only_last))
+                self._job = self._start(self.definition.plan, self._kept, following=True, final=only_last)
             except FluxError as error:
                 self._error = error
                 raise
@@ -157,7 +162,7 @@ class MaterializedTable:
         """
         with self._lock:
             plan = self.definition.plan
-            fresh = KeptTable(rows_for(self.definition))
+            fresh = KeptTable(rows_for(self.definition, final=True))
             try:
                 wanted = plan if condition is None else Filter(plan, condition)
                 job = self._start(wanted, fresh, following=False, final=True)
@@ -242,7 +247,7 @@ class MaterializedTable:
         """Return the old rows outside ``condition`` with the fresh ones, which are inside it."""
         assert self._kept is not None
         inside = compile_predicate(condition, self.definition.settings)
-        joined = KeptTable(rows_for(self.definition))
+        joined = KeptTable(rows_for(self.definition, final=True))
         for data in self._kept.read():
             joined.write(Batch(data).filter(pc.invert(pc.fill_null(inside(data), False))))
         for data in fresh.read():

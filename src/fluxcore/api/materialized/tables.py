@@ -112,12 +112,16 @@ class MaterializedTables:
         return job
 
     def fill(self, node: Node, sink: Sink, settings: Settings, *, following: bool, final: bool) -> RunningJob:
-        """Start the job that fills a table; with ``final`` a query that ends gives only the rows that stay."""
-        plans, held = self.readable([node], following=following)
-        changelog = not (final and self._target.is_bounded(plans[0], settings))
-        job = self._target.start([(plans[0], sink)], settings, changelog=changelog)
+        """Start the job that fills a table; with ``final``, for a query that ends, it gives only the rows that stay."""
+        (plan,), held = self.readable([node], following=following)
+        job = self._target.start([(plan, sink)], settings, changelog=not final)
         self._held[job] = held
         return job
+
+    def ends(self, node: Node, settings: Settings) -> bool:
+        """Return whether a query that follows the tables that it reads ends by itself."""
+        (plan,), _held = self.readable([node], following=True)
+        return self._target.is_bounded(plan, settings)
 
     def readable(self, plans: Sequence[Node], *, following: bool = False) -> tuple[list[Node], list[object]]:
         """Return plans that can run, and what must be held until they have run.
@@ -195,8 +199,12 @@ class _Starter:
         self._tables = tables
         self._settings = definition.settings
 
+    def ends(self, node: Node) -> bool:
+        """Return whether a query that follows the tables that it reads ends by itself."""
+        return self._tables.ends(node, self._settings)
+
     def __call__(self, node: Node, sink: KeptTable, *, following: bool, final: bool) -> RunningJob:
-        """Return the job; of a query that never ends every change is wanted, whatever ``final`` says."""
+        """Return the job."""
         return self._tables.fill(node, sink, self._settings, following=following, final=final)
 
 
