@@ -16,11 +16,14 @@ TEXT_BLOCK_BYTES: Final = 8 * 1024 * 1024
 TEXT_RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 """The longest single record of a text file; a longer one is a data error, not an endless buffer."""
 
-OPEN_FILES_MAX: Final = 64
-"""Files of partitions that a sink has open at once; the longest unused one is finished for the next."""
+OPEN_FILES_MAX: Final = 400
+"""Files of partitions that a sink has open at once, or half of what the system allows; the longest unused one is finished."""
 
 ROWS_GATHERED_BYTES_MAX: Final = 256 * 1024 * 1024
-"""Bytes of rows that wait in all open files of a sink for a row group of a good size."""
+"""Bytes of rows that wait in a sink of many partitions to be written together."""
+
+ROWS_WRITTEN_BYTES_MIN: Final = 1024 * 1024
+"""Bytes of rows of one partition that are worth writing while others wait."""
 
 CHANNEL_ROWS_MAX: Final = 1_000_000
 """Rows that wait in one channel before its writer is held back."""

@@ -334,6 +334,7 @@ def test_a_name_that_is_too_long_is_an_error_and_nothing_stays(tmp_path: Path) -
 
 def test_many_partitions_are_written_with_few_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink, "OPEN_FILES_MAX", 3)
+    monkeypatch.setattr(sink, "ROWS_WRITTEN_BYTES_MIN", 1)
     described = table(tmp_path, schema=Schema.of([Column("n", INT), Column("a", BIGINT)]), keys=(0,))
     made = opened(described)
     for start in range(0, 100, 10):
@@ -347,7 +348,8 @@ def test_many_partitions_are_written_with_few_open_files(tmp_path: Path, monkeyp
 def test_rows_that_wait_in_many_parquet_files_are_written_before_they_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sink, "ROWS_GATHERED_BYTES_MAX", 200)
+    monkeypatch.setattr(sink, "ROWS_GATHERED_BYTES_MAX", 400)
+    monkeypatch.setattr(sink, "ROWS_WRITTEN_BYTES_MIN", 1)
     described = table(tmp_path, "parquet", Schema.of([Column("n", INT), Column("a", BIGINT)]), (0,))
     made = opened(described)
     for start in range(0, 100, 20):
@@ -358,6 +360,26 @@ def test_rows_that_wait_in_many_parquet_files_are_written_before_they_fill_the_m
     groups = [pq.ParquetFile(path).metadata.num_row_groups for path in tmp_path.rglob("part-*")]
     assert len(groups) == 2
     assert min(groups) > 1
+
+
+def test_rows_of_many_partitions_wait_and_are_written_before_they_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sink, "ROWS_GATHERED_BYTES_MAX", 400)
+    described = table(tmp_path, schema=Schema.of([Column("n", INT), Column("a", BIGINT)]), keys=(0,))
+    made = opened(described)
+    waiting = []
+    for start in range(0, 200, 20):
+        made.write(batch(described, [(n % 2, n) for n in range(start, start + 20)]))
+        waiting.append(made._waiting_bytes)
+    assert max(waiting) <= 200
+    assert sum(path.stat().st_size for path in tmp_path.rglob("part-*")) == 0, "still in the buffers of the files"
+    made.write(batch(described, [(1, 1000)]))
+    made.commit()
+    made.close()
+    assert sorted(read(described)) == sorted([*((n % 2, n) for n in range(200)), (1, 1000)])
+    assert [a for n, a in read(described) if n == 1] == [*range(1, 200, 2), 1000]
+    assert len(list(tmp_path.rglob("part-*"))) == 2
 
 
 def test_rows_of_a_partition_keep_their_order(tmp_path: Path) -> None:

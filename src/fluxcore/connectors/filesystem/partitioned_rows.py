@@ -48,12 +48,12 @@ class PartitionedRows:
         encoded = [data.column(key).dictionary_encode(null_encoding="encode") for key in self._keys]
         names = [self._names(each.dictionary, place) for place, each in enumerate(encoded)]
         groups, ids = _grouped([each.indices.to_numpy(zero_copy_only=False) for each in encoded])
-        if len(groups) > 1:
-            held = held.take(pa.array(np.argsort(ids, kind="stable")))
+        order = pa.array(np.argsort(ids, kind="stable"))
         start = 0
         for codes, count in zip(groups, np.bincount(ids), strict=True):
             directory = "/".join(known[code] for known, code in zip(names, codes, strict=True))
-            yield directory, held.slice(start, count)
+            # a copy: a slice that waits would keep the rows of all partitions in memory
+            yield directory, held if len(groups) == 1 else held.take(order.slice(start, count))
             start += count
 
     def _names(self, values: pa.Array, place: int) -> list[str]:

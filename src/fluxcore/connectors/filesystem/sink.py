@@ -9,29 +9,31 @@
 from __future__ import annotations
 
 import os
+import resource
 import uuid
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from fluxcore.connectors.filesystem.partitioned_rows import PartitionedRows
 from fluxcore.connectors.filesystem.paths import cannot, require_local
 from fluxcore.connectors.filesystem.staging import Staging
 from fluxcore.core.ports import Sink
-from fluxcore.limits import OPEN_FILES_MAX, ROWS_GATHERED_BYTES_MAX
+from fluxcore.limits import OPEN_FILES_MAX, ROWS_GATHERED_BYTES_MAX, ROWS_WRITTEN_BYTES_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import pyarrow as pa
 
     from fluxcore.core.batch import Batch
     from fluxcore.core.ports import SinkRequest
     from fluxcore.core.schema import Schema
     from fluxcore.formats.base import Format
 
-_WRITE_BUFFER = 1024 * 1024
+_WRITE_BUFFER = 128 * 1024
 
 
 class FilesystemSink(Sink):
@@ -49,6 +51,9 @@ class FilesystemSink(Sink):
         self._id = uuid.uuid4()
         self._parts = 0
         self._open: OrderedDict[str, _PartFile] = OrderedDict()
+        self._files_max = min(OPEN_FILES_MAX, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._waiting: dict[str, _Waiting] = {}
+        self._waiting_bytes = 0
         self._written: set[str] = set()
         self._done = False
 
@@ -66,13 +71,16 @@ class FilesystemSink(Sink):
             return
         try:
             for directory, data in self._rows.divide(batch.data):
-                self._append(directory, data)
+                self._take(directory, data, alone=data.num_rows == batch.rows)
+            self._shrink()
         except OSError as error:
             raise cannot("write", str(self._folder), error) from error
 
     def commit(self) -> None:
         """Show all files. Raises: ``JobError`` FX-CON-0103 and 0104; the table is then as it was before."""
         try:
+            for directory in list(self._waiting):
+                self._write_waiting(directory)
             for part in self._open.values():
                 part.finish()
             self._open.clear()
@@ -86,6 +94,7 @@ class FilesystemSink(Sink):
     def abort(self) -> None:
         """Remove what was written, and the folder if it was made here and is empty."""
         self._done = True
+        self._waiting.clear()
         try:
             for part in self._open.values():
                 part.drop()
@@ -106,6 +115,35 @@ class FilesystemSink(Sink):
         alone = self._rows.only
         return self._written if alone is None else self._written | {alone}
 
+    def _take(self, directory: str, data: pa.RecordBatch, *, alone: bool) -> None:
+        """Write rows at once where they are many, or a batch ``alone``; else keep them until they are."""
+        if directory not in self._written:
+            self._staging.make(directory)
+            self._written.add(directory)
+        if alone and directory not in self._waiting:
+            self._append(directory, data)
+            return
+        waiting = self._waiting.setdefault(directory, _Waiting())
+        waiting.batches.append(data)
+        waiting.nbytes += data.nbytes
+        self._waiting_bytes += data.nbytes
+        if waiting.nbytes >= ROWS_WRITTEN_BYTES_MIN:
+            self._write_waiting(directory)
+
+    def _write_waiting(self, directory: str) -> None:
+        waiting = self._waiting.pop(directory)
+        self._waiting_bytes -= waiting.nbytes
+        whole = pa.Table.from_batches(waiting.batches).combine_chunks()
+        for batch in whole.to_batches():
+            self._append(directory, batch)
+
+    def _shrink(self) -> None:
+        """Write what takes the most room until what waits is within its bound."""
+        while self._waiting and self._waiting_bytes > ROWS_GATHERED_BYTES_MAX // 2:
+            self._write_waiting(max(self._waiting, key=lambda each: self._waiting[each].nbytes))
+        while sum(each.gathered for each in self._open.values()) > ROWS_GATHERED_BYTES_MAX // 2:
+            max(self._open.values(), key=lambda each: each.gathered).flush()
+
     def _append(self, directory: str, data: pa.RecordBatch) -> None:
         part = self._open.get(directory)
         if part is None:
@@ -114,18 +152,23 @@ class FilesystemSink(Sink):
         if part.append(data) >= self._rolling_size:
             part.finish()
             del self._open[directory]
-        while sum(each.gathered for each in self._open.values()) > ROWS_GATHERED_BYTES_MAX:
-            max(self._open.values(), key=lambda each: each.gathered).flush()
 
     def _begin(self, directory: str) -> _PartFile:
-        if len(self._open) >= OPEN_FILES_MAX:
+        if len(self._open) >= self._files_max:
             _, longest_unused = self._open.popitem(last=False)
             longest_unused.finish()
         path = self._staging.place(directory, f"part-{self._id}-0-{self._parts}")
         self._parts += 1
-        self._written.add(directory)
         self._open[directory] = part = _PartFile(path, self._format, self._rows.schema, self._options)
         return part
+
+
+@dataclass
+class _Waiting:
+    """Rows of a partition that are not written yet."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    nbytes: int = 0
 
 
 class _PartFile:

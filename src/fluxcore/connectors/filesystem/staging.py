@@ -39,11 +39,13 @@ class Staging:
         self._made_folder = not self._folder.exists()
         self._folder.mkdir(parents=True, exist_ok=True)
 
+    def make(self, directory: str) -> None:
+        """Make room for files of a directory of the table ('' is the table itself)."""
+        (self._new / directory).mkdir(parents=True, exist_ok=True)
+
     def place(self, directory: str, name: str) -> Path:
-        """Return where to write a file that will stand in a directory of the table ('' is the table itself)."""
-        waiting = self._new / directory
-        waiting.mkdir(parents=True, exist_ok=True)
-        return waiting / name
+        """Return where to write a file that will stand in a directory that was made."""
+        return self._new / directory / name
 
     def publish(self, replaced: Iterable[str], mark: str | None) -> None:
         """Show all files, in the place of what stands in the directories ``replaced``.
