@@ -114,7 +114,7 @@ class Reader:
         options = options or ReadOptions()
         filters = Filters(options.where)
         position = options.start
-        while True:
+        while options.stop is None or position < options.stop:
             stop = self.end if options.stop is None else min(self.end, options.stop)
             self._list()  # after the end was read, so that all segments up to it are there
             if self._names and position < self._names[0].first:
@@ -193,6 +193,8 @@ class Reader:
             if header.kind == Kind.DATA and header.end_offset > start:
                 yield self._frame(view, header, between, (options, filters))
                 expected = header.end_offset
+                if expected >= stop:
+                    return  # what is behind it may not be written yet, and need not be looked for
         end = stop if follower is None else min(follower, stop)
         if (
             expected < end

@@ -170,7 +170,8 @@ def read_piece(reader: Reader, offset: int, end: int, lost: list[Lost]) -> Piece
             break
     else:
         reached = max(reached, min(end, reader.end))
-    return Piece(offset, reached, list(_joined(frames)), size, reader.start)
+    first = frames[0].first_offset if frames else reached
+    return Piece(offset, reached, list(_joined(frames)), size, reader.start if first > offset else 0)
 
 
 def _joined(frames: Iterable[Frame]) -> Iterable[Frame]:
