@@ -19,6 +19,9 @@ from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import from_arrow
 from fluxcore.errors import FluxError, nearest
 from fluxcore.expr.compile import compile_predicate
+from fluxcore.expr.fold import fold
+from fluxcore.expr.pushdown import bounds
+from fluxcore.expr.simplify import simplify_condition
 from fluxcore.sql import ast
 from fluxcore.sql.bind_expressions import ExpressionBinder
 from fluxcore.sql.lexer import tokens
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from fluxcore.api.watermarks import Watermark
     from fluxcore.bus.event import Event
     from fluxcore.bus.ports import Transport
+    from fluxcore.core.ports import Bound
+    from fluxcore.expr.nodes import Expr
 
     Predicate = Callable[[pa.RecordBatch], pa.BooleanArray]
 
@@ -154,6 +159,17 @@ class SqlCondition:
         self._tell(columns, 0, mask, unknown)
         return mask, unknown
 
+    def bounds(self, schema: pa.Schema) -> tuple[Bound, ...]:
+        """Return simple comparisons, all of which a row of a schema meets where the condition holds."""
+        places = [schema.get_field_index(name) for name in self._names]
+        if not places or min(places) < 0:
+            return ()
+        try:
+            found = bounds(simplify_condition(fold(self._bound([schema.field(place).type for place in places]))))
+        except _UNTOLD:
+            return ()
+        return tuple(dataclasses.replace(each, column=places[each.column]) for each in found)
+
     def _tell(
         self, columns: list[pa.Array], start: int, mask: NDArray[np.bool_], unknown: list[tuple[int, int, Exception]]
     ) -> None:
@@ -177,10 +193,13 @@ class SqlCondition:
         types = tuple(each.type for each in columns)
         found = self._compiled.get(types)
         if found is None:
-            schema = Schema.of(Column(name, from_arrow(type_)) for name, type_ in zip(self._names, types, strict=True))
-            binder = ExpressionBinder(Scope.of(schema), place="in where")
-            found = self._compiled[types] = compile_predicate(binder.condition(self._tree, "where"))
+            found = self._compiled[types] = compile_predicate(self._bound(types))
         return found
+
+    def _bound(self, types: Sequence[pa.DataType]) -> Expr:
+        schema = Schema.of(Column(name, from_arrow(type_)) for name, type_ in zip(self._names, types, strict=True))
+        binder = ExpressionBinder(Scope.of(schema), place="in where")
+        return binder.condition(self._tree, "where")
 
     def _unknown(self, error: Exception) -> BusError:
         reason = error.message if isinstance(error, FluxError) else str(error)

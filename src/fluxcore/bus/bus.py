@@ -17,6 +17,7 @@ from fluxcore.bus.late import Late
 from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions, check_acks, milliseconds
 from fluxcore.bus.payloads import convert
 from fluxcore.bus.publishing import Publishing, Remote
+from fluxcore.bus.replay import Replay
 from fluxcore.bus.routes import Route
 from fluxcore.bus.rows import check_columns
 from fluxcore.bus.subjects import Pattern
@@ -25,11 +26,11 @@ from fluxcore.bus.transports import transport_of
 from fluxcore.bus.watch import Watch
 from fluxcore.core.log import Log
 from fluxcore.errors import FluxError
-from fluxcore.limits import BUS_CLOSE_S, BUS_PART_ROWS
+from fluxcore.limits import BUS_CLOSE_S
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
     from types import TracebackType
 
     import pyarrow as pa
@@ -266,32 +267,31 @@ class Bus:
 
     # -- reading again ----------------------------------------------------------------------------------------------
 
-    async def read(
+    def read(
         self,
         subjects: str | Sequence[str],
         *,
-        start: int | str = "earliest",
+        start: int | str | dt.datetime = "earliest",
         where: str | None = None,
         speed: float = 0.0,
         batches: bool = False,
+        follow: bool = False,
     ) -> AsyncIterator[Event]:
         """Yield the events that are kept of some subjects, topic by topic in order of offsets, up to those there now.
 
-        In: ``start`` "earliest" or an offset; ``where`` a SQL condition; ``speed`` 1 to yield them as far apart as they were
-        published, 2 twice as fast, 0 at once; ``batches`` to have Arrow batches as they are, as :class:`BatchEvent`, and not the
-        events of their rows.
+        In: ``start`` "earliest", an offset, the time of publishing, or "new" with ``follow``, which goes on with what comes until the bus
+        is closed, in the order of each topic; ``where`` a SQL condition, by which frames of columns are passed over unread where
+        their statistics allow; ``speed`` 1 to yield events as far apart as they were published, 2 twice as fast, 0 at once; ``batches``
+        to have Arrow batches as they are, as :class:`BatchEvent`, and not the events of their rows.
+
+        Raises: ``BusError`` FX-BUS-0102, 0104; ``ScriptError`` for what is no condition.
         """
         patterns = _patterns(subjects)
         selection = Selection(patterns, None if where is None else self._condition(where, None))
-        for topic in self._topics.matching(patterns):
-            before, first = None, topic.start if start == "earliest" else int(start)
-            stop = topic.end
-            async for piece in topic.replay(first, stop):
-                for event in _chosen(piece, selection, stop, batches=batches):
-                    if speed and before is not None and event.time_ms > before:
-                        await asyncio.sleep((event.time_ms - before) / 1000 / speed)
-                    before = event.time_ms
-                    yield event
+        replay = Replay(selection, start, speed, batches)
+        if follow:
+            return replay.following(lambda: self._topics.matching(patterns), lambda: self._closed)
+        return replay.once(self._topics.matching(patterns))
 
     async def revive(self, subjects: str | Sequence[str] = ">", *, where: str | None = None) -> int:
         """Give dead letters back to the groups that gave them up, each once; return how many."""
@@ -480,17 +480,6 @@ def _batch(
     batch = record_batch(data)
     check_columns(batch.schema)
     return BatchEvent(subject, batch, key, headers, id_, time.time_ns() // 1_000_000)
-
-
-def _chosen(events: Sequence[Event], selection: Selection, stop: int, *, batches: bool) -> Iterator[Event]:
-    """Yield those of the events before ``stop`` that are selected, with batches as they are or row by row."""
-    before = (each.until(stop) if isinstance(each, BatchEvent) else each for each in events if each.offset < stop)
-    for event in selection.held([each for each in before if each is not None and selection.wants(each.subject)])[0]:
-        if batches or not isinstance(event, BatchEvent):
-            yield event
-        else:
-            for start in range(0, event.data.num_rows, BUS_PART_ROWS):
-                yield from event.slice(start, start + BUS_PART_ROWS).events()
 
 
 def _patterns(subjects: str | Sequence[str]) -> tuple[Pattern, ...]:

@@ -54,6 +54,7 @@ class Group(Bell):
         self.order = Order()
         self.hand: Event | None = None
         self.counts = Counts()
+        self.bounds = selection.bounds
         self._bury = bury
         self._inbox = Inbox(topic, name, selection, _first_offset(topic, options.start), self._refuse)
         self._ordered = options.ordered

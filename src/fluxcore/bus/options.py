@@ -20,7 +20,7 @@ from fluxcore.limits import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     import pyarrow as pa
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.subjects import Pattern
+    from fluxcore.core.ports import Bound
 
     Duration = str | int | dt.timedelta
 
@@ -150,8 +151,23 @@ class Condition(Protocol):
     def __call__(self, events: Sequence[Event]) -> Sequence[bool | Exception]:
         """Return for each event whether it holds."""
 
+    def bounds(self, schema: pa.Schema) -> tuple[Bound, ...]:
+        """Return simple comparisons, all of which a row of a schema meets where the condition holds."""
+
     def rows(self, batch: pa.RecordBatch) -> tuple[NDArray[np.bool_], list[tuple[int, int, Exception]]]:
         """Return for each row whether it holds, and for which ranges of rows (start, stop) that can't be told, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is read of a topic: offsets from ``start`` up to, not including, ``stop``.
+
+    ``bounds`` gives comparisons for a schema: where no row of a frame can meet them all, its rows may be left out.
+    """
+
+    start: int
+    stop: int
+    bounds: Callable[[pa.Schema], tuple[Bound, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,10 @@ class Selection:
     def wants(self, subject: str) -> bool:
         """Return whether the subject is one of those."""
         return any(pattern.matches(subject) for pattern in self.patterns)
+
+    def bounds(self, schema: pa.Schema) -> tuple[Bound, ...]:
+        """Return simple comparisons, all of which a row meets that is wanted."""
+        return () if self.condition is None else self.condition.bounds(schema)
 
     def held(self, events: Sequence[Event]) -> tuple[list[Event], list[tuple[Event, Exception]]]:
         """Return the events, and the parts of batches, for which the condition holds, and those for which it can't be told, and why."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
-    from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.options import Span, TopicOptions
     from fluxcore.bus.publishing import Publishing
 
 
@@ -19,7 +19,7 @@ class Topic(Protocol):
 
     ``start`` is the offset of the first event that is kept, ``end`` the one after the last that groups may see; ``slowest`` the
     position of the group that is furthest behind where publishers wait for it, and ``waiting`` those publishers. ``any_thread`` says
-    that ``publish`` may be called on any thread.
+    that ``publish`` may be called on any thread; ``watched`` counts readers that follow.
     """
 
     any_thread: bool
@@ -30,6 +30,7 @@ class Topic(Protocol):
     end: int
     slowest: int
     waiting: list[asyncio.Future[None]]
+    watched: int
 
     def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:
         """Take an event. ``acks`` None is the topic's; ``expect`` what the last event of the key must be: -1 for any, None for none."""
@@ -40,8 +41,11 @@ class Topic(Protocol):
         That is the same offset where nothing can be had now: the groups are notified when there is something.
         """
 
-    def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
-        """Yield the kept events between two offsets, in pieces; of a batch that goes beyond there may be all."""
+    def replay(self, span: Span) -> AsyncIterator[Sequence[Event]]:
+        """Yield the kept events of a span, in pieces; of a batch that goes beyond there may be all."""
+
+    async def offset_at(self, time_ms: int) -> int:
+        """Return an offset before which no event was published at a time or after it, milliseconds since 1970."""
 
     def attach(self, group: Group) -> None:
         """Let a group have the events, from where it was or as its options say."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -485,5 +486,50 @@ def test_a_publisher_may_say_what_it_expects_the_last_event_of_a_key_to_be() -> 
             with pytest.raises(BusError) as wrong:
                 await bus.publish(subject, 1, key=key, expect=None)
             assert wrong.value.code == "FX-BUS-0114"
+
+    run(test)
+
+
+def test_reading_begins_at_a_time() -> None:
+    async def test(bus: fx.Bus) -> None:
+        for n in range(3):
+            await bus.publish("n", n)
+        await asyncio.sleep(0.01)  # times are whole milliseconds
+        between = dt.datetime.now(dt.UTC)
+        await bus.publish("n", pa.record_batch({"n": [3, 4]}))
+        await bus.publish("n", 5)
+        assert [event.offset async for event in bus.read("n", start=between)] == [3, 4, 5]
+        assert [event async for event in bus.read("n", start=between + dt.timedelta(days=1))] == []
+        assert len([event async for event in bus.read("n", start=between - dt.timedelta(days=1))]) == 6
+        with pytest.raises(BusError) as caught:
+            bus.read("n", start="later")
+        assert caught.value.code == "FX-BUS-0104"
+
+    run(test)
+
+
+def test_a_reader_follows() -> None:
+    async def test(bus: fx.Bus) -> None:
+        await bus.publish("n.a", 0)
+        seen: dict[str, list[Any]] = {"earliest": [], "new": [], "some": []}
+
+        async def follow(start: str, where: str | None, name: str) -> None:
+            async for event in bus.read("*.a", start=start, follow=True, where=where):
+                seen[name].append(event.data["x"] if isinstance(event.data, dict) else event.data)
+
+        tasks = [asyncio.create_task(follow("earliest", None, "earliest")), asyncio.create_task(follow("new", None, "new")),
+                 asyncio.create_task(follow("earliest", "x > 1", "some"))]  # fmt: skip
+        while not seen["earliest"]:
+            await asyncio.sleep(0)
+        for subject, data in (("n.a", {"x": 1}), ("n.b", {"x": 9}), ("m.a", {"x": 2}), ("n.a", {"x": 3})):
+            await bus.publish(subject, data)
+        while len(seen["earliest"]) < 4 or len(seen["new"]) < 3 or len(seen["some"]) < 2:
+            await asyncio.sleep(0.001)
+        await bus.close()
+        for task in tasks:
+            await task
+        assert seen["earliest"][0] == 0
+        assert sorted(seen["earliest"][1:]) == sorted(seen["new"]) == [1, 2, 3]
+        assert sorted(seen["some"]) == [2, 3]
 
     run(test)

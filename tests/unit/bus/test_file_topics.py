@@ -307,3 +307,32 @@ def test_what_is_declared_again_holds_from_now_on_but_for_the_schema() -> None:
     with pytest.raises(fx.BusError) as caught:
         asyncio.run(main())
     assert caught.value.code == "FX-BUS-0117"
+
+
+def test_frames_in_which_no_row_can_meet_the_condition_are_not_read() -> None:
+    got: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.topic("n", schema="n BIGINT")
+        for first in range(0, 6000, 300):
+            await bus.publish("n", pa.record_batch({"n": list(range(first, first + 300))}))
+
+        @bus.on("n", group="g", start="earliest", where="n >= 5990")
+        async def take(batch: pa.RecordBatch) -> None:
+            got.extend(batch.column("n").to_pylist())
+
+        await bus.drain()
+        assert got == list(range(5990, 6000))
+        assert bus.statistics()["n"]["frames_skipped"] == 19
+        found = [event.data["n"] async for event in bus.read("n", where="n < 2 OR n = 5999")]
+        assert found == [0, 1, 5999]
+
+        @bus.on("n", group="other", start="earliest")  # two groups, and one of them wants all
+        async def all_of_it(batch: pa.RecordBatch) -> None:
+            got.extend(batch.column("n").to_pylist())
+
+        await bus.publish("n", pa.record_batch({"n": [5, 5995]}))
+        await bus.drain()
+        assert sorted(got[10:]) == sorted([*range(6000), 5, 5995, 5995])
+
+    run(SimulatedDisk(), test)

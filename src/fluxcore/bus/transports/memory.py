@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
-    from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.options import Span, TopicOptions
     from fluxcore.bus.publishing import Publishing
 
 
@@ -46,6 +46,7 @@ class MemoryTopic:
         self.slowest = 0
         self.groups: list[Group] = []
         self.waiting: list[asyncio.Future[None]] = []
+        self.watched = 0
         self._events: list[Event] = []
         self._single_from = 0
         self._trim_at = options.keep + _SLACK
@@ -115,11 +116,16 @@ class MemoryTopic:
             found = _few(found, offset, count)
         return found, end_of(found[-1])
 
-    async def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
-        """Yield the kept events between two offsets, in pieces; of a batch that goes beyond there is all."""
-        while start < stop:
+    async def replay(self, span: Span) -> AsyncIterator[Sequence[Event]]:
+        """Yield the kept events of a span, in pieces; of a batch that goes beyond there is all."""
+        start = span.start
+        while start < span.stop:
             events, start = self.fetch(start, BUS_FETCH_EVENTS)
-            yield [event for event in events if event.offset < stop]
+            yield [event for event in events if event.offset < span.stop]
+
+    async def offset_at(self, time_ms: int) -> int:
+        """Return an offset before which no event was published at a time or after it."""
+        return next((event.offset for event in self._events if event.time_ms >= time_ms), self.end)
 
     def attach(self, group: Group) -> None:
         """Let a group have the events."""

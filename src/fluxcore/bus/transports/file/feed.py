@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from fluxcore.bus.event import Event
     from fluxcore.bus.log import Lost
     from fluxcore.bus.transports.file.desk import Desk
+    from fluxcore.core.ports import Bound
+
+    Bounds = Callable[[pa.Schema], tuple[Bound, ...]]
 
 _records = Records("bus")
 _SMALL_ROWS = 256
@@ -69,9 +72,16 @@ class Feed:
         self._arrived = arrived
         self._pieces: list[Piece] = []
         self._asked: dict[int, int] = {}
+        self._bounds: Bounds | None = None
+        self._choice = 0
         self._reading = False
         self._reader: Reader | None = None
         self.reached = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many frames were passed over unread since the reader was made."""
+        return 0 if self._reader is None else self._reader.frames_skipped
 
     def fetch(self, offset: int, count: int, end: int) -> tuple[Sequence[Event], int]:
         """Return events from an offset on and the offset to go on at; the same offset where they must be read first."""
@@ -83,13 +93,18 @@ class Feed:
             self.ask(offset, end)
         return (), offset
 
+    def choose(self, wanted: Sequence[Bounds]) -> None:
+        """Read frames only if a row in them may meet what all groups together want: that of the one group, where there is one."""
+        self._bounds = wanted[0] if len(wanted) == 1 else None
+        self._pieces.clear()
+        self.bytes = 0
+        self._choice += 1
+
     def ask(self, offset: int, end: int) -> None:
         """See to it that the events from an offset on are read."""
         self._asked[offset] = end
         if not self._reading:
-            self._reading = True
-            self._desk.run(self._read, self._asked.copy())
-            self._asked.clear()
+            self._begin()
 
     def follow(self, end: int) -> None:
         """Read what is new, if a group waits at the end."""
@@ -112,7 +127,7 @@ class Feed:
         if reader is not None:
             reader.close()
 
-    def _read(self, asked: dict[int, int]) -> None:
+    def _read(self, asked: dict[int, int], bounds: Bounds | None, choice: int) -> None:
         pieces: list[Piece] = []
         lost: list[Lost] = []
         error: Exception | None = None
@@ -120,14 +135,23 @@ class Feed:
             reader = self._reader
             if reader is None:
                 reader = self._reader = self.make_reader()
-            pieces = [read_piece(reader, offset, end, lost) for offset, end in asked.items()]
+            for offset, end in asked.items():
+                options = ReadOptions(offset, end, None, None, lost.append, True, bounds)
+                pieces.append(read_piece(reader, options))
         except Exception as found:  # noqa: BLE001  (whatever it is, groups must not wait for ever without a word)
             error = found
-        self._desk.mail.post(self._take, pieces, lost, error)
+        self._desk.mail.post(self._take, pieces, lost, error, choice)
 
     # -- on the event loop ------------------------------------------------------------------------------------------
 
-    def _take(self, pieces: list[Piece], lost: list[Lost], error: Exception | None) -> None:
+    def _begin(self) -> None:
+        self._reading = True
+        asked, self._asked = self._asked, {}
+        self._desk.run(self._read, asked, self._bounds, self._choice)
+
+    def _take(self, pieces: list[Piece], lost: list[Lost], error: Exception | None, choice: int) -> None:
+        if choice != self._choice:
+            pieces = []  # they were read for other groups
         for each in lost:
             self.lost += each.end - each.first
             _records.warning("events can't be read and are passed over", topic=self._topic, first=each.first,
@@ -139,9 +163,7 @@ class Feed:
         self._drop()
         self._reading = False
         if self._asked:
-            self._reading = True
-            self._desk.run(self._read, self._asked.copy())
-            self._asked.clear()
+            self._begin()
         if error is not None:
             message = error.message if isinstance(error, FluxError) else repr(error)
             _records.warning("a topic can't be read, and it is tried again", topic=self._topic, error=message)
@@ -158,11 +180,12 @@ class Feed:
             self.bytes -= self._pieces.pop(place).bytes
 
 
-def read_piece(reader: Reader, offset: int, end: int, lost: list[Lost]) -> Piece:
-    """Read from an offset on, up to ``BUS_READ_BYTES``; what can't be read is put into ``lost`` and passed over."""
+def read_piece(reader: Reader, options: ReadOptions) -> Piece:
+    """Read up to ``BUS_READ_BYTES`` of a log."""
     frames: list[Frame] = []
+    offset, end = options.start, options.stop or 0
     size, reached = 0, offset
-    for frame in reader.read(ReadOptions(offset, end, on_lost=lost.append, earliest=True)):
+    for frame in reader.read(options):
         frames.append(frame)
         size += frame.batch.nbytes
         reached = frame.end_offset

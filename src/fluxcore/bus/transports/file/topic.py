@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.bus.batch_event import BatchEvent
-from fluxcore.bus.log import Reader
+from fluxcore.bus.log import Reader, ReadOptions
 from fluxcore.bus.log.live import LiveReader
 from fluxcore.bus.log.queue import Expect
 from fluxcore.bus.progress import Progress
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
     from fluxcore.bus.log import Log, LogOptions, Lost
-    from fluxcore.bus.options import TopicOptions
+    from fluxcore.bus.options import Span, TopicOptions
     from fluxcore.bus.publishing import Pending
     from fluxcore.bus.transports.file.desk import Desk
 
@@ -58,6 +58,7 @@ class FileTopic:
         self.name = options.name
         self.groups: list[Group] = []
         self.waiting: list[asyncio.Future[None]] = []
+        self.watched = 0
         self.start = 0
         self.end = 0
         self.durable_end = 0
@@ -106,14 +107,15 @@ class FileTopic:
         """Return events from an offset on, and the offset to go on at; the same where they must be read from the disk first."""
         return self._feed.fetch(offset, count, self.end)
 
-    async def replay(self, start: int, stop: int) -> AsyncIterator[Sequence[Event]]:
-        """Yield the events between two offsets, in pieces."""
+    async def replay(self, span: Span) -> AsyncIterator[Sequence[Event]]:
+        """Yield the events of a span, in pieces."""
         lost: list[Lost] = []
-        reader = await self._desk.wait(self._feed.make_reader) if start < stop else None
+        start = span.start
+        reader = await self._desk.wait(self._feed.make_reader) if start < span.stop else None
         try:
-            while start < stop:
-                piece = await self._desk.wait(read_piece, reader, start, stop, lost)
-                before = start
+            while start < span.stop:
+                before, options = start, ReadOptions(start, span.stop, None, None, lost.append, True, span.bounds)
+                piece = await self._desk.wait(read_piece, reader, options)
                 while start < piece.end:
                     events, start = piece.events(start, 256, self.name)
                     yield events
@@ -123,9 +125,19 @@ class FileTopic:
             if reader is not None:
                 reader.close()
 
+    async def offset_at(self, time_ms: int) -> int:
+        """Return an offset before which no event was published at a time or after it."""
+
+        def found() -> int:
+            with self._feed.make_reader() as reader:
+                return reader.offset_at(time_ms * 1000)
+
+        return int(await self._desk.wait(found)) if self.end else 0
+
     def attach(self, group: Group) -> None:
         """Let a group have the events, from where it was."""
         self.groups.append(group)
+        self._feed.choose([each.bounds for each in self.groups])
         found = self._progress(self, group)
         group.resume(found)
         if found.position > self.end:
@@ -134,6 +146,7 @@ class FileTopic:
     def detach(self, group: Group) -> None:
         """Let a group have no more events."""
         self.groups.remove(group)
+        self._feed.choose([each.bounds for each in self.groups])
 
     def look(self) -> None:
         """Do nothing: nobody waits for a group."""
@@ -164,6 +177,7 @@ class FileTopic:
             "durable_end": self.durable_end,
             "failed": self._outbox.failed,
             "lost": self._feed.lost,
+            "frames_skipped": self._feed.skipped,
             "groups": {group.name: group.statistics() for group in self.groups},
         }
 

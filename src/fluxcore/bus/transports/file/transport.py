@@ -178,9 +178,9 @@ class FileTransport:
         self._timers[function] = self._desk.loop.call_later(seconds, function)
 
     def _follow(self) -> None:
-        """See how far other processes have come that write to topics which have groups here."""
+        """See how far other processes have come that write to topics which have groups or readers here."""
         for topic in self._by_name.values():
-            if topic.groups:
+            if topic.groups or topic.watched:
                 topic.follow()
         self._again(self._follow, BUS_FOLLOW_S)
 
