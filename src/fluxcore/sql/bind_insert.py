@@ -77,7 +77,9 @@ def _constants(tree: InsertTree, table: TableDescription) -> dict[int, Literal]:
 def _constant(expr: Expr, column: Column, span: Span) -> Literal:
     bound = fold(build.cast(expr, column.type.with_nullable(True), span=span))
     if not isinstance(bound, Literal):
-        raise ScriptError("FX-SQL-0506", f"PARTITION wants a constant for '{column.name}'", span=span)
+        wrong = isinstance(fold(expr), Literal)
+        message = f"this is no {column.type.name()}, which '{column.name}' is" if wrong else "PARTITION wants constants"
+        raise ScriptError("FX-SQL-0506", message, span=span)
     if bound.value is None and not column.type.nullable:
         raise ScriptError("FX-SQL-0508", f"'{column.name}' is NOT NULL and gets NULL", span=span)
     return replace(bound, type=column.type)
