@@ -108,8 +108,8 @@ REFUSED_IN_BATCH = {
         "to_changelog_of_query",
         "there_and_back",
     )
-}
-"""Queries that ask for changes, of which batch mode makes none; Flink's refuses them too."""
+} | {"stateless/watermark_of_late_rows": "FX-BAT-0102"}
+"""Queries that ask for changes or watermarks, of which batch mode makes none; Flink's refuses them too."""
 
 
 @pytest.mark.parametrize("path", QUERIES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))

@@ -23,6 +23,7 @@ from fluxcore.operators.ranking.tree_top_n import TreeTopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
+from fluxcore.operators.stamp_watermark import StampWatermarkOperator
 from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.windows.slicing import Slicing
@@ -31,6 +32,7 @@ from fluxcore.operators.windows.window_aggregate import WindowAggregateOperator,
 from fluxcore.operators.windows.window_assign import AssignKind, Shape
 from fluxcore.operators.windows.window_partial import WindowPartials
 from fluxcore.plan.changelog import is_append_only
+from fluxcore.plan.current_watermark import CurrentWatermark
 from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.lookup_join import LookupJoin
 from fluxcore.plan.nodes import (
@@ -99,6 +101,9 @@ def recipe_of(node: Node, settings: Settings, *, final_only: bool) -> Recipe:
         case TimeSort():
             by_time = TimeSortOptions(plain(node.input.schema), _order(node.keys))
             return Recipe(operator_name(node), lambda: TimeSortOperator(by_time), ((),))
+        case CurrentWatermark():
+            stamped = plain(node.schema)
+            return Recipe(operator_name(node), lambda: StampWatermarkOperator(stamped), ((),))
         case Process():
             return _process(node)
         case Connect():

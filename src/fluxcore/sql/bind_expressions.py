@@ -155,8 +155,6 @@ class ExpressionBinder:
             raise ScriptError("FX-SQL-0206", f"{name} needs OVER (…)", span=tree.span)
         if tree.distinct or tree.star or tree.where is not None:
             raise ScriptError("FX-SQL-0206", f"{name} is no aggregate function", span=tree.span)
-        if name == "CURRENT_WATERMARK":
-            raise not_supported(f"{name}()", span=tree.span)
         return build.call(tree.name, [self.bind(arg) for arg in tree.args], span=tree.span)
 
     def _user_call(self, tree: ast.FunctionCall, user: ScalarFunction | TableFunction) -> Expr:

@@ -10,6 +10,7 @@ from fluxcore.core import registry
 from fluxcore.core.settings import SETTINGS, Settings
 from fluxcore.errors import FluxError, ScriptError, not_supported
 from fluxcore.plan.current_database import with_database
+from fluxcore.plan.current_watermark import with_watermarks
 from fluxcore.plan.emit import emit_windows
 from fluxcore.sql import ast, places
 from fluxcore.sql import statements as st
@@ -181,7 +182,7 @@ class _ScriptBinder:
         raise not_supported("this statement", span=tree.span)
 
     def _query(self, query: ast.Query) -> Node:
-        return QueryBinder(self._catalog, self.settings).bind(query)
+        return with_watermarks(QueryBinder(self._catalog, self.settings).bind(query))
 
     def _emitted(self, query: ast.Query) -> Node:
         """Return the plan of a query that runs: in the current database, with results of windows when the settings say so."""

@@ -235,7 +235,19 @@ def _now(inputs: Inputs) -> pa.Array:
     return spread(pa.scalar(value, inputs.result.arrow()), inputs.rows)
 
 
+def _watermark_rule(args: Sequence[Expr]) -> Resolved:
+    if len(args) != 1 or not isinstance(args[0].type, TimestampType):
+        return "an event-time column"
+    return args, TimestampType(precision=3, local=args[0].type.local)
+
+
+def _watermark(inputs: Inputs) -> pa.Array:  # noqa: ARG001
+    raise AssertionError("the plan reads the watermark from a column")
+
+
 _C = "Time"
+register(Function("CURRENT_WATERMARK", _C, _watermark_rule, _watermark,
+                  "The watermark that the row meets, of an event-time column; NULL before the first one.", pure=False))  # fmt: skip
 register(
     Function("OVERLAPS", _C, _overlaps_rule, _overlaps, "Whether two spans of time overlap: `(a, b) OVERLAPS (c, d)`.")
 )

@@ -9,6 +9,7 @@ from fluxcore.core import registry
 from fluxcore.errors import ScriptError
 from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.changes import ToChangelog
+from fluxcore.plan.current_watermark import CurrentWatermark
 from fluxcore.plan.graph import in_order, rewrite
 from fluxcore.plan.nodes import Aggregate, AssignWatermark, Filter, Join, JoinKind, Rank, Scan
 from fluxcore.plan.optimizer import optimize
@@ -75,21 +76,20 @@ def check(roots: Sequence[Node], settings: Settings) -> None:
         raise ScriptError("FX-BAT-0101", message, span=table.span, hint=hint)
     for node in _wanting_changes(roots):
         name = node.describe().partition("(")[0]
-        message = f"{name} wants the changes of rows that are updated, and batch mode gives each row once"
-        raise ScriptError(
-            "FX-BAT-0102", message, hint="run in streaming mode, which gives all changes of bounded input too"
-        )
+        wants = "watermarks" if isinstance(node, CurrentWatermark) else "the changes of rows that are updated"
+        message = f"{name} wants {wants}, and batch mode has all rows at once"
+        raise ScriptError("FX-BAT-0102", message, hint="run in streaming mode, which takes bounded input too")
 
 
 def problems(roots: Sequence[Node], settings: Settings) -> list[str]:
     """Return why plans can't run in batch, a line for each reason."""
     endless = [f"the table '{table.name}' never ends" for table in endless_tables(roots, settings)]
-    return endless + [f"{node.describe()} wants changes" for node in _wanting_changes(roots)]
+    return endless + [f"{node.describe()} wants changes or watermarks" for node in _wanting_changes(roots)]
 
 
 def _wanting_changes(roots: Sequence[Node]) -> list[Node]:
-    found = (node for node in in_order(roots) if isinstance(node, ToChangelog))
-    return [node for node in found if not is_append_only(node.input)]
+    found = (node for node in in_order(roots) if isinstance(node, ToChangelog | CurrentWatermark))
+    return [node for node in found if isinstance(node, CurrentWatermark) or not is_append_only(node.input)]
 
 
 def _at_rest(table: TableDescription) -> TableDescription:
