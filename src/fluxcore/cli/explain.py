@@ -9,6 +9,7 @@ from fluxcore.api.target import explaining
 from fluxcore.cli.errors import tell
 from fluxcore.cli.run import new_session, read_script, run_job
 from fluxcore.errors import JobError, ScriptError
+from fluxcore.sql.materialized import Action, MaterializedStatement
 from fluxcore.sql.script import ExplainStatement, InsertStatement, SelectStatement, StatementSet
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def _explain_script(options: RunOptions) -> None:
             inserting = True
         elif isinstance(statement, SelectStatement):
             groups.append([statement.plan])
+            inserting = False
+        elif isinstance(statement, MaterializedStatement):
+            if statement.action is Action.CREATE:
+                groups.append([statement.definition.plan])
             inserting = False
         elif isinstance(statement, ExplainStatement):
             groups.append(list(statement.plan))

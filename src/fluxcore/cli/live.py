@@ -155,7 +155,7 @@ class _Rate:
 
     def __init__(self, job: RunningJob) -> None:
         self._job = job
-        self._seen = [(time.monotonic(), 0)]
+        self._seen: list[tuple[float, int]] = []
 
     def told(self) -> str:
         """Return both as text, as far as they are known."""

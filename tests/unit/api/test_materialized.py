@@ -176,6 +176,44 @@ def test_a_table_follows_the_changes_of_another(session, tap):
     soon(lambda: rows(session, "SELECT * FROM late"), [{"s": 3}])
 
 
+def test_changes_pass_through_several_tables_and_meet_again(session, tap):
+    session.execute(
+        "CREATE MATERIALIZED TABLE m AS SELECT k, SUM(v) AS s FROM tap GROUP BY k;"
+        "CREATE MATERIALIZED TABLE tens AS SELECT k, s * 10 AS t FROM m WHERE s < 5;"
+        "CREATE MATERIALIZED TABLE both_ AS SELECT m.k, m.s, tens.t FROM m LEFT JOIN tens ON m.k = tens.k"
+    )
+    tap.give({"k": "a", "v": 3}, {"k": "b", "v": 1})
+    query = "SELECT * FROM both_ ORDER BY k"
+    soon(lambda: rows(session, query), [{"k": "a", "s": 3, "t": 30}, {"k": "b", "s": 1, "t": 10}])
+    tap.give({"k": "a", "v": 2}, {"k": "b", "v": 1})
+    soon(lambda: rows(session, query), [{"k": "a", "s": 5, "t": None}, {"k": "b", "s": 2, "t": 20}])
+
+
+def test_a_table_is_looked_up_as_it_stands(session, tap):
+    rates = Taps(SCHEMA)
+    session.from_feed(rates, schema=SCHEMA, name="rates")
+    session.execute("CREATE MATERIALIZED TABLE m AS SELECT k, SUM(v) AS rate FROM rates GROUP BY k")
+    rates.give({"k": "a", "v": 2})
+    soon(lambda: rows(session, "SELECT rate FROM m"), [{"rate": 2}])
+    session.execute(
+        "CREATE MATERIALIZED TABLE priced AS SELECT t.v * m.rate AS price FROM (SELECT *, PROCTIME() AS at_ FROM tap) AS t "
+        "JOIN m FOR SYSTEM_TIME AS OF t.at_ ON t.k = m.k"
+    )
+    tap.give({"k": "a", "v": 5})
+    soon(lambda: rows(session, "SELECT * FROM priced"), [{"price": 10}])
+
+
+def test_batch_mode_fills_tables_too():
+    with fx.Session({"execution.runtime-mode": "batch"}) as session:
+        session.from_arrow(ORDERS, name="orders")
+        session.execute(
+            "CREATE MATERIALIZED TABLE m AS SELECT k, SUM(v) AS s FROM orders GROUP BY k;"
+            "CREATE MATERIALIZED TABLE f REFRESH_MODE = FULL AS SELECT COUNT(*) AS n FROM m"
+        )
+        assert rows(session, "SELECT MAX(s) AS top FROM m") == [{"top": 4}]
+        assert rows(session, "SELECT * FROM f") == [{"n": 3}]
+
+
 def test_an_insert_goes_on_with_the_table_that_it_reads(session, tap, tmp_path):
     session.execute(
         f"CREATE TABLE file (k STRING, v BIGINT) WITH ('connector' = 'filesystem', 'path' = '{tmp_path / 'out'}', 'format' = 'json');"

@@ -99,6 +99,11 @@ class KeptTable(Sink):
         return self._rows.follows
 
     @property
+    def updates(self) -> bool:
+        """Return whether a change may take a row away."""
+        return self._rows.updates
+
+    @property
     def count(self) -> int:
         """Return the number of rows."""
         with self._lock:
@@ -116,16 +121,18 @@ class KeptTable(Sink):
 
 
 class Changes(Feed):
-    """Gives the rows of a kept table as of its opening, and then every change; the last column is +I or -D where ``updated``.
+    """Gives the rows of a kept table as of its opening, and then every change; where it updates, the last column is +I or -D.
 
-    ``check`` raises when there is no more, and that is no proper end.
+    ``check`` raises when there is no more, and that is no proper end. It counts as endless, though it may end: a job that reads
+    one source before another could wait for a table that waits for the job.
     """
 
-    def __init__(self, table: KeptTable, check: Callable[[], None], *, bounded: bool, updated: bool) -> None:
+    bounded = False
+
+    def __init__(self, table: KeptTable, check: Callable[[], None]) -> None:
         self._table = table
         self._check = check
-        self.bounded = bounded
-        self._updated = updated
+        self._updated = table.updates
 
     def open(self, position: Mapping[str, Any] | None) -> None:  # noqa: ARG002
         """Begin to follow."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fluxcore.core.schema import Schema
-    from fluxcore.sql.materialized import Definition
+    from fluxcore.plan.nodes import Node
 
 
 class Rows(Protocol):
@@ -30,6 +30,8 @@ class Rows(Protocol):
 
     follows: bool
     """Whether :meth:`add` tells what changed."""
+    updates: bool
+    """Whether it may tell that a row goes."""
 
     def add(self, batch: Batch) -> Batch:
         """Take changes; return what they changed."""
@@ -54,25 +56,25 @@ class Rows(Protocol):
         ...
 
 
-def rows_for(definition: Definition, *, final: bool = False) -> Rows:
-    """Return what keeps the rows of a table: batches as they come, rows by key, or a bag of rows.
+def rows_for(plan: Node, key: Sequence[int], *, final: bool = False) -> Rows:
+    """Return what keeps the rows of a plan as it runs: batches as they come, rows by key, or a bag of rows.
 
-    With ``final`` the job takes nothing back, whatever its query does.
+    ``key`` are the positions of the primary key. With ``final`` the job takes nothing back, whatever its query does.
     """
-    schema = definition.plan.schema
-    declared = definition.key
-    if final or is_append_only(definition.plan):
-        return KeyedRows(schema, declared, replaces=True) if declared else AppendedRows(schema)
-    unique = unique_key(definition.plan)
-    if unique is not None and (not declared or set(unique) <= set(declared)):
+    schema = plan.schema
+    if final or is_append_only(plan):
+        return KeyedRows(schema, key, replaces=True) if key else AppendedRows(schema)
+    unique = unique_key(plan)
+    if unique is not None and (not key or set(unique) <= set(key)):
         return KeyedRows(schema, unique)
-    return BagOfRows(schema, declared)
+    return BagOfRows(schema, key)
 
 
 class AppendedRows:
     """Rows that only ever come, as batches; small ones are joined, so that there are never many."""
 
     follows = True
+    updates = False
 
     def __init__(self, schema: Schema) -> None:
         self._schema = _plain(schema)
@@ -109,6 +111,7 @@ class KeyedRows:
     """
 
     follows = True
+    updates = True
 
     def __init__(self, schema: Schema, key: Sequence[int], *, replaces: bool = False) -> None:
         self._schema = _plain(schema)
@@ -172,6 +175,8 @@ class BagOfRows:
 
     Cost: amortised a sort for every doubling, and one for each reading after a change.
     """
+
+    updates = True
 
     def __init__(self, schema: Schema, last: Sequence[int] = ()) -> None:
         self._schema = _plain(schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -37,14 +38,23 @@ class Status(Enum):
     FAILED = "FAILED"
 
 
-class Starter(Protocol):
-    """Starts the job of a query; ``following``: it goes on with the tables that it reads, else it takes them as of now."""
+@dataclass(frozen=True)
+class Ready:
+    """A plan that can run, with its readings of other tables in place: whether it ends, and what it needs until it has."""
 
-    def ends(self, node: Node) -> bool:
-        """Return whether a query that follows the tables that it reads ends by itself."""
+    plan: Node
+    ends: bool
+    held: list[object]
+
+
+class Starter(Protocol):
+    """Starts the jobs of a table."""
+
+    def ready(self, node: Node, *, following: bool) -> Ready:
+        """Return a query as it can run: it goes on with the tables that it reads, or takes them as of now."""
         ...
 
-    def __call__(self, node: Node, sink: KeptTable, *, following: bool, final: bool) -> RunningJob:
+    def start(self, ready: Ready, sink: KeptTable, *, final: bool) -> RunningJob:
         """Return the job. With ``final``, for a query that ends, it gives only the rows that stay."""
         ...
 
@@ -52,10 +62,10 @@ class Starter(Protocol):
 class MaterializedTable:
     """One version of a materialised table. All methods may be called from any thread."""
 
-    def __init__(self, definition: Definition, start: Starter) -> None:
+    def __init__(self, definition: Definition, starter: Starter) -> None:
         self.definition = definition
         self.started_at: datetime | None = None
-        self._start = start
+        self._starter = starter
         self._lock = threading.RLock()
         self._job: RunningJob | None = None
         self._kept: KeptTable | None = None
@@ -135,9 +145,10 @@ class MaterializedTable:
             if self._kept is not None:
                 self._kept.forget()
             try:
-                only_last = final and self._start.ends(self.definition.plan)
-                self._kept = KeptTable(rows_for(self.definition, final=only_last))
-                self._job = self._start(self.definition.plan, self._kept, following=True, final=only_last)
+                ready = self._starter.ready(self.definition.plan, following=True)
+                only_last = final and ready.ends
+                self._kept = KeptTable(rows_for(ready.plan, self.definition.key, final=only_last))
+                self._job = self._starter.start(ready, self._kept, final=only_last)
             except FluxError as error:
                 self._error = error
                 raise
@@ -162,10 +173,10 @@ class MaterializedTable:
         """
         with self._lock:
             plan = self.definition.plan
-            fresh = KeptTable(rows_for(self.definition, final=True))
+            fresh = self._final_rows()
             try:
                 wanted = plan if condition is None else Filter(plan, condition)
-                job = self._start(wanted, fresh, following=False, final=True)
+                job = self._starter.start(self._starter.ready(wanted, following=False), fresh, final=True)
                 if self.definition.full:
                     self._job = job
                 try:
@@ -243,11 +254,15 @@ class MaterializedTable:
                     self._kept.forget()
         return self._error
 
+    def _final_rows(self) -> KeptTable:
+        """Return a table for rows that stay."""
+        return KeptTable(rows_for(self.definition.plan, self.definition.key, final=True))
+
     def _joined(self, condition: Expr, fresh: KeptTable) -> KeptTable:
         """Return the old rows outside ``condition`` with the fresh ones, which are inside it."""
         assert self._kept is not None
         inside = compile_predicate(condition, self.definition.settings)
-        joined = KeptTable(rows_for(self.definition, final=True))
+        joined = self._final_rows()
         for data in self._kept.read():
             joined.write(Batch(data).filter(pc.invert(pc.fill_null(inside(data), False))))
         for data in fresh.read():

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from fluxcore.api.materialized.kept import Changes, KeptTable
-from fluxcore.api.materialized.table import MaterializedTable, Status
+from fluxcore.api.materialized.table import MaterializedTable, Ready, Status
 from fluxcore.core import registry
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import STRING
 from fluxcore.errors import JobError
 from fluxcore.expr.nodes import ColumnRef
-from fluxcore.plan.changelog import is_append_only
 from fluxcore.plan.changes import FromChangelog
 from fluxcore.plan.nodes import Insert, Node, Project, Scan
 from fluxcore.sql.materialized import Action, Definition, MaterializedStatement, followed, with_readings
@@ -111,17 +110,16 @@ class MaterializedTables:
             self._held[job] = held
         return job
 
-    def fill(self, node: Node, sink: Sink, settings: Settings, *, following: bool, final: bool) -> RunningJob:
-        """Start the job that fills a table; with ``final``, for a query that ends, it gives only the rows that stay."""
+    def ready(self, node: Node, settings: Settings, *, following: bool) -> Ready:
+        """Return the query of a table as it can run."""
         (plan,), held = self.readable([node], following=following)
-        job = self._target.start([(plan, sink)], settings, changelog=not final)
-        self._held[job] = held
-        return job
+        return Ready(plan, self._target.is_bounded(plan, settings), held)
 
-    def ends(self, node: Node, settings: Settings) -> bool:
-        """Return whether a query that follows the tables that it reads ends by itself."""
-        (plan,), _held = self.readable([node], following=True)
-        return self._target.is_bounded(plan, settings)
+    def fill(self, ready: Ready, sink: Sink, settings: Settings, *, final: bool) -> RunningJob:
+        """Start the job that fills a table; with ``final``, for a query that ends, it gives only the rows that stay."""
+        job = self._target.start([(ready.plan, sink)], settings, changelog=not final)
+        self._held[job] = ready.held
+        return job
 
     def readable(self, plans: Sequence[Node], *, following: bool = False) -> tuple[list[Node], list[object]]:
         """Return plans that can run, and what must be held until they have run.
@@ -167,15 +165,13 @@ class MaterializedTables:
     def _changes(self, scan: Scan, table: MaterializedTable, held: list[object]) -> Node:
         """Return the plan that reads a table's rows as of its start, and then its changes."""
         kept = table.kept
-        updated = not is_append_only(table.definition.plan) or bool(table.definition.key)
         if not kept.follows:
             message = (
                 f"the changes of '{table.definition.name}' can't be followed: its PRIMARY KEY is not that of its query"
             )
             raise JobError("FX-RUN-0124", message, hint="leave its PRIMARY KEY out, or GROUP BY its columns")
-        job = table.job
-        changes = Changes(kept, table.check, bounded=job.bounded, updated=updated)
-        if not updated:
+        changes = Changes(kept, table.check)
+        if not kept.updates:
             return self._over(scan, changes, held)
         schema = Schema.of((*scan.table.schema.columns, Column("op", STRING.with_nullable(False))))
         place = len(scan.columns)
@@ -199,13 +195,13 @@ class _Starter:
         self._tables = tables
         self._settings = definition.settings
 
-    def ends(self, node: Node) -> bool:
-        """Return whether a query that follows the tables that it reads ends by itself."""
-        return self._tables.ends(node, self._settings)
+    def ready(self, node: Node, *, following: bool) -> Ready:
+        """Return a query as it can run."""
+        return self._tables.ready(node, self._settings, following=following)
 
-    def __call__(self, node: Node, sink: KeptTable, *, following: bool, final: bool) -> RunningJob:
+    def start(self, ready: Ready, sink: KeptTable, *, final: bool) -> RunningJob:
         """Return the job."""
-        return self._tables.fill(node, sink, self._settings, following=following, final=final)
+        return self._tables.fill(ready, sink, self._settings, final=final)
 
 
 class TablesTarget:
