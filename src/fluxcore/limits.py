@@ -270,3 +270,12 @@ LOG_DEDUPLICATION_ROWS: Final = 100_000
 
 LOG_ENCODE_ROWS: Final = 8_192
 """Single events that are turned into columns at once."""
+
+JIT_AFTER_ROWS: Final = 20_000
+"""Rows that a plain numeric function in Python computes before it is worth compiling."""
+
+JIT_COMPILE_S: Final = 120.0
+"""Time that compiling a function may take, in a process of its own."""
+
+JIT_MODULES_MAX: Final = 200
+"""Compiled functions that are kept on the disk; the least recently used ones go first."""

@@ -112,6 +112,7 @@ def udf(
     deterministic: bool = ...,
     vectorized: bool = ...,
     strict: bool | None = ...,
+    compiled: bool = ...,
     name: str | None = ...,
 ) -> Callable[[Callable[P, R]], ScalarUdf[P, R]]: ...
 def udf(function: Callable[..., Any] | None = None, /, **said: Any) -> Any:
@@ -119,13 +120,14 @@ def udf(function: Callable[..., Any] | None = None, /, **said: Any) -> Any:
 
     ``args`` and ``result`` name types where hints don't: ``"DECIMAL(10, 2)"``, or Arrow's. ``deterministic=False`` keeps calls
     from being computed once for all. ``vectorized``: the function takes and gives Arrow arrays, or NumPy's where its hints say
-    so. A row with NULL in an argument gives NULL, unless the hint says ``X | None`` or ``strict=False``.
+    so. A row with NULL in an argument gives NULL, unless the hint says ``X | None`` or ``strict=False``. Plain arithmetic is
+    compiled in the background, and gives what Python gives; ``compiled=False`` keeps it from that.
 
     Example: ``@fx.udf`` before ``def half(x: int) -> float: return x / 2``, then ``half(fx.col("n"))``.
 
     Raises: ``ScriptError`` FX-API-0050 for hints that are no SQL types, FX-API-0051 where the result's type is not said.
     """
-    wanted = _wanted(said, "args", "result", "deterministic", "vectorized", "strict", "name")
+    wanted = _wanted(said, "args", "result", "deterministic", "vectorized", "strict", "compiled", "name")
 
     def make(function: Callable[..., Any]) -> ScalarUdf[..., Any]:
         return ScalarUdf(function, scalar_function(function, wanted))

@@ -32,6 +32,7 @@ class Wanted:
     deterministic: bool = True
     vectorized: bool = False
     strict: bool | None = None
+    compiled: bool = True
     columns: Sequence[str] = field(default=())
 
 
@@ -56,6 +57,7 @@ def scalar_function(function: Callable[..., Any], wanted: Wanted) -> ScalarFunct
     return ScalarFunction(
         name, function, parameters, rest, wanted.deterministic,
         result=found.type.with_nullable(True), encode=encoder(found.type, found.python), form=form,
+        compiled=wanted.compiled,
     )  # fmt: skip
 
 

@@ -70,11 +70,15 @@ class UserFunction:
 
 @dataclass(frozen=True, eq=False)
 class ScalarFunction(UserFunction):
-    """A function that gives a value for each row; ``encode`` makes what Arrow takes of it, where these differ."""
+    """A function that gives a value for each row; ``encode`` makes what Arrow takes of it, where these differ.
+
+    ``compiled`` says that it may be compiled, where it is plain arithmetic.
+    """
 
     result: DataType = field(kw_only=True)
     encode: Convert = None
     form: Form = Form.ROW
+    compiled: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from fluxcore.core.user_code import user_line
 from fluxcore.core.user_functions import Form
 from fluxcore.core.user_values import python_values, results, row_values
 from fluxcore.errors import DataError, FluxError
+from fluxcore.expr.jit.compiled import compiled_function
 from fluxcore.expr.registry import spread
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def user_kernel(user: ScalarFunction, count: int) -> Callable[[Sequence[Any], in
     ``DataError`` FX-RUN-0212 for an exception of the user's code, FX-RUN-0213 for a result that is none of its type.
     """
     parameters = [user.parameter(index) for index in range(count)]
+    compiled = compiled_function(user, count)
     by_rows = {Form.ROW: _by_row, Form.ARROW: _by_arrow, Form.NUMPY: _by_numpy}[user.form]
 
     def compute(values: Sequence[Any], rows: int) -> Any:
@@ -48,6 +50,10 @@ def user_kernel(user: ScalarFunction, count: int) -> Callable[[Sequence[Any], in
             values = [spread(values[0], rows), *values[1:]]
         if user.form is Form.ARROW:
             return by_rows(user, parameters, values, rows)
+        if compiled is not None:
+            done = compiled.run(values, rows, lambda given, number: _by_row(user, parameters, given, number))
+            if done is not None:
+                return done
         there = _rows_there(parameters, values, rows)
         if there is None:
             return by_rows(user, parameters, values, rows)

@@ -16,6 +16,7 @@ from fluxcore.plan.graph import in_order, shared_nodes
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.sizes import Sizes
 from fluxcore.plan.state import state_of
+from fluxcore.plan.user_functions import function_notes
 from fluxcore.runtime.build import tasks_of
 
 if TYPE_CHECKING:
@@ -35,10 +36,16 @@ class Explained:
 
 
 def explain_text(explained: Explained) -> str:
-    """Return plans as indented lines, inputs below the nodes that take their rows; then the rules and the parallelism."""
+    """Return plans as indented lines, inputs below the nodes that take their rows; then the rules and the parallelism.
+
+    Functions in Python stand between them, with how each runs.
+    """
     lines = _Lines(explained)
     trees = ["\n".join(lines.of(plan, 0)) for plan in explained.plans]
     rules = ", ".join(explained.rules) or "none"
+    functions = "".join(f"\n  {name}: {note}" for name, note in function_notes(explained.plans))
+    if functions:
+        trees.append(f"functions:{functions}")
     return "\n\n".join(trees) + f"\n\nrules: {rules}\nparallelism: {explained.settings.parallelism}"
 
 
@@ -53,12 +60,15 @@ def explain_json(explained: Explained) -> str:
         told |= _facts(node, explained.settings, sizes)
         told["inputs"] = [numbers[each] for each in node.inputs]
         nodes.append(told)
-    whole = {
+    whole: dict[str, Any] = {
         "nodes": nodes,
         "results": [numbers[plan] for plan in explained.plans],
         "rules": list(explained.rules),
         "parallelism": explained.settings.parallelism,
     }
+    functions = function_notes(explained.plans)
+    if functions:
+        whole["functions"] = [{"name": name, "runs": note} for name, note in functions]
     return json.dumps(whole, indent=2, ensure_ascii=False)
 
 

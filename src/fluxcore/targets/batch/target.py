@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from fluxcore.core import registry
 from fluxcore.plan.endless import is_bounded
 from fluxcore.plan.nodes import Insert
 from fluxcore.plan.requests import sink_request
+from fluxcore.plan.user_functions import function_notes
 from fluxcore.targets.batch.job import BatchJob, Work
 from fluxcore.targets.batch.places import places, weigher
 from fluxcore.targets.batch.prepare import check, prepared, problems
@@ -89,13 +90,23 @@ class BatchTarget:
         ]
         names = [f"Insert({root.table.name})" if isinstance(root, Insert) else "Result" for root in roots]
         leaves = [{"name": name, "plan": _tree(leaf)} for name, leaf in zip(names, found.roots, strict=True)]
+        functions = function_notes(done)
         if "JSON_EXECUTION_PLAN" in details:
-            told = {"stages": stages, "results": leaves, "rules": fired, "parallelism": settings.parallelism}
+            told: dict[str, Any] = {
+                "stages": stages,
+                "results": leaves,
+                "rules": fired,
+                "parallelism": settings.parallelism,
+            }
+            if functions:
+                told["functions"] = [{"name": name, "runs": note} for name, note in functions]
             return json.dumps(told, indent=2)
         parts = [
             f"stage {each['stage']}: {each['by']}{', kept in a table' if each['kept'] else ''}\n{_indented(str(each['plan']))}"
             for each in stages
         ]
+        if functions:
+            parts.append("functions:" + "".join(f"\n  {name}: {note}" for name, note in functions))
         parts += [f"{each['name']}\n{_indented(each['plan'])}" for each in leaves]
         return "\n\n".join(parts) + f"\n\nrules: {', '.join(fired) or 'none'}\nparallelism: {settings.parallelism}"
 

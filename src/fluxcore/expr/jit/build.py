@@ -1,0 +1,120 @@
+"""Compiles a module's kernel: in a child process into the cache of kernels, from where this process loads it.
+
+The child writes and then reads its own cache, so that "done" means that the next process finds it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fluxcore.core.folders import cache_folder
+from fluxcore.limits import JIT_COMPILE_S, JIT_MODULES_MAX
+
+if TYPE_CHECKING:
+    from fluxcore.expr.jit.modules import Module
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class BuildError(Exception):
+    """Why a kernel could not be compiled."""
+
+
+def write_module(module: Module) -> Path:
+    """Write a module beside the kernels, unless it is there; the least recently used ones make room. Raises ``OSError``."""
+    folder = cache_folder("functions")
+    path = folder / f"{module.name}.py"
+    if path.exists():
+        found = path.stat()
+        os.utime(path, ns=(time.time_ns(), found.st_mtime_ns))  # Numba knows a file by its time of writing
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
+        part.write(module.text)
+    Path(part.name).replace(path)
+    _make_room(folder)
+    return path
+
+
+def _make_room(folder: Path) -> None:
+    """Delete modules, and the kernels beside them, beyond the number that are kept."""
+    modules = sorted(folder.glob("udf_*.py"), key=lambda each: each.stat().st_atime_ns)
+    for old in modules[:-JIT_MODULES_MAX]:
+        old.unlink(missing_ok=True)
+        _forget(old.stem)
+
+
+def _forget(name: str) -> None:
+    """Delete the kernels of a module."""
+    for folder in (cache_folder("functions"), Path(os.environ.get("NUMBA_CACHE_DIR") or cache_folder("kernels"))):
+        for each in folder.rglob(f"{name}.*.nb?"):
+            each.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Any:
+    """Return the kernel of a module from the cache, ready to be called. Raises ``BuildError`` where it isn't there."""
+    kernel, signature = _kernel(path)
+    kernel._compiler.compile = _not_there
+    try:
+        kernel.compile(signature)
+    except BuildError:
+        raise
+    except Exception as error:  # whatever a damaged file makes of itself
+        raise BuildError(f"its kernel can't be read: {error}") from error
+    kernel.disable_compile()
+    return kernel
+
+
+def _kernel(path: Path) -> tuple[Any, Any]:
+    name = f"fluxcore_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # where Numba looks for it when it loads a kernel
+    spec.loader.exec_module(module)
+    return module.kernel, module.SIGNATURE
+
+
+def _not_there(*_: Any) -> Any:
+    raise BuildError("its kernel is not in the cache of kernels")
+
+
+def compile_in_child(path: Path) -> None:
+    """Compile a module's kernel into the cache, in a process of its own. Raises ``BuildError``."""
+    search = os.pathsep.join(str(Path(each).resolve()) for each in sys.path if each)
+    command = [sys.executable, "-P", "-m", "fluxcore.expr.jit.build", str(path)]
+    try:
+        with _ONE_AT_A_TIME:
+            done = subprocess.run(
+            command, env={**os.environ, "PYTHONPATH": search}, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=JIT_COMPILE_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BuildError(str(error)) from error
+    if done.returncode:
+        lines = [_COLOUR.sub("", each).strip() for each in done.stderr.decode("utf-8", "replace").splitlines()]
+        told = [each for each in lines if "Error" in each] or [each for each in lines if each]
+        raise BuildError(told[-1] if told else "the compiler ended")
+
+
+def compile_here(path: Path) -> None:
+    """Compile a module's kernel into the cache, in this process, and read it from there."""
+    _forget(path.stem)
+    kernel, signature = _kernel(path)
+    kernel.compile(signature)
+    load(path)
+
+
+if __name__ == "__main__":
+    compile_here(Path(sys.argv[1]))
