@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from numba import config
+
 from fluxcore.core.folders import cache_folder
 from fluxcore.limits import JIT_COMPILE_S, JIT_MODULES_MAX
 
@@ -56,7 +58,7 @@ def _make_room(folder: Path) -> None:
 
 def _forget(name: str) -> None:
     """Delete the kernels of a module."""
-    for folder in (cache_folder("functions"), Path(os.environ.get("NUMBA_CACHE_DIR") or cache_folder("kernels"))):
+    for folder in (cache_folder("functions"), Path(config.CACHE_DIR or cache_folder("functions"))):
         for each in folder.rglob(f"{name}.*.nb?"):
             each.unlink(missing_ok=True)
 
@@ -97,7 +99,7 @@ def compile_in_child(path: Path) -> None:
     try:
         with _ONE_AT_A_TIME:
             done = subprocess.run(
-            command, env={**os.environ, "PYTHONPATH": search}, stdin=subprocess.DEVNULL, capture_output=True,
+            command, env={**os.environ, "PYTHONPATH": search, "NUMBA_CACHE_DIR": config.CACHE_DIR}, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=JIT_COMPILE_S, check=False,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
