@@ -148,25 +148,19 @@ def results(values: list[Any], type_: DataType) -> pa.Array:
 
     Raises: ``TypeError``, ``ValueError`` or ``OverflowError`` for what is no value of that type.
     """
-    wrong = _wrong_kinds(values, type_)
+    kinds = set(map(type, values))
+    refused = _WRONG.get(type(type_))
+    wrong = next((kind for kind in kinds if kind is not type(None) and refused(kind)), None) if refused else None
     if wrong:
         raise TypeError(f"{wrong.__name__} is no {type_.name()}")
-    if isinstance(type_, FloatType):
+    if isinstance(type_, FloatType) and int in kinds:
         values = [float(value) if type(value) is int else value for value in values]
     if isinstance(type_, TimestampType) and type_.precision > 6:
         return pa.array(values, pa.timestamp("us", "UTC" if type_.local else None)).cast(type_.arrow())
     return pa.array(values, type_.arrow())
 
 
-def _wrong_kinds(values: list[Any], type_: DataType) -> type | None:
-    """Return a class of values that Arrow would take, but not as what they are."""
-    wrong = _WRONG.get(type(type_))
-    if wrong is None:
-        return None
-    return next((kind for kind in set(map(type, values)) if kind is not type(None) and wrong(kind)), None)
-
-
-_WRONG: dict[type[DataType], Callable[[type], bool]] = {
+_WRONG: dict[type[DataType], Callable[[type], bool]] = {  # classes that Arrow would take, but not as what they are
     IntegerType: lambda kind: kind is bool or not issubclass(kind, int | np.integer),
     FloatType: lambda kind: kind is bool or issubclass(kind, Decimal),
     StringType: lambda kind: not issubclass(kind, str),
