@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fluxcore.api.target import explaining
 from fluxcore.cli.errors import tell
 from fluxcore.cli.run import new_session, read_script, run_job
+from fluxcore.core.settings import Settings
 from fluxcore.errors import JobError, ScriptError
 from fluxcore.sql.materialized import Action, MaterializedStatement
 from fluxcore.sql.script import ExplainStatement, InsertStatement, SelectStatement, StatementSet
@@ -70,7 +71,7 @@ def _explain_for_flink(options: RunOptions) -> list[str]:
     from fluxcore.targets.flink.script import sent_statements
 
     text, name = read_script(options.script)
-    statements, unportable = sent_statements(text, name)
+    statements, unportable = sent_statements(text, name, {**Settings.load().values, **options.settings()})
     print("\n\n".join(f"{statement};" for statement in statements))  # noqa: T201
     return [each.describe() for each in unportable]
 

@@ -51,6 +51,9 @@ def up(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A key of Flink's; may stand several times.")
     ] = None,
     taskmanagers: Annotated[int, typer.Option(min=1, max=64, help="How many TaskManagers.")] = 1,
+    python: Annotated[
+        bool, typer.Option("--python", help="With PyFlink, fetched once, so that functions in Python run there.")
+    ] = False,
     work: Work = None,
     debug: Debug = False,
 ) -> None:
@@ -66,7 +69,7 @@ def up(
         from fluxcore.targets.flink.cluster import cluster as command
         from fluxcore.targets.flink.cluster.configuration import ClusterOptions
 
-        options = ClusterOptions(profile, version, work, tuple(jars or ()), _pairs(set or ()), taskmanagers)
+        options = ClusterOptions(profile, version, work, tuple(jars or ()), _pairs(set or ()), taskmanagers, python)
         cluster = command.up(options, tell)
         tell(f"web pages: {cluster.jobmanager}")
         typer.echo(cluster.address)

@@ -60,6 +60,12 @@ SETTINGS: dict[str, Setting] = {
             "Files (.py, .zip) and folders with commas between them, in which CREATE FUNCTION finds Python modules.",
         ),
         Setting(
+            "fluxcore.flink.python.folder",
+            "",
+            "string",
+            "A folder that this machine and a cluster's SQL gateway both see, for functions in Python; needed for one elsewhere.",
+        ),
+        Setting(
             "pipeline.auto-watermark-interval",
             "0",
             "string",

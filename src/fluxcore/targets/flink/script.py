@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 from fluxcore.errors import FluxError, ScriptError
 from fluxcore.limits import FLINK_HEARTBEAT_S
 from fluxcore.targets.flink.job import all_inserts, job_failed
+from fluxcore.targets.flink.python.clusters import check_python, no_python
+from fluxcore.targets.flink.python.scripts import ready_script
 from fluxcore.targets.flink.refusals import refusal
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.results import Results
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from fluxcore.targets.flink.address import Cluster
     from fluxcore.targets.flink.gateway import GatewaySession, Page
     from fluxcore.targets.flink.portability import Unportable
+    from fluxcore.targets.flink.python.scripts import ReadyScript
+    from fluxcore.targets.flink.python.shipment import Shipment
 
 _REACHES_OUT = re.compile(
     r"^\s*(CREATE\s+(OR\s+REPLACE\s+)?(CATALOG|MATERIALIZED)|USE\b|CALL\b|ALTER\b|LOAD\b|UNLOAD\b|TRUNCATE\b|ADD\b|REMOVE\b"
@@ -90,6 +94,7 @@ class ScriptRun:
             raise error.located(text, file) from None
         self._appends: dict[Span, bool] = {}
         self._jobs: list[str] = []
+        self._shipment: Shipment | None = None
 
     def run(self, cluster: Cluster, properties: Mapping[str, str]) -> None:
         """Run the script to its end.
@@ -97,8 +102,13 @@ class ScriptRun:
         Raises: ``ScriptError`` FX-FLK-0202 for what Flink has no twin of, FX-FLK-0201 for what Flink refuses, both at the
         user's line; ``JobError`` FX-FLK-0301 with the root cause when a job fails.
         """
+        ready = self._ready(properties)
         self._refuse_unportable()
         cluster.gateway.version()
+        if ready.shipment:
+            check_python(cluster.gateway.address, ready.shipment.labels)
+            ready.shipment.write(cluster.gateway.address)
+            properties = {**properties, **ready.properties}
         self._check(cluster, properties)
         with cluster.gateway.session(properties) as session:
             try:
@@ -111,6 +121,15 @@ class ScriptRun:
                 for job in self._jobs:
                     cluster.jobmanager.cancel(job)
                 raise
+
+    def _ready(self, properties: Mapping[str, str]) -> ReadyScript:
+        """Make the functions in Python ready to go along."""
+        try:
+            ready = ready_script(self.statements, self._file, properties)
+        except ScriptError as error:
+            raise error.located(self._text, self._file) from None
+        self.statements, self._shipment = ready.statements, ready.shipment
+        return ready
 
     def _refuse_unportable(self) -> None:
         for statement in self.statements:
@@ -161,7 +180,11 @@ class ScriptRun:
         except RestError as error:
             raise self._refusal(error, statement, 1 if lead else 0) from error
 
-    def _refusal(self, error: RestError, statement: Statement, lines_before: int = 0) -> ScriptError:
+    def _refusal(self, error: RestError, statement: Statement, lines_before: int = 0) -> FluxError:
+        if self._shipment:
+            found = no_python(error, self._shipment.labels)
+            if found is not None:
+                return found
         return refusal(error, statement, self._text, self._file, lines_before=lines_before)
 
     def _step(
@@ -235,13 +258,17 @@ class ScriptRun:
             raise job_failed(job, error.message, error.hint) from error
 
 
-def sent_statements(text: str, file: str | None) -> tuple[list[str], list[Unportable]]:
+def sent_statements(
+    text: str, file: str | None, values: Mapping[str, str] | None = None
+) -> tuple[list[str], list[Unportable]]:
     """Return a script's statements as they would be sent, and what Flink has no twin of. Raises as :class:`ScriptRun`."""
     try:
-        statements = statements_of(text)
+        ready = ready_script(statements_of(text), file, values or {})
     except ScriptError as error:
         raise error.located(text, file) from None
-    sent = [
+    statements = ready.statements
+    sent = [f"SET '{key}' = '{value}'" for key, value in ready.properties.items()]
+    sent += [
         all_inserts([each.text for each in inserts]) if statement.what is What.INSERT else statement.text
         for statement, inserts in _grouped(statements)
     ]

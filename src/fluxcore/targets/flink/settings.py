@@ -13,7 +13,13 @@ ZONE = "table.local-time-zone"
 DEFAULT_ZONE = "UTC"
 _OWN = "fluxcore."
 _LOCAL = frozenset(
-    {"fluxcore.log.level", "fluxcore.log.format", "fluxcore.metrics.show", "sql-client.execution.result-mode"}
+    {
+        "fluxcore.log.level",
+        "fluxcore.log.format",
+        "fluxcore.metrics.show",
+        "fluxcore.flink.python.folder",
+        "sql-client.execution.result-mode",
+    }
 )
 """Settings of this process, whatever runs a plan."""
 _WHY = {

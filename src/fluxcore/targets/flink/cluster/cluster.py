@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,16 @@ from fluxcore.core.folders import cache_folder
 from fluxcore.errors import FluxError, JobError
 from fluxcore.limits import FLINK_START_ATTEMPTS, FLINK_STOP_S
 from fluxcore.targets.flink.cluster.commands import GATEWAY, JOBMANAGER, TASKMANAGER, Launcher
-from fluxcore.targets.flink.cluster.configuration import GATEWAY_PORT, HOST, PORTS, REST_PORT, ClusterOptions, configure
+from fluxcore.targets.flink.cluster.configuration import (
+    GATEWAY_PORT,
+    HOST,
+    PORTS,
+    PYTHON,
+    PYTHON_CLIENT,
+    REST_PORT,
+    ClusterOptions,
+    configure,
+)
 from fluxcore.targets.flink.cluster.disk import writing
 from fluxcore.targets.flink.cluster.install import install, wanted_jars
 from fluxcore.targets.flink.cluster.java import find_java
@@ -82,7 +91,7 @@ def up(options: ClusterOptions, progress: Progress = silent, *, shared: bool = F
     4. It counts as running when the JobManager has all slots and the gateway answers. Whatever ends this before, an
        interrupt too, ends the processes that were started.
 
-    Raises: ``ScriptError`` and ``JobError`` FX-FLK-0002 to FX-FLK-0018.
+    Raises: ``ScriptError`` and ``JobError`` FX-FLK-0002 to FX-FLK-0019.
     """
     find_profile(options.profile)
     wanted_jars(options.version, options.jars)
@@ -160,6 +169,8 @@ def _found(cluster: Cluster, lost: list[ProcessRecord], options: ClusterOptions,
         "taskmanagers": options.taskmanagers,
     }
     other = [name for name, value in asked.items() if value != getattr(cluster, name)]
+    if options.python and not cluster.runs_python:
+        other.append("python")
     if other:
         progress(f"it was started with other options ({', '.join(other)}); `fluxcore flink down` ends it")
     return cluster
@@ -167,14 +178,19 @@ def _found(cluster: Cluster, lost: list[ProcessRecord], options: ClusterOptions,
 
 def _started(options: ClusterOptions, work: Path, shared: bool, progress: Progress) -> Cluster:
     java = find_java()
-    installation = install(options.version, options.jars, java.version, progress)
+    given = options.settings
+    given_python = options.settings.get(PYTHON, "" if options.python else None)
+    installation = install(options.version, options.jars, java.version, progress, python=given_python)
+    if installation.python is not None:
+        own = dict.fromkeys((PYTHON, PYTHON_CLIENT), str(installation.python))
+        options = replace(options, settings={**own, **options.settings})
     given_port = any(port in options.settings for port in PORTS)
     for attempt in range(1, FLINK_START_ATTEMPTS + 1):
         values = configure(options, work, Machine.here())
         launcher = Launcher(java, installation, options.profile, work, values)
         with writing(work):
             launcher.prepare()
-        cluster = _described(options, launcher, shared)
+        cluster = _described(replace(options, settings=given), launcher, shared)
         progress(f"starting Flink {options.version}, profile {options.profile}, with Java {java.version}, in {work}")
         try:
             return _launched(cluster, launcher, progress)
@@ -202,6 +218,7 @@ def _described(options: ClusterOptions, launcher: Launcher, shared: bool) -> Clu
         started=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         jars=options.jars,
         settings=dict(options.settings),
+        python=str(launcher.installation.python or ""),
         environment=launcher.environment(),
         shared=shared,
     )

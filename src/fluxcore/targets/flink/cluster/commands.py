@@ -98,7 +98,9 @@ class Launcher:
     def environment(self) -> dict[str, str]:
         """Return the variables by which Flink finds its folders."""
         libraries = self.installation.libraries
-        return {
+        # a PYTHONPATH of the caller's would come before what PyFlink brings
+        own = {"PYTHONPATH": ""} if self.installation.python is not None else {}
+        return own | {
             "FLINK_CONF_DIR": str(self.work / "conf"),
             "FLINK_LIB_DIR": str(libraries.lib),
             "FLINK_OPT_DIR": str(libraries.opt),

@@ -39,6 +39,8 @@ _BACKEND = "state.backend.type"
 _ROCKSDB = "rocksdb"
 _MANAGED_SHARE = 0.4
 
+PYTHON, PYTHON_CLIENT = "python.executable", "python.client.executable"
+
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
 
 
@@ -47,7 +49,7 @@ class ClusterOptions:
     """What a user says about a cluster.
 
     ``jars`` are paths, coordinates or bundles (see :func:`install.install`); ``settings`` are keys of Flink's
-    configuration and win over the profile's.
+    configuration and win over the profile's. ``python``: functions in Python can run there.
     """
 
     profile: str = "throughput"
@@ -56,6 +58,7 @@ class ClusterOptions:
     jars: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     taskmanagers: int = 1
+    python: bool = False
 
 
 def configure(options: ClusterOptions, work: Path, machine: Machine) -> dict[str, str]:

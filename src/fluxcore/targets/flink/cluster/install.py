@@ -13,6 +13,7 @@ from fluxcore.targets.flink.cluster.disk import writing
 from fluxcore.targets.flink.cluster.libraries import Libraries, fetch_libraries
 from fluxcore.targets.flink.cluster.locks import alone
 from fluxcore.targets.flink.cluster.maven import Coordinates, Repository
+from fluxcore.targets.flink.cluster.python import fetch_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,10 +38,12 @@ class Installation:
     libraries: Libraries
     gateway: tuple[Path, ...]
     jars: tuple[Path, ...] = ()
+    python: Path | None = None
 
     def classpath(self) -> tuple[Path, ...]:
         """Return the jars of JobManager and TaskManagers, in a fixed order."""
-        return (*sorted(self.libraries.lib.glob("*.jar")), *self.jars)
+        runner = self.libraries.optional("flink-python") if self.python is not None else None
+        return (*sorted(self.libraries.lib.glob("*.jar")), *([runner] if runner else []), *self.jars)
 
     def gateway_classpath(self) -> tuple[Path, ...]:
         """Return the jars of the SQL gateway."""
@@ -50,16 +53,23 @@ class Installation:
 
 
 def install(
-    version: str, jars: Iterable[str], java: int, progress: Progress, *, cache: Path | None = None
+    version: str,
+    jars: Iterable[str],
+    java: int,
+    progress: Progress,
+    *,
+    cache: Path | None = None,
+    python: str | None = None,
 ) -> Installation:
     """Return the installation of a version of Flink for a version of Java, fetching what is missing.
 
     The gateway looks through ways to run jobs that need Hadoop. Up to Java 21 it passes over those that can't be loaded;
     after that it ends with the first of them, so there it gets Hadoop's client.
 
-    In: ``jars`` are paths, coordinates such as ``org.apache.flink:flink-sql-avro:2.3.0``, or one of ``BUNDLES``.
+    In: ``python`` is None for a cluster without functions in Python, else the Python with PyFlink that the user names, or empty
+    for one that is fetched. ``jars`` are paths, coordinates such as ``org.apache.flink:flink-sql-avro:2.3.0``, or one of ``BUNDLES``.
     Raises: ``ScriptError`` FX-FLK-0002 and FX-FLK-0008 for a version or jar that can't be; ``JobError`` FX-FLK-0005 to
-    FX-FLK-0010, FX-FLK-0013 and FX-FLK-0018 when fetching fails.
+    FX-FLK-0010, FX-FLK-0013, FX-FLK-0018 and FX-FLK-0019 when fetching fails.
     """
     wanted = wanted_jars(version, jars)
     cache = cache or cache_folder("flink")
@@ -74,7 +84,8 @@ def install(
         ]
         gateway = [repository.fetch(Coordinates.parse(name), maven, progress) for name in names]
         more = [jar if isinstance(jar, Path) else repository.fetch(jar, maven, progress) for jar in wanted]
-    return Installation(version, libraries, tuple(gateway), tuple(more))
+        own = fetch_python(version, cache, progress) if python == "" else Path(python) if python is not None else None
+    return Installation(version, libraries, tuple(gateway), tuple(more), own)
 
 
 def wanted_jars(version: str, jars: Iterable[str]) -> list[Path | Coordinates]:

@@ -82,7 +82,7 @@ def fetch_libraries(version: str, cache: Path, progress: Progress) -> Libraries:
     try:
         _install(version, part, progress)
         if not Libraries(part).whole:
-            raise _failed(version, "the package holds no flink-dist jar")
+            raise _failed(f"{PACKAGE} {version}", "the package holds no flink-dist jar")
         with writing(cache):
             part.replace(libraries.folder)
     finally:
@@ -92,23 +92,43 @@ def fetch_libraries(version: str, cache: Path, progress: Progress) -> Libraries:
 
 def _install(version: str, part: Path, progress: Progress) -> None:
     """Install with the ``pip`` of this Python, else ``uv``, else the ``pip`` of a new environment."""
-    wanted = f"{PACKAGE}=={version}"
+    wanted, what = f"{PACKAGE}=={version}", f"{PACKAGE} {version}"
     pip = ["-m", "pip", "install", "--no-deps", "--no-compile", "--no-cache-dir", "--no-input",
            "--disable-pip-version-check", "--progress-bar", "off", "--target", str(part), wanted]  # fmt: skip
     if importlib.util.find_spec("pip") is not None:
-        _run([sys.executable, *pip], version, part, progress)
+        run_installer([sys.executable, *pip], what, part, progress)
     elif uv := shutil.which("uv"):
         command = [uv, "pip", "install", "--no-deps", "--no-cache", "--python", sys.executable, "--target", str(part)]
-        _run([*command, wanted], version, part, progress)
+        run_installer([*command, wanted], what, part, progress)
     else:
         environment = part / "environment"
-        _run([sys.executable, "-m", "venv", str(environment)], version, part, progress)
-        _run([str(environment / "bin" / "python"), *pip], version, part, progress)
+        run_installer([sys.executable, "-m", "venv", str(environment)], what, part, progress)
+        run_installer([str(environment / "bin" / "python"), *pip], what, part, progress)
         shutil.rmtree(environment)
 
 
-def _run(command: list[str], version: str, part: Path, progress: Progress) -> None:
-    """Run an installer that writes to a log, and tell every few seconds that it goes on."""
+def _explained(what: str, part: Path, text: str) -> JobError:
+    if _FULL.search(text):
+        return full(part.parent)
+    offline = _OFFLINE.search(text)
+    if offline:
+        hint = "Flink is fetched once; check the network, or set PIP_INDEX_URL to a mirror and HTTPS_PROXY to a proxy"
+        why = "the package index shows none" if offline[0].endswith("none") else offline[0]
+        return JobError("FX-FLK-0005", f"{what} could not be fetched: {why}", hint=hint)
+    errors = [line for line in text.splitlines() if line.lower().startswith("error")]
+    return _failed(what, "\n".join(errors[:2] or text.splitlines()[-3:]))
+
+
+def _failed(what: str, why: str) -> JobError:
+    hint = f"try it by hand: {Path(sys.executable).name} -m pip download --no-deps {what.replace(' ', '==')}"
+    return JobError("FX-FLK-0010", f"{what} could not be installed: {why}", hint=hint)
+
+
+def run_installer(command: list[str], what: str, part: Path, progress: Progress) -> None:
+    """Run an installer of ``what``, a package and its version, that writes to a log, and tell now and then that it goes on.
+
+    Raises: ``JobError`` FX-FLK-0005 without a connection, FX-FLK-0007 when the disk is full, FX-FLK-0010 otherwise.
+    """
     log = part / "install.log"
     hidden = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"}
     environment = {key: value for key, value in os.environ.items() if key not in hidden}
@@ -121,29 +141,12 @@ def _run(command: list[str], version: str, part: Path, progress: Progress) -> No
                 while process.poll() is None:
                     now = time.monotonic()
                     if now - started > INSTALL_S:
-                        raise _failed(version, f"it took more than {INSTALL_S:.0f} s")
+                        raise _failed(what, f"it took more than {INSTALL_S:.0f} s")
                     if now - told > _TELL_EVERY_S:
-                        progress(f"still fetching Flink {version}, {now - started:.0f} s")
+                        progress(f"still fetching {what}, {now - started:.0f} s")
                         told = now
                     time.sleep(_POLL_S)
             finally:
                 process.kill()
     if process.returncode:
-        raise _explained(version, part, log.read_text("utf-8", "replace"))
-
-
-def _explained(version: str, part: Path, text: str) -> JobError:
-    if _FULL.search(text):
-        return full(part.parent)
-    offline = _OFFLINE.search(text)
-    if offline:
-        hint = "Flink is fetched once; check the network, or set PIP_INDEX_URL to a mirror and HTTPS_PROXY to a proxy"
-        why = "the package index shows none" if offline[0].endswith("none") else offline[0]
-        return JobError("FX-FLK-0005", f"{PACKAGE} {version} could not be fetched: {why}", hint=hint)
-    errors = [line for line in text.splitlines() if line.lower().startswith("error")]
-    return _failed(version, "\n".join(errors[:2] or text.splitlines()[-3:]))
-
-
-def _failed(version: str, why: str) -> JobError:
-    hint = f"try it by hand: {Path(sys.executable).name} -m pip download --no-deps {PACKAGE}=={version}"
-    return JobError("FX-FLK-0010", f"{PACKAGE} {version} could not be installed: {why}", hint=hint)
+        raise _explained(what, part, log.read_text("utf-8", "replace"))

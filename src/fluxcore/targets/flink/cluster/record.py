@@ -44,6 +44,12 @@ class Cluster(msgspec.Struct, frozen=True):
     environment: dict[str, str]
     processes: tuple[ProcessRecord, ...] = ()
     shared: bool = False
+    python: str = ""
+
+    @property
+    def runs_python(self) -> bool:
+        """Whether functions in Python can run there."""
+        return bool(self.python)
 
     @property
     def gateway(self) -> tuple[str, int]:

@@ -1,0 +1,1 @@
+"""Sends functions in Python to a Flink cluster that has PyFlink."""

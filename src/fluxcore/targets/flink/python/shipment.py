@@ -1,0 +1,151 @@
+"""The files that a job's functions in Python need on a cluster: the runner, a small module for each function, the user's modules.
+
+They are written into a folder that the cluster's SQL gateway can read, named by what is in it; Flink sends them on to wherever
+the job runs. Of a user's modules those go along that stand in the folders where they are looked for, and what they import from
+there.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import zipfile
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fluxcore.core.folders import cache_folder
+from fluxcore.errors import JobError
+from fluxcore.targets.flink.python.specs import NotShipped, spec_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fluxcore.core.user_functions import AnyUserFunction
+
+FOLDER = "fluxcore.flink.python.folder"
+_RUNNER = "fluxcore_on_flink"
+_LOCAL = ("localhost", "127.", "[::1]", "::1")
+
+
+class Shipment:
+    """Functions for one job; ``base`` is where the files are written, else the cache folder."""
+
+    def __init__(self, base: str = "") -> None:
+        self._base = Path(base).expanduser().resolve() if base else cache_folder("flink", "functions")
+        self._given = bool(base)
+        self._files: dict[str, bytes] = {}
+        self.labels: list[str] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.labels)
+
+    def add(self, user: AnyUserFunction, identifier: str, folders: Sequence[Path]) -> str:
+        """Take a function, ``module.name``, and the modules that it needs; return what it is called on the cluster.
+
+        Raises: ``NotShipped`` with the reason.
+        """
+        module, _, name = identifier.rpartition(".")
+        maker, spec = spec_of(user, module, name)
+        text = f"from {_RUNNER} import {maker}\n\nfunction = {maker}({spec!r})\n"
+        own = f"fluxcore_function_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        modules = _modules(module.partition(".")[0], folders)
+        if not modules:
+            raise NotShipped(f"the module '{module}' is in none of the folders that functions are looked for in")
+        self._files |= {
+            f"{own}.py": text.encode(),
+            f"{_RUNNER}.py": Path(__file__).with_name("on_flink.py").read_bytes(),
+        }
+        self._files |= modules
+        self.labels.append(user.name)
+        return f"{own}.function"
+
+    def add_archive(self, path: Path) -> None:
+        """Take a file of the user's own ``python.files``."""
+        self._files[path.name] = path.read_bytes()
+
+    @property
+    def folder(self) -> Path:
+        """Return where the files are, or will be."""
+        told = json.dumps([[name, hashlib.sha256(data).hexdigest()] for name, data in sorted(self._files.items())])
+        return self._base / hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def paths(self) -> str:
+        """Return the files as ``python.files`` names them."""
+        return ",".join(str(self.folder / name) for name in sorted(self._files))
+
+    def write(self, gateway: str) -> None:
+        """Write the files for a gateway, ``host:port``.
+
+        Raises: ``JobError`` FX-FLK-0205 for a gateway on another machine, unless a folder that both see is named; FX-FLK-0206
+        when they can't be written.
+        """
+        if not self._given and not gateway.startswith(_LOCAL):
+            hint = f"name a folder that this machine and the gateway both see: --set {FOLDER}=/shared/functions"
+            message = f"the gateway at {gateway} can't read this machine's files, and the functions {', '.join(self.labels)} are such"
+            raise JobError("FX-FLK-0205", message, hint=hint)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for name, data in self._files.items():
+                path = self.folder / name
+                if not path.exists() or path.read_bytes() != data:
+                    path.write_bytes(data)
+        except OSError as error:
+            message = f"the functions for the cluster can't be written into {self.folder}: {error.strerror or error}"
+            raise JobError("FX-FLK-0206", message) from error
+
+
+def _modules(top: str, folders: Sequence[Path]) -> dict[str, bytes]:
+    """Return the file, or the archive, of a module and of those of the same folders that it imports."""
+    found: dict[str, bytes] = {}
+    wanted, seen = [top], {top}
+    while wanted:
+        name = wanted.pop()
+        place = _place(name, folders)
+        if place is None:
+            continue
+        sources = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        found |= {f"{name}.zip": _zipped(place)} if place.is_dir() else {place.name: place.read_bytes()}
+        for each in sources:
+            new = set(_imports(each)) - seen
+            seen |= new
+            wanted += sorted(new)
+    return found
+
+
+def _place(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file of a module, or the folder of a package, where it stands in one of the folders."""
+    for folder in folders:
+        spec = PathFinder.find_spec(name, [str(folder)]) if folder.is_dir() else None
+        if spec is None:
+            continue
+        if spec.submodule_search_locations:
+            return Path(next(iter(spec.submodule_search_locations)))
+        if spec.origin is not None and spec.origin.endswith(".py"):
+            return Path(spec.origin)
+    return None
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Yield the top names that a source imports; ``fluxcore`` is stood in for on the cluster."""
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [each.name for each in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            names = [node.module]
+        yield from (top for each in names if (top := each.partition(".")[0]) != "fluxcore")
+
+
+def _zipped(package: Path) -> bytes:
+    """Return a package as an archive that is the same each time."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(package.rglob("*")):
+            if path.is_file() and "__pycache__" not in path.parts:
+                info = zipfile.ZipInfo(str(path.relative_to(package.parent)))
+                archive.writestr(info, path.read_bytes())
+    return held.getvalue()
