@@ -19,7 +19,7 @@ from fluxcore.plan.nodes import Insert
 from fluxcore.sql.script import SelectStatement
 from fluxcore.targets.flink.gateway import Gateway
 from fluxcore.targets.flink.settings import flink_settings
-from fluxcore.targets.flink.sql import print_job
+from fluxcore.targets.flink.sql.job import print_job
 from fluxcore.targets.flink.types import rows_of
 
 if TYPE_CHECKING:

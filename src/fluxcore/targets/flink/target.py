@@ -11,6 +11,7 @@ from fluxcore.errors import ScriptError
 from fluxcore.plan.endless import is_bounded
 from fluxcore.targets.flink.address import SCHEME, cluster_at
 from fluxcore.targets.flink.job import FlinkJob
+from fluxcore.targets.flink.python.clusters import check_python, no_python
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.settings import flink_properties
 from fluxcore.targets.flink.sql.job import print_job
@@ -39,7 +40,8 @@ class FlinkTarget:
         """Start one job for all inserts, and one for each query, whose rows come back into its sink.
 
         Raises: ``ScriptError`` FX-FLK-0202 naming all that Flink has no twin of, FX-FLK-0201 for what it refuses; ``JobError``
-        FX-FLK-0101 to 0104 for a cluster that is down or of an unknown version.
+        FX-FLK-0101 to 0104 for a cluster that is down or of an unknown version, FX-FLK-0205 to 0207 for one that can't run
+        the functions in Python.
         """
         job = print_job([node for node, _ in roots], settings)
         if job.unportable:
@@ -47,7 +49,12 @@ class FlinkTarget:
             raise ScriptError("FX-FLK-0202", f"the pipeline can't run on Flink:\n{lines}")
         cluster = cluster_at(self._address)
         cluster.gateway.version()
-        session = cluster.gateway.session(flink_properties(settings.values))
+        properties = flink_properties(settings.values)
+        if job.shipment:
+            check_python(cluster.gateway.address, job.shipment.labels)
+            job.shipment.write(cluster.gateway.address)
+            properties["python.files"] = job.shipment.paths
+        session = cluster.gateway.session(properties)
         started = FlinkJob(cluster, session, bounded=all(is_bounded(node, settings) for node, _ in roots))
         try:
             for definition in job.definitions:
@@ -60,6 +67,8 @@ class FlinkTarget:
                 started.query(query, sink, schema, changes=changelog or not started.bounded)
         except RestError as error:
             session.close()
+            if job.shipment and (found := no_python(error, job.shipment.labels)) is not None:
+                raise found from error
             raise ScriptError("FX-FLK-0201", f"Flink refuses the pipeline: {error.message}") from error
         except BaseException:
             session.close()

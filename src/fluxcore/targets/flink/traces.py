@@ -20,6 +20,8 @@ _WRAPPERS = (
 )
 _WORDY = ("Was expecting one of:", "Available factory identifiers are:")
 _LINES_MAX = 12
+_PYTHON = "Traceback (most recent call last)"
+"""Where a message goes on with the trace of an exception in Python, whose last line says what it was."""
 
 
 def causes(trace: str) -> list[tuple[str, str]]:
@@ -68,6 +70,8 @@ def place_in_statement(message: str) -> tuple[int, int] | None:
 
 def _short(lines: list[str]) -> str:
     kept: list[str] = []
+    if any(line.startswith(_PYTHON) for line in lines):
+        return lines[-1]
     for line in lines:
         if line.startswith(_WORDY):
             break

@@ -11,7 +11,7 @@ import pytest
 from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.types import BIGINT
-from fluxcore.targets.flink.sql import flink_options, fluxcore_options
+from fluxcore.targets.flink.sql.options import flink_options, fluxcore_options
 
 SCHEMA = Schema.of([Column("id", BIGINT)])
 

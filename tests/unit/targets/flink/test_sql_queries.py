@@ -14,7 +14,7 @@ from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Column, Schema
 from fluxcore.core.settings import Settings
 from fluxcore.plan.nodes import Insert, Interval, Join, JoinKind, Scan, Values
-from fluxcore.targets.flink.sql import print_job
+from fluxcore.targets.flink.sql.job import print_job
 
 DDL = """
 CREATE TABLE orders (id BIGINT, customer STRING, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)

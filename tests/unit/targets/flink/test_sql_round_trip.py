@@ -15,7 +15,7 @@ from tests.unit.targets.flink import pipelines
 import fluxcore as fx
 from fluxcore.connectors.collect import CollectSink
 from fluxcore.sql.script import SelectStatement
-from fluxcore.targets.flink.sql import print_job
+from fluxcore.targets.flink.sql.job import print_job
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 QUERIES = sorted(path for path in GOLDEN.rglob("*.sql") if path.parent.name != "functions")

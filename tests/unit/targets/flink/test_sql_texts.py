@@ -18,10 +18,10 @@ from fluxcore.expr import build
 from fluxcore.expr.nodes import ColumnRef, Literal
 from fluxcore.sql.parser import parse_script
 from fluxcore.targets.flink.portability import Report
-from fluxcore.targets.flink.sql import print_job
 from fluxcore.targets.flink.sql.blocks import columns
 from fluxcore.targets.flink.sql.expressions import Expressions
 from fluxcore.targets.flink.sql.identifiers import Names, comment, indented
+from fluxcore.targets.flink.sql.job import print_job
 from fluxcore.targets.flink.sql.literals import literal, milliseconds, months
 from fluxcore.targets.flink.sql.type_names import declared, type_name
 

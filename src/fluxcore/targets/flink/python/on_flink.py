@@ -17,6 +17,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
 
+from pyflink.common import Row
 from pyflink.table.udf import AggregateFunction, ScalarFunction, TableFunction, udaf, udf, udtf
 
 _WIDE = Context(prec=80, rounding=ROUND_HALF_UP)
@@ -341,9 +342,15 @@ def _encoder(kind: Any) -> Any:
         return lambda pairs: None if pairs is None else {key(k): item(v) for k, v in dict(pairs).items()}
     if kind[0] == "row":
         parts = [_encoder(each) for each in kind[2]]
-        names = kind[1]
-        return lambda row: None if row is None else tuple(e(v) for e, v in zip(parts, _values(row, names)))  # noqa: B905
+        return lambda row: None if row is None else _row(row, kind[1], parts)
     return _same
+
+
+def _row(row: Any, names: list[str], parts: list[Any]) -> Row:
+    """Return a row as PyFlink has it."""
+    found = Row(*(encode(value) for encode, value in zip(parts, _values(row, names))))  # noqa: B905  (as long)
+    found.set_field_names(names)
+    return found
 
 
 def _wrong(value: Any, kind: Any) -> TypeError:

@@ -11,7 +11,6 @@ from fluxcore.expr import build
 from fluxcore.expr.nodes import Literal
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names
-from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, Item
 from fluxcore.targets.flink.sql.literals import literal
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
@@ -61,13 +60,15 @@ def call_of(call: AggCall, args: Sequence[tuple[str, DataType]], printer: Printe
     if call.function == "PERCENTILE" and isinstance(args[0][1], RowType):
         shown = [f"{args[0][0]}.`value`", *shown[1:], f"{args[0][0]}.`frequency`"]
     inside = ("DISTINCT " if call.distinct else "") + (", ".join(shown) or ("*" if call.function == "COUNT" else ""))
-    return f"{call.function}({inside})"
+    name = call.function if call.user is None else printer.functions.name(call.user, place_of(node))
+    return f"{name}({inside})"
 
 
 def _check(call: AggCall, printer: Printer, node: nodes.Node) -> None:
     if call.user is not None:
-        why = "an aggregate function in Python is no function of a Flink cluster"
-        printer.report.add(f"the function {call.user.name}", why, source_line(call.user.function) or place_of(node))
+        if not isinstance(node, nodes.Aggregate):
+            why = "Flink takes an aggregate function in Python in plain groups only"
+            printer.report.add(f"the function {call.user.name}", why, place_of(node))
     elif call.function in _LACKING:
         printer.report.add(f"the function {call.function}", _LACKING[call.function], place_of(node))
     elif call.function in _BATCH_ONLY and printer.streaming:

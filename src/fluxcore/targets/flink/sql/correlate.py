@@ -9,7 +9,6 @@ from fluxcore.core.quotes import quoted
 from fluxcore.expr.table_calls import UNNEST
 from fluxcore.plan.columns import distinct_names
 from fluxcore.plan.correlate import Correlate
-from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.sql.blocks import Block, columns
 from fluxcore.targets.flink.sql.queries import Printer, place_of, print_node
 
@@ -25,6 +24,8 @@ def _correlate(node: Correlate, printer: Printer) -> Block:
     alias = f"AS {quoted('t')}({', '.join(quoted(name) for name in names)})"
     items = (*left.items, *columns(names, "t"))
     on = "TRUE" if node.condition is None else printer.expressions(items, node).text(node.condition)
+    if node.outer and node.call.user is not None and node.condition is not None:
+        printer.report.add("a condition of a LEFT JOIN", "Flink takes none for functions in Python", place_of(node))
     join = f"LEFT JOIN {call} {alias} ON {on}" if node.outer else f"CROSS JOIN {call} {alias}"
     source = f"{left.source}\n{join}"
     return replace(left, source=source, items=items, names=distinct_names(node.schema.names), whole=False, table=False)
@@ -34,10 +35,7 @@ def _call(node: Correlate, printer: Printer, items: tuple[Item, ...]) -> str:
     expressions = printer.expressions(items, node)
     args = ", ".join(expressions.text(arg) for arg in node.call.args)
     if node.call.user is not None:
-        name = node.call.function
-        why = "it is Python of this program, which is no function of a Flink cluster"
-        printer.report.add(f"the function {name}", why, source_line(node.call.user.function) or place_of(node))
-        return f"LATERAL TABLE({quoted(name)}({args}))"
+        return f"LATERAL TABLE({printer.functions.name(node.call.user, place_of(node))}({args}))"
     if node.call.function != UNNEST:
         printer.report.add(f"the rows of {node.call.function}", "Flink SQL has nothing like it", place_of(node))
     return f"UNNEST({args}){' WITH ORDINALITY' if node.call.ordinality else ''}"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from fluxcore.expr.nodes import Expr
     from fluxcore.targets.flink.portability import Report
+    from fluxcore.targets.flink.python.plans import PlanFunctions
 
     Piece = tuple[str, int]
 
@@ -52,6 +53,7 @@ class Expressions:
     report: Report
     zone: dt.tzinfo
     where: str = ""
+    functions: PlanFunctions | None = None
 
     def text(self, expr: Expr) -> str:
         """Return an expression as SQL; what Flink lacks is reported."""
@@ -93,9 +95,16 @@ class Expressions:
             word = "TRY_CAST" if expr.lenient else "CAST"
             return f"{word}({self.text(expr.arg)} AS {type_name(expr.type)})", PRIMARY
         if isinstance(expr, UserCall):
-            return f"{quoted(expr.user.name)}({', '.join(self.text(arg) for arg in expr.args)})", PRIMARY
+            return f"{self._user_name(expr)}({', '.join(self.text(arg) for arg in expr.args)})", PRIMARY
         assert isinstance(expr, Call), expr
         return self._call(lean(expr))
+
+    def _user_name(self, expr: UserCall) -> str:
+        if self.functions is not None:
+            return self.functions.name(expr.user, self._place(expr))
+        why = "it is Python, which can't stand in the declaration of a table"
+        self.report.add(f"the function {expr.user.name}", why, self._place(expr))
+        return quoted(expr.user.name)
 
     def _call(self, call: Call) -> Piece:
         name = call.function

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.quotes import quoted
 from fluxcore.core.types import IntegerType, IntervalType, StringType
-from fluxcore.expr.nodes import Call, Cast, Literal, UserCall
+from fluxcore.expr.nodes import Call, Cast, Literal
 from fluxcore.targets.flink.sql.json_calls import JSON_FORMS
 
 if TYPE_CHECKING:
@@ -130,8 +130,6 @@ def problem(expr: Expr) -> tuple[str, str] | None:
         if (pair[0] and not pair[1] and not isinstance(target, StringType)) or (pair == (False, True) and not constant):
             return f"CAST of {source.name()} to {target.name()}", "Flink doesn't convert intervals to and from numbers"
         return None
-    if isinstance(expr, UserCall):
-        return f"the function {expr.user.name}", "it is Python of this program, which is no function of a Flink cluster"
     if not isinstance(expr, Call):
         return None
     name = expr.function

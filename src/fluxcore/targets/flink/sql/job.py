@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
     from fluxcore.plan.nodes import Node
     from fluxcore.targets.flink.portability import Unportable
+    from fluxcore.targets.flink.python.shipment import Shipment
     from fluxcore.targets.flink.sql.blocks import Block
 
 _FAMILIES = (aggregates, correlate, joins, over, ranking, windows)
@@ -37,18 +38,20 @@ class PrintedJob:
     """A job in Flink SQL, and all that Flink can't do of it.
 
     ``definitions`` make tables and views; ``insert`` is one INSERT, or a statement set of several; ``queries`` has a SELECT for
-    each query that is no INSERT, in order.
+    each query that is no INSERT, in order. ``shipment`` holds the functions in Python that go along.
     """
 
     definitions: tuple[str, ...]
     insert: str | None
     queries: tuple[str, ...]
     unportable: tuple[Unportable, ...]
+    shipment: Shipment
 
     @property
     def statements(self) -> tuple[str, ...]:
         """Return all statements in the order in which they are sent."""
-        return (*self.definitions, *((self.insert,) if self.insert is not None else ()), *self.queries)
+        files = (f"SET 'python.files' = '{self.shipment.paths}'",) if self.shipment else ()
+        return (*files, *self.definitions, *((self.insert,) if self.insert is not None else ()), *self.queries)
 
 
 def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
@@ -68,8 +71,9 @@ def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
         else:
             queries.append(printer.block(root).text(distinct_names(root.schema.names)))
     printer.report.extend(flink_settings(settings.values)[1])
-    declared = (*printer.tables.statements, *printer.views)
-    return PrintedJob(declared, _together(inserts), tuple(queries), printer.report.found)
+    declared = (*printer.functions.statements, *printer.tables.statements, *printer.views)
+    shipment = printer.functions.shipment
+    return PrintedJob(declared, _together(inserts), tuple(queries), printer.report.found, shipment)
 
 
 def _check_changes(insert: Insert, printer: Printer) -> None:

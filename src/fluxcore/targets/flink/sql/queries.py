@@ -16,6 +16,8 @@ from fluxcore.expr.nodes import ColumnRef, walk
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import distinct_names
 from fluxcore.targets.flink.portability import Report, source_line
+from fluxcore.targets.flink.python.plans import PlanFunctions
+from fluxcore.targets.flink.python.shipment import FOLDER
 from fluxcore.targets.flink.sql.blocks import Block, Item, columns
 from fluxcore.targets.flink.sql.expressions import Expressions
 from fluxcore.targets.flink.sql.identifiers import Names, comment
@@ -47,6 +49,7 @@ class Printer:
         self.streaming = settings.text("execution.runtime-mode").lower() != "batch"
         self.names = Names()
         self.tables = Tables(self.names, self.report, self.zone)
+        self.functions = PlanFunctions(self.report, settings.text(FOLDER))
         self.views: list[str] = []
         self._shared = shared
         self._known: dict[nodes.Node, Block] = {}
@@ -83,7 +86,7 @@ class Printer:
 
     def expressions(self, items: Sequence[Item], node: nodes.Node) -> Expressions:
         """Return the printer of a node's expressions over these columns."""
-        return Expressions(items, self.report, self.zone, place_of(node))
+        return Expressions(items, self.report, self.zone, place_of(node), self.functions)
 
     def _view(self, block: Block, names: tuple[str, ...]) -> Block:
         name = self.names.take("view")
