@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.limits import FLINK_HEARTBEAT_S, FLINK_POLL_MAX_S, JOIN_TIMEOUT_S
 from fluxcore.targets.flink.jobmanager import ENDED
+from fluxcore.targets.flink.python.clusters import no_python
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.results import Results
 
@@ -18,17 +19,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from fluxcore.core.ports import Sink
+    from fluxcore.core.schema import Schema
     from fluxcore.targets.flink.address import Cluster
     from fluxcore.targets.flink.gateway import GatewaySession
 
 
 class FlinkJob:
-    """What one call started: the job of its inserts, if any, and one thread for each query that brings rows here."""
+    """What one call started: the job of its inserts, if any, and one thread for each query that brings rows here.
 
-    def __init__(self, cluster: Cluster, session: GatewaySession, *, bounded: bool) -> None:
+    ``python`` names the functions in Python that went along.
+    """
+
+    def __init__(self, cluster: Cluster, session: GatewaySession, *, bounded: bool, python: Sequence[str] = ()) -> None:
         self._cluster = cluster
         self._session = session
         self._bounded = bounded
+        self._python = python
         self._threads: list[threading.Thread] = []
         self._results: list[Results] = []
         self._sinks: list[Sink] = []
@@ -109,14 +115,25 @@ class FlinkJob:
         return all(self._cluster.jobmanager.state(id_) in ENDED for id_ in self.ids)
 
     def _give(self, results: Results, sink: Sink) -> None:
+        taken = False
+
+        def take(_: Schema) -> Sink:
+            nonlocal taken
+            taken = True
+            return sink
+
         try:
-            results.give(lambda _: sink, stopped=lambda: self._stopping)
+            results.give(take, stopped=lambda: self._stopping)
         except RestError as error:
-            self._error = self._error or job_failed(results.job, error.message, error.hint)
+            told = no_python(error, self._python) if self._python else None
+            self._error = self._error or told or job_failed(results.job, error.message, error.hint)
         except FluxError as error:
             self._error = self._error or error
         except Exception as error:  # noqa: BLE001  (handed to the thread that waits)
             self._error = self._error or JobError("FX-FLK-0302", f"the rows were not taken: {error}")
+        finally:
+            if not taken:
+                sink.close()  # who waits for rows hears that none will come
 
 
 def job_failed(id_: str | None, cause: str, hint: str | None = None) -> JobError:

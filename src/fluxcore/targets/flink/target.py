@@ -55,7 +55,8 @@ class FlinkTarget:
             job.shipment.write(cluster.gateway.address)
             properties["python.files"] = job.shipment.paths
         session = cluster.gateway.session(properties)
-        started = FlinkJob(cluster, session, bounded=all(is_bounded(node, settings) for node, _ in roots))
+        bounded = all(is_bounded(node, settings) for node, _ in roots)
+        started = FlinkJob(cluster, session, bounded=bounded, python=job.shipment.labels)
         try:
             for definition in job.definitions:
                 session.run(definition)

@@ -64,10 +64,8 @@ def _name_in(module: Any, user: AnyUserFunction, function: Any) -> str:
     for name, each in vars(module).items():
         if each is user.function or getattr(each, "user", None) is user or getattr(each, "function", None) is function:
             return name
-    if (
-        isinstance(user, UserAggregate)
-        and not vars(user.function)
-        and getattr(module, function.__name__, None) is function
-    ):
-        return str(function.__name__)
+    if isinstance(user, UserAggregate) and not vars(user.function):
+        own = type(user.function)
+        if getattr(module, own.__name__, None) is own:
+            return own.__name__
     raise NotShipped("it is no name of its module, by which a cluster could find it")
