@@ -44,3 +44,11 @@ def flink(java: None, services_folder: Path) -> Iterator[Cluster]:
     """A Flink cluster of profile ``small``: ``.gateway`` (host, port), ``.jobmanager`` (URL), ``.address``, 4 slots."""
     with running_cluster(ClusterOptions(profile="small", work=services_folder / "flink")) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def flink_python(java: None, services_folder: Path) -> Iterator[Cluster]:
+    """A Flink cluster as ``flink``, with PyFlink: functions in Python run there."""
+    options = ClusterOptions(profile="small", work=services_folder / "flink-python", python=True)
+    with running_cluster(options) as cluster:
+        yield cluster
