@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.aggregate import UserAggregate
+from fluxcore.core.quotes import quoted
 from fluxcore.targets.flink.portability import source_line
 from fluxcore.targets.flink.python.shipment import Shipment
 from fluxcore.targets.flink.python.specs import NotShipped
-from fluxcore.targets.flink.sql.identifiers import Names, quoted
+from fluxcore.targets.flink.sql.identifiers import Names
 
 if TYPE_CHECKING:
     from fluxcore.core.user_functions import AnyUserFunction
