@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from fluxcore.core import registry
+from fluxcore.core.flink_settings import NAMES, ONLY, PREFIXES
 from fluxcore.core.settings import SETTINGS
 from fluxcore.targets.flink.sql.options import FLINK_CONNECTORS, TWINLESS
 
@@ -34,6 +35,16 @@ def settings_page() -> str:
     for setting in SETTINGS.values():
         choices = f" ({', '.join(setting.choices)})" if setting.choices else ""
         lines.append(f"| `{setting.key}` | `{setting.default}` | {setting.help}{choices} |")
+    prefixes, only = (", ".join(f"`{each}`" for each in sorted(names)) for names in (PREFIXES, ONLY))
+    lines += [
+        "",
+        "## Settings of Flink",
+        "Those of a Flink cluster, of its state and of its planner are taken too, so that a script runs in both places; here nothing",
+        f"depends on them. They are those that begin with {prefixes}, and",
+        f"{', '.join(f'`{name}`' for name in sorted(NAMES))}. `table.exec.resource.default-parallelism` goes before `parallelism.default`.",
+        "",
+        f"Only with the value that says what FluxCore does anyway: {only}.",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.duration import duration_ms
+from fluxcore.core.flink_settings import ONLY, is_flinks
 from fluxcore.core.size import size_bytes
 from fluxcore.core.zones import Zone, zone_of
 from fluxcore.errors import ScriptError, nearest
@@ -225,6 +226,12 @@ class Settings:
     def with_value(self, key: str, value: str, *, span: Span | None = None) -> Settings:
         """Return these settings with one more value, checked."""
         setting = SETTINGS.get(key)
+        if setting is None and is_flinks(key, SETTINGS):
+            only = ONLY.get(key, value)
+            if value.lower() != only.lower():
+                message = f"'{value}' for '{key}' is not supported yet"
+                raise ScriptError("FX-SET-0002", message, span=span, hint=f"FluxCore does what '{only}' asks for")
+            return Settings({**self.values, key: value})
         if setting is None:
             hint = nearest(key, SETTINGS) or "`fluxcore doctor --settings` lists the keys"
             raise ScriptError("FX-SET-0001", f"there is no setting '{key}'", span=span, hint=hint)
@@ -239,12 +246,18 @@ class Settings:
 
     def text(self, key: str) -> str:
         """Return the value of a key as text."""
-        return self.values.get(key, SETTINGS[key].default)
+        return self.values[key] if key in self.values else SETTINGS[key].default
 
     @property
     def parallelism(self) -> int:
         """Return the number of worker threads per stage."""
-        return int(self.text("parallelism.default")) or os.cpu_count() or 1
+        return self.asked_parallelism or os.cpu_count() or 1
+
+    @property
+    def asked_parallelism(self) -> int:
+        """Return the number of worker threads per stage that is asked for; 0 for none. Flink's setting for SQL wins."""
+        for_sql = self.values.get("table.exec.resource.default-parallelism", "")
+        return int(for_sql) if for_sql.isdecimal() and int(for_sql) else int(self.text("parallelism.default"))
 
     @property
     def zone(self) -> Zone:
@@ -255,7 +268,7 @@ class Settings:
 def _problem(setting: Setting, value: str) -> str | None:
     if setting.kind == "integer" and not value.isdecimal():
         return "it must be a whole number that is not negative"
-    if setting.kind == "enum" and value.lower() not in setting.choices:
+    if setting.kind == "enum" and value.lower() not in [choice.lower() for choice in setting.choices]:
         return f"it must be one of {', '.join(setting.choices)}"
     if setting.kind == "duration":
         try:

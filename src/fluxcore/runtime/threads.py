@@ -22,7 +22,7 @@ def with_threads(plans: Sequence[Node], settings: Settings) -> Settings:
     Threads would cost more than they save then, and with one the order of rows that tie is always the same. Without a number
     and with more to read, or an amount that isn't known, it is that of the processors.
     """
-    if settings.text("parallelism.default") != "0":
+    if settings.asked_parallelism:
         return settings
     sizes = Sizes(settings)
     tables = [sizes.table(node) for node in in_order(plans) if isinstance(node, Scan)]

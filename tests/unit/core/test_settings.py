@@ -58,3 +58,41 @@ def test_reset() -> None:
     changed = Settings().with_value("parallelism.default", "2")
     assert changed.without("parallelism.default") == Settings()
     assert changed.without(None) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("execution.checkpointing.interval", "1 min"),
+        ("state.backend.type", "rocksdb"),
+        ("table.optimizer.join-reorder-enabled", "true"),
+        ("table.exec.rank.topn-cache-size", "100"),
+        ("table.sql-dialect", "DEFAULT"),
+        ("table.exec.async-lookup.output-mode", "ordered"),
+    ],
+)
+def test_settings_of_flink_on_which_nothing_depends_are_taken(key, value):
+    assert Settings().with_value(key, value).text(key) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "code"),
+    [
+        ("table.exec.sink.not-null-enforcer", "DROP", "FX-SET-0002"),
+        ("table.exec.legacy-cast-behaviour", "ENABLED", "FX-SET-0002"),
+        ("execution.runtime-mod", "batch", "FX-SET-0001"),
+        ("pipeline.nam", "x", "FX-SET-0001"),
+        ("table.column-expansion-strategy", "x", "FX-SET-0001"),
+        ("tabel.dml-sync", "true", "FX-SET-0001"),
+    ],
+)
+def test_those_that_change_answers_and_mistakes_are_refused(key, value, code):
+    with pytest.raises(ScriptError) as caught:
+        Settings().with_value(key, value)
+    assert caught.value.code == code
+
+
+def test_flinks_parallelism_of_sql_wins():
+    settings = Settings().with_value("parallelism.default", "2")
+    assert settings.with_value("table.exec.resource.default-parallelism", "3").parallelism == 3
+    assert settings.with_value("table.exec.resource.default-parallelism", "-1").parallelism == 2
