@@ -49,10 +49,10 @@ class Call:
         self.thread = threading.get_ident()
         function, results = self._function, self.results
         for at, item in enumerate(self.items):
+            self.since = time.monotonic()
             self.at = at  # before it looks at stop: who sets stop and then reads this knows which item is the last
             if self.stop:
                 break
-            self.since = time.monotonic()
             CURRENT.set(_last(item))
             try:
                 results.append(function(item))
@@ -60,8 +60,8 @@ class Call:
                 results.append(Raised(error))
 
     def left_s(self, timeout_s: float) -> float:
-        """Return how many seconds the current item has left."""
-        return self.since + timeout_s - time.monotonic()
+        """Return how many seconds the current item has left; all of them while no thread has begun."""
+        return self.since + timeout_s - time.monotonic() if self.thread else timeout_s
 
     def finish(self) -> None:
         """Say that it is over; to be called on the event loop."""

@@ -103,14 +103,12 @@ def test_a_thread_that_hangs_is_left_behind() -> None:
 
 def test_a_handler_whose_threads_all_hang_gets_no_more() -> None:
     free = threading.Event()
-    got: list[int] = []
 
     async def test(bus: fx.Bus) -> None:
-        @bus.on("n", group="g", retry=fx.Retry(attempts=1), timeout="1 ms")
+        @bus.on("n", group="g", retry=fx.Retry(attempts=1), timeout="20 ms")
         def take(n: int) -> None:
             if n < BUS_HUNG_THREADS_MAX:
                 free.wait()
-            got.append(n)
 
         for n in range(BUS_HUNG_THREADS_MAX + 5):
             bus.publish("n", n)
@@ -122,9 +120,9 @@ def test_a_handler_whose_threads_all_hang_gets_no_more() -> None:
         free.set()
         await bus.drain()
         assert group(bus)["lag"] == 0
+        assert group(bus)["delivered"] == BUS_HUNG_THREADS_MAX + 5
 
     run(test)
-    assert set(range(BUS_HUNG_THREADS_MAX, BUS_HUNG_THREADS_MAX + 5)) <= set(got)
 
 
 @pytest.mark.parametrize("kind", ["async", "several", "thread", "list", "arrow on a thread"])
