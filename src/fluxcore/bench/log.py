@@ -99,6 +99,13 @@ def _cases(options: LogBenchOptions, base: Path) -> Any:
     yield _memory(base)
 
 
+def read_cases(events: int, runs: int, base: Path, case: str) -> list[dict[str, Any]]:
+    """Return what reading it all back, or with a condition, comes to: one of the cases ``read-arrow`` and ``filter``."""
+    if not (base / "batch").exists():
+        _write(base, [_batch(number) for number in range(20)], events)
+    return [_median(runs, (lambda: _read(base, events)) if case == "read-arrow" else partial(_filter, base, case))]
+
+
 def _median(runs: int, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Return the run in the middle, by events a second or by cost."""
 

@@ -250,6 +250,30 @@ def bench_log(
         leave(command.run(command.LogBenchOptions(events, singles, runs, folder, json)))
 
 
+@bench_app.command("bus")
+def bench_bus(
+    cases: Annotated[
+        str, typer.Option(help="Cases with commas between them, or all: memory-one, disk-64 and so on.")
+    ] = "all",
+    events: Annotated[int, typer.Option(min=1000, help="Events of a case; those with batches take more.")] = 200_000,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each engine and case; medians are shown.")] = 3,
+    folder: Annotated[str | None, typer.Option(help="A folder on the disk to measure; default: this one.")] = None,
+    json: Annotated[str | None, typer.Option(help="Write the results to this file.")] = None,
+    rivals: Annotated[bool, typer.Option(help="Measure the rivals that are installed, too.")] = True,
+    install_rivals: Annotated[
+        bool, typer.Option("--install-rivals", help="Install the rivals, into an environment of their own.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Measure the bus beside blinker, pyee, bubus, Redis Streams, NATS JetStream and SQLite, in turns."""
+    with told(debug=debug):
+        from fluxcore.bench import bus as command
+
+        asked = tuple(name.strip() for name in cases.split(",") if name.strip())
+        names = command.CASES if asked == ("all",) else asked
+        leave(command.run(command.BusBenchOptions(names, events, runs, folder, json, rivals, install_rivals)))
+
+
 def main() -> None:
     """Run the command line."""
     app()
