@@ -19,6 +19,7 @@ import tempfile
 import time
 import venv
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,7 +192,8 @@ def _run(task: BusTask, base: Path, python: str | None) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         return {"missing": f"no answer within {_RUN_S:g} s"}
     if done.returncode:
-        return {"missing": (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]}
+        said = [line for line in done.stderr.splitlines() if line and not line[0].isspace()]
+        return {"missing": said[-1] if said else f"exit code {done.returncode}"}
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
