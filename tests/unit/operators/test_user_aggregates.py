@@ -14,6 +14,7 @@ import fluxcore as fx
 from fluxcore.core.aggregate import UserAggregate
 from fluxcore.core.batch import Batch
 from fluxcore.core.types import DOUBLE, STRING
+from fluxcore.errors import FluxError
 from fluxcore.expr.nodes import AggCall
 from fluxcore.operators.group_aggregate import GroupAggregateOperator, GroupAggregateOptions
 from fluxcore.state.rescale import split
@@ -254,3 +255,38 @@ def test_results_of_any_type(stream):
 
     found = stream.group_by("city").agg(r=fx.udaf(Seen(), pa.map_(pa.string(), pa.int64()))("weight")).to_arrow()
     assert all(len(value) == 2 for value in found["r"].to_pylist())
+
+
+class Failing(fx.AggregateFunction):
+    """Fails where it is told to."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def _fail(self, method: str) -> None:
+        if method == self.method:
+            raise ValueError(f"in {method}")
+
+    def create(self) -> list[float]:
+        return []
+
+    def accumulate(self, accumulator: list[float], value: float) -> None:
+        self._fail("accumulate")
+        accumulator.append(value)
+
+    def result(self, accumulator: list[float]) -> float:
+        self._fail("result")
+        return sum(accumulator)
+
+
+@pytest.mark.parametrize("mode", ["streaming", "batch"])
+@pytest.mark.parametrize(("method", "given"), [("accumulate", "(1.5,)"), ("result", "([1.5],)")])
+def test_an_exception_names_method_line_and_what_was_given(mode, method, given):
+    session = fx.Session({"execution.runtime-mode": mode})
+    session.from_arrow(pa.table({"k": [1], "v": [1.5]}), name="t")
+    session.register_function("failing", fx.udaf(Failing(method)))
+    with pytest.raises(FluxError, match=f"ValueError: in {method}") as raised:
+        session.sql("SELECT k, failing(v) AS f FROM t GROUP BY k").to_arrow()
+    assert raised.value.code == "FX-RUN-0212"
+    line = Failing._fail.__code__.co_firstlineno + 2
+    assert raised.value.hint == f"in Failing.{method}, line {line} of {__file__}, given {given}"

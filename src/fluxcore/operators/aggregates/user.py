@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from fluxcore.core.aggregate import VectorAggregateFunction
 from fluxcore.core.frozen import beside
+from fluxcore.core.user_code import user_line
 from fluxcore.errors import DataError, FluxError
 from fluxcore.operators.aggregates.base import Accumulator, Rows
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from fluxcore.core.types import DataType
     from fluxcore.expr.nodes import AggCall
     from fluxcore.operators.aggregates.base import Columns, Int64s
+
+_SHOWN_MAX = 200
 
 
 class UserDefined(Accumulator):
@@ -81,8 +83,11 @@ class UserDefined(Accumulator):
         for group, place in zip(groups.reshape(-1).tolist(), places, strict=True):
             if not place:
                 continue
-            with self._told("merge"):
-                merged = self._function.merge(accumulators[group], giver._objects[place - 1])
+            pair = accumulators[group], giver._objects[place - 1]
+            try:
+                merged = self._function.merge(*pair)
+            except Exception as error:
+                raise self._error(error, "merge", pair) from error
             if merged is not None:
                 accumulators[group] = merged
         self._hold(into, targets, accumulators)
@@ -92,9 +97,11 @@ class UserDefined(Accumulator):
         places = self.at(columns, "object")[slots].tolist()
         found = []
         for place in places:
-            with self._told("result"):
-                accumulator = self._objects[place - 1] if place else self._function.create()
+            accumulator = self._objects[place - 1] if place else self._new()
+            try:
                 found.append(self._function.result(accumulator))
+            except Exception as error:
+                raise self._error(error, "result", (accumulator,)) from error
         type_ = self.call.type.arrow()
         try:
             return pa.array([list(each.items()) if isinstance(each, dict) else each for each in found], type_)
@@ -144,9 +151,12 @@ class UserDefined(Accumulator):
             if place:
                 found.append(self._objects[place - 1])
                 continue
-            with self._told("create"):
-                found.append(self._function.create())
+            found.append(self._new())
         return found
+
+    def _new(self) -> Any:
+        with self._told("create"):
+            return self._function.create()
 
     def _hold(self, columns: Columns, slots: Int64s, accumulators: list[Any]) -> None:
         places = self.at(columns, "object")
@@ -200,8 +210,9 @@ class UserDefined(Accumulator):
         """Return the error that names the user's line and what it was given."""
         if isinstance(error, FluxError):
             return error
-        places = [each for each in traceback.extract_tb(error.__traceback__) if each.filename != __file__]
-        where = f", line {places[-1].lineno} of {places[-1].filename}" if places else ""
-        given = f", given {row!r}" if row is not None else ""
-        hint = f"in {self._user.name}.{method}{where}{given}"
+        line = user_line(error, or_library=True)
+        shown = repr(row)
+        shown = shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + "…"
+        given = f", given {shown}" if row is not None else ""
+        hint = f"in {self._user.name}.{method}{f', {line}' if line else ''}{given}"
         return DataError("FX-RUN-0212", f"{type(error).__name__}: {error}", hint=hint)
