@@ -80,9 +80,14 @@ def run(options: RunOptions) -> None:
     text, name = read_script(options.script)
     with new_session(settings, options.target) as session:
         run_script(session, text, name, options.format)
-        for table in session.tables:
-            if table.running:
-                tell(f"materialized table {table.definition.name} stopped: its script has ended")
+        tell_of_stopping(session)
+
+
+def tell_of_stopping(session: Session) -> None:
+    """Name the materialised tables whose jobs end with a script."""
+    for table in session.tables:
+        if table.running:
+            tell(f"materialized table {table.definition.name} stopped: its script has ended")
 
 
 def check_format(format_: str) -> None:

@@ -15,7 +15,7 @@ from fluxcore.cli.commands import COMMANDS, HELP, is_command, switched, watch_se
 from fluxcore.cli.errors import broken_pipe, tell
 from fluxcore.cli.output.replies import show_reply
 from fluxcore.cli.pager import Paged, pager_command
-from fluxcore.cli.run import Shown, check_format, new_session, read_script, run_script, run_step
+from fluxcore.cli.run import Shown, check_format, new_session, read_script, run_script, run_step, tell_of_stopping
 from fluxcore.errors import Cancelled, FluxError, ScriptError, nearest
 from fluxcore.plan.graph import in_order
 from fluxcore.runtime.kernels import use_cache_folder
@@ -39,8 +39,10 @@ def _start(session: Session, options: RunOptions, *, execute: str | None, init: 
         run_script(session, *read_script(init), options.format)
     if execute is not None:
         run_script(session, execute, "<command line>", options.format)
+        tell_of_stopping(session)
     elif not sys.stdin.isatty():
         run_script(session, *read_script("-"), options.format)
+        tell_of_stopping(session)
     else:
         _Prompt(session, options.format, pager=pager, debug=options.debug).run()
 

@@ -264,6 +264,7 @@ def test_a_failed_job_is_told_with_its_cause_and_can_begin_anew(session, tap):
     soon(lambda: rows(session, "SELECT s FROM m"), [{"s": 1}])
     tap.fail()
     soon(lambda: status(session, "m"), Status.FAILED)
+    assert next(iter(session.tables)).count == 0, "its memory is given back"
     with pytest.raises(fx.FluxError, match=r"'m' failed: RuntimeError: the tap is broken \(FX-RUN-0900\)") as caught:
         rows(session, "SELECT * FROM w")
     assert caught.value.code == "FX-RUN-0121"
@@ -392,6 +393,18 @@ def test_dropping_a_database_ends_its_tables(session, tap):
     session.execute("DROP DATABASE d CASCADE")
     session.execute("SHOW TABLES")
     assert job.wait(0)
+
+
+def test_a_stopped_table_keeps_its_rows_and_those_that_follow_it_end(session, tap):
+    session.execute(
+        "CREATE MATERIALIZED TABLE m AS SELECT v FROM tap; CREATE MATERIALIZED TABLE n AS SELECT SUM(v) AS s FROM m"
+    )
+    tap.give({"k": "a", "v": 1})
+    soon(lambda: rows(session, "SELECT * FROM n"), [{"s": 1}])
+    session.execute("ALTER MATERIALIZED TABLE m SUSPEND")
+    next(table for table in session.tables if table.definition.name == "m").halt()
+    soon(lambda: [status(session, name) for name in "mn"], [Status.STOPPED, Status.FINISHED])
+    assert rows(session, "SELECT m.v, n.s FROM m, n") == [{"v": 1, "s": 1}]
 
 
 def test_closing_the_session_stops_its_jobs(tap, session):

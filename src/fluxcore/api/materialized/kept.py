@@ -25,7 +25,10 @@ _CODES = pa.array(["-D", "+I"])
 
 
 class KeptTable(Sink):
-    """Takes a job's changes. A reader sees whole batches only, and each change of a batch or none."""
+    """Takes a job's changes. A reader sees whole batches only, and each change of a batch or none.
+
+    ``stays``: the rows are kept although the job is cancelled. Of a job that fails they are forgotten.
+    """
 
     modes: ClassVar[frozenset[ChangeMode]] = frozenset(ChangeMode)
 
@@ -36,6 +39,7 @@ class KeptTable(Sink):
         self._shown: list[pa.RecordBatch] | None = None
         self._closed = False
         self.ended = False
+        self.stays = False
 
     def write(self, batch: Batch) -> None:
         """Take changes, and hand them to those who follow; wait while one of them is behind. Raises ``Cancelled``."""
@@ -52,6 +56,11 @@ class KeptTable(Sink):
 
     def commit(self) -> None:
         """Do nothing: the rows are here already."""
+
+    def abort(self) -> None:
+        """Forget the rows of a job that failed."""
+        if not self.stays:
+            self.forget()
 
     def close(self) -> None:
         """Tell those who follow that no more comes."""
@@ -92,6 +101,11 @@ class KeptTable(Sink):
             if not self._closed:
                 self._closed, self._shown = True, []
                 self._rows.close()
+
+    @property
+    def forgotten(self) -> bool:
+        """Return whether the rows are gone."""
+        return self._closed
 
     @property
     def follows(self) -> bool:

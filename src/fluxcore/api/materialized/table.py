@@ -16,6 +16,7 @@ from fluxcore.connectors.contents import never_filled
 from fluxcore.core.batch import Batch
 from fluxcore.errors import Cancelled, FluxError, JobError
 from fluxcore.expr.compile import compile_predicate
+from fluxcore.limits import JOIN_TIMEOUT_S
 from fluxcore.plan.nodes import Filter
 
 if TYPE_CHECKING:
@@ -108,8 +109,12 @@ class MaterializedTable:
         return self._kept
 
     def read(self) -> list[pa.RecordBatch]:
-        """Return the rows as of now. Raises ``JobError`` FX-RUN-0120 or 0121."""
-        return self.kept.read()
+        """Return the rows as of now. Raises ``JobError`` FX-RUN-0120 to 0122."""
+        job, kept = self._job, self.kept
+        rows = kept.read()
+        if kept.forgotten and job is not None:
+            self.check_end(job)
+        return rows
 
     @property
     def count(self) -> int:
@@ -123,9 +128,24 @@ class MaterializedTable:
             raise JobError("FX-RUN-0122", f"the materialised table '{name}' was {self._gone}")
         error = self._failure()
         if error is not None:
-            message = f"the materialised table '{name}' failed: {error.message} ({error.code})"
-            hint = f"ALTER MATERIALIZED TABLE {name} RESUME starts it anew"
-            raise JobError("FX-RUN-0121", message, place=error.place, hint=hint) from error
+            raise self._told(error) from error
+
+    def check_end(self, job: RunningJob) -> None:
+        """Raise what :meth:`check` does when a job of the table ends otherwise than it should; a stopped one may."""
+        job.wait(JOIN_TIMEOUT_S)  # its sinks are closed before it says that it has ended
+        try:
+            job.result()
+        except Cancelled:
+            self.check()
+        except FluxError as error:
+            raise self._told(error) from error
+        self.check()
+
+    def _told(self, error: FluxError) -> JobError:
+        name = self.definition.name
+        message = f"the materialised table '{name}' failed: {error.message} ({error.code})"
+        hint = f"ALTER MATERIALIZED TABLE {name} RESUME starts it anew"
+        return JobError("FX-RUN-0121", message, place=error.place, hint=hint)
 
     def fill(self, *, final: bool) -> None:
         """Start the job from the beginning; a table that is refreshed in full is filled when this returns.
@@ -235,6 +255,8 @@ class MaterializedTable:
         """End the job, and refreshing; the rows stay. A job that has ended already stays so."""
         self._halted = self._halted or self.status in (Status.RUNNING, Status.SUSPENDED)
         self._suspended = False
+        if self._kept is not None:
+            self._kept.stays = True
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.stop()
@@ -250,8 +272,6 @@ class MaterializedTable:
                 return None
             except FluxError as error:
                 self._error = error
-                if self._kept is not None:
-                    self._kept.forget()
         return self._error
 
     def _final_rows(self) -> KeptTable:

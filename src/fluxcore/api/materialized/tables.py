@@ -170,7 +170,8 @@ class MaterializedTables:
                 f"the changes of '{table.definition.name}' can't be followed: its PRIMARY KEY is not that of its query"
             )
             raise JobError("FX-RUN-0124", message, hint="leave its PRIMARY KEY out, or GROUP BY its columns")
-        changes = Changes(kept, table.check)
+        job = table.job
+        changes = Changes(kept, lambda: table.check_end(job))
         if not kept.updates:
             return self._over(scan, changes, held)
         schema = Schema.of((*scan.table.schema.columns, Column("op", STRING.with_nullable(False))))
