@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from fluxcore.expr.nodes import Expr
     from fluxcore.plan.nodes import Node
 
-_FORMAT = "debezium-json"
-_WRAPPED = f"{_FORMAT}.schema-include"
+CHANGE_FORMAT = "debezium-json"
+"""The name of the format, which is not one of bytes but of a plan over plain JSON."""
+_WRAPPED = f"{CHANGE_FORMAT}.schema-include"
 _OP = "$op"
 _KINDS = ("INSERT", "UPDATE_BEFORE", "UPDATE_AFTER", "DELETE")
 _CODES = tuple((kind, kind) for kind in _KINDS)
@@ -34,13 +35,13 @@ _CODES = tuple((kind, kind) for kind in _KINDS)
 
 def holds_changes(table: TableDescription) -> bool:
     """Return whether a table's format says what changes rather than what there is."""
-    return table.options.get("format") == _FORMAT
+    return table.options.get("format") == CHANGE_FORMAT
 
 
 def messages(table: TableDescription) -> TableDescription:
     """Return the table of the messages, in JSON. Raises ``ScriptError`` FX-SQL-0900 for partitions and metadata."""
     if table.partitioned_by or table.metadata:
-        what = f"{_FORMAT} of a table with {'PARTITIONED BY' if table.partitioned_by else 'METADATA'}"
+        what = f"{CHANGE_FORMAT} of a table with {'PARTITIONED BY' if table.partitioned_by else 'METADATA'}"
         raise not_supported(what, span=table.span)
     row = RowType(fields=tuple((column.name, column.type.with_nullable(True)) for column in table.schema))
     parts = (("before", row), ("after", row), ("op", STRING))
@@ -76,7 +77,7 @@ def write_changes(insert: Insert) -> Insert:
     """Return the insert of the messages that tell the changes of an insert's rows."""
     table = insert.table
     if _wrapped(table):
-        raise not_supported(f"writing {_FORMAT} with its schema", span=table.spans.get(_WRAPPED))
+        raise not_supported(f"writing {CHANGE_FORMAT} with its schema", span=table.spans.get(_WRAPPED))
     told = ToChangelog(insert.input, _CODES, _OP)
     *columns, op = references(told)
     target = messages(table)
@@ -94,7 +95,7 @@ def _wrapped(table: TableDescription) -> bool:
 
 
 def _plain(key: str) -> str:
-    return f"json{key.removeprefix(_FORMAT)}" if key.startswith(f"{_FORMAT}.") else key
+    return f"json{key.removeprefix(CHANGE_FORMAT)}" if key.startswith(f"{CHANGE_FORMAT}.") else key
 
 
 def _changes(table: TableDescription, before: Expr, after: Expr, op: Expr) -> Expr:
@@ -121,7 +122,7 @@ def _changes(table: TableDescription, before: Expr, after: Expr, op: Expr) -> Ex
     made = build.call("IN", [op, build.literal("c"), build.literal("r")])
     updated, deleted = (build.call("=", [op, build.literal(code)]) for code in ("u", "d"))
     insert, old, new, delete = (build.literal(kind) for kind in _KINDS)
-    ignore = table.options.get(f"{_FORMAT}.ignore-parse-errors", "false").lower() == "true"
+    ignore = table.options.get(f"{CHANGE_FORMAT}.ignore-parse-errors", "false").lower() == "true"
     wrong = build.literal(None, ArrayType(element=element)) if ignore else array(change(_complaint(op), None))
     return build.call(
         "CASE",

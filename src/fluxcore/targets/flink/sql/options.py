@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from glob import has_magic
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 from fluxcore.core import registry
 from fluxcore.errors import ScriptError
+from fluxcore.sql.change_formats import CHANGE_FORMAT
 from fluxcore.targets.flink.portability import Unportable
 
 if TYPE_CHECKING:
@@ -130,7 +131,13 @@ def fluxcore_options(options: Mapping[str, str]) -> tuple[dict[str, str], tuple[
 def _known(connector: str, options: Mapping[str, str]) -> Sequence[Option]:
     if connector not in registry.names(registry.CONNECTORS):
         return ()
-    return registry.connector(connector).options_for(options)
+    found = registry.connector(connector)
+    if options.get("format") != CHANGE_FORMAT:
+        return found.options_for(options)
+    known = found.options_for({**options, "format": "json"})  # its messages are JSON, and its options too
+    names = (each.name.removeprefix("json.") for each in known)
+    return [replace(each, name=f"{CHANGE_FORMAT}.{name}") if name != each.name else each
+            for each, name in zip(known, names, strict=True)]  # fmt: skip
 
 
 def _option(key: str, known: Sequence[Option]) -> Option | None:
