@@ -113,9 +113,8 @@ def test_a_source_that_is_far_ahead_waits_for_the_other():
     behind = [[number] for number in range(50)]
     notes = run([[ahead], [behind]], 150)
     places = {split: [i for i, (each, _) in enumerate(notes) if each == split] for split in (0, 10)}
-    assert (
-        places[0][2] < places[10][-1] < places[0][4]
-    )  # 0, 100 and 200 are read, and then nothing before the others' end
+    # 0, 100 and 200 may be read at any time; what comes then waits for the other's end, whose mark never is above 49
+    assert places[10][-1] < places[0][3]
 
 
 def test_a_group_needs_a_drift(tmp_path):
