@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections import deque
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import msgspec
 
 from fluxcore.api.bus import Bus
 from fluxcore.bus.payloads import field
-from fluxcore.cli.bus_lines import address, check_format, quiet, write
+from fluxcore.cli.bus_lines import address, check_format, quiet, run, write
 from fluxcore.cli.errors import tell
 from fluxcore.errors import FluxError, ScriptError
 
@@ -86,7 +85,7 @@ def publish(url: str | None, options: PublishOptions, format: str) -> None:
                 summary.add(await waiting.popleft())
 
     try:
-        asyncio.run(work())
+        run(work)
     finally:
         tell(summary.text())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.api.bus import Bus
 from fluxcore.bus.event import Event
-from fluxcore.cli.bus_lines import address, check_format, event_line, quiet, write
+from fluxcore.cli.bus_lines import address, check_format, event_line, quiet, run, write
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def replay(url: str | None, wanted: Wanted) -> None:
                 if left == 0:
                     break
 
-    asyncio.run(work())
+    run(work)
 
 
 def tail(url: str | None, wanted: Wanted, lines: int, *, follow: bool) -> None:
@@ -70,7 +70,7 @@ def tail(url: str | None, wanted: Wanted, lines: int, *, follow: bool) -> None:
                 seen[event.topic] = event.offset
         write(b"".join(event_line(event, wanted.format) for event in sorted(last, key=lambda each: each.time_ms)))
 
-    asyncio.run(work())
+    run(work)
     if follow:
         first = min(seen.values(), default=-1) + 1
         _print_as_they_come(Bus(address(url)), wanted, first, lambda event: event.offset > seen.get(event.topic, -1))
@@ -115,7 +115,7 @@ def _print_as_they_come(
         finally:
             await bus.close(drain=False)
 
-    asyncio.run(work())
+    run(work)
 
 
 def _behind(stop: Place | None) -> Callable[[Event], bool]:

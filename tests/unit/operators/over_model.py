@@ -87,8 +87,11 @@ def _average(values):
     return sum(values) / len(values)
 
 
-def apply(function, mine, place, key, frame, value, parameters, *, distinct=False):
-    """Return the function's result for the row at ``place`` of its partition."""
+def apply(function, mine, place, key, frame, value, parameters, *, distinct=False, at_once=False):
+    """Return the function's result for the row at ``place`` of its partition.
+
+    With ``at_once`` rows of one time come together, and LAG counts from the last of them, as in Flink's streams.
+    """
     peers = [other for other, row in enumerate(mine) if key(row) == key(mine[place])]
     groups = [key(row) for other, row in enumerate(mine) if other == 0 or key(row) != key(mine[other - 1])]
     match function:
@@ -107,7 +110,8 @@ def apply(function, mine, place, key, frame, value, parameters, *, distinct=Fals
             sizes = [len(mine) // tiles + (tile < len(mine) % tiles) for tile in range(tiles)]
             return next(tile + 1 for tile in range(tiles) if place < sum(sizes[: tile + 1]))
         case "LAG" | "LEAD":
-            at = place + (parameters[0] if function == "LEAD" else -parameters[0])
+            here = peers[-1] if at_once else place
+            at = here + (parameters[0] if function == "LEAD" else -parameters[0])
             return value(mine[at]) if 0 <= at < len(mine) else parameters[1]
     rows = frame_of(mine, place, key, frame)
     if function == "NTH_VALUE":

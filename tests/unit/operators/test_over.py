@@ -104,7 +104,7 @@ def rising(events):
     return kept
 
 
-def model(kept, calls, key):
+def model(kept, calls, key, *, at_once=False):
     """Return {arrival: results}; ``calls`` are (function, column, parameters, distinct, filtered, frame)."""
     out = {}
     for partition in {row[1] for row in kept}:
@@ -114,7 +114,7 @@ def model(kept, calls, key):
                 plain(
                     over_model.apply(
                         function, mine, place, key, frame, value_of(column, filtered=filtered), parameters,
-                        distinct=distinct,
+                        distinct=distinct, at_once=at_once,
                     )
                 )
                 for function, column, parameters, distinct, filtered, frame in calls
@@ -179,7 +179,7 @@ def test_each_row_gets_what_the_model_says(kit, part, events, cuts, freeze_at):
         lambda: OverOperator(options), kit.Stream([SCHEMA], in_micros(events), cuts), freeze_at=freeze_at
     )
     kept, gone = split(events)
-    assert results(rows) == model(kept, calls, lambda row: row[0])
+    assert results(rows) == model(kept, calls, lambda row: row[0], at_once=True)
     assert [row[7] for row in late] == gone
     assert counters.get("late_rows", 0) == len(gone)
 
