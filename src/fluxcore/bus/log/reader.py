@@ -106,6 +106,16 @@ class Reader:
             self._durable = self._marked()
         return self._durable
 
+    def is_behind(self) -> bool:
+        """Return whether there are frames beyond the end that this reader may see: not durable yet, or left by a crash."""
+        end = self.end
+        self._list()
+        if not self._names:
+            return False
+        view, index = self._view(self._names[-1])
+        headers = view.headers(index.position_of(end))
+        return any(header.kind == Kind.DATA and header.end_offset > end for header in headers)
+
     def read(self, options: ReadOptions | None = None) -> Iterator[Frame]:
         """Give the frames from ``start`` up to what is the end when they are reached; then it ends, and can be called again.
 

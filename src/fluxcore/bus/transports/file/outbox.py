@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.transports.file.desk import Desk
 
 _records = Records("bus")
-_FULL = "FX-LOG-0006"
+_FULL, _IN_USE = "FX-LOG-0006", "FX-LOG-0001"
 _AT_ONCE = 256
 
 
@@ -111,6 +111,14 @@ class Outbox:
         """Open the log if it isn't."""
         with self._lock:
             self._begin_to_open()
+
+    def recover(self) -> None:
+        """Open the log and give it back, so that readers see all that is in it; on a thread for the disk."""
+        try:
+            registry.release(registry.acquire(self._folder, self._options(), self._desk.own_files))
+        except FluxError as error:
+            if error.code != _IN_USE:
+                _records.warning("a topic can't be recovered", folder=self._folder, error=error.message)
 
     async def its_log(self) -> Log:
         """Return the log, opened. Raises what keeps it from being opened."""

@@ -39,7 +39,7 @@ class FileTopic:
     """The events of one topic in a log.
 
     ``end`` is the durable end of a topic whose ``acks`` is "disk", else that of what is written. Publishers never wait for groups.
-    ``prepare`` is called on a thread for the disk before the log is opened, and gives its options; ``progress`` says where a group
+    ``needs_recovery`` says that a crash may have left events that readers can't see before :meth:`recover`. ``prepare`` is called on a thread for the disk before the log is opened, and gives its options; ``progress`` says where a group
     goes on.
     """
 
@@ -62,6 +62,7 @@ class FileTopic:
         self.start = 0
         self.end = 0
         self.durable_end = 0
+        self.needs_recovery = False
         self.made_ms = made_ms
         self._progress = progress
         self._desk = desk
@@ -181,6 +182,11 @@ class FileTopic:
             "groups": {group.name: group.statistics() for group in self.groups},
         }
 
+    def recover(self) -> None:
+        """Let readers see what a crash has left; on a thread for the disk. Does nothing where someone writes to the topic."""
+        self._outbox.recover()
+        self._desk.mail.post(self.follow)
+
     def close(self) -> None:
         """Write and sync what was published, and give everything back; on a thread for the disk."""
         self.durable_end = max(self.durable_end, self._outbox.close())
@@ -194,6 +200,7 @@ class FileTopic:
         try:
             with Reader.open(self._folder, self._desk.own_files) as reader:
                 self.start, self.end = reader.start, reader.end
+                self.needs_recovery = reader.is_behind()
         except FluxError:
             return  # there is no log yet
         self.durable_end = self.end

@@ -81,6 +81,8 @@ class FileTransport:
             options, wanted.made_ms, self._desk, partial(self._prepare, options.name), self._cursors.progress
         )
         self._by_name[options.name] = topic
+        if topic.needs_recovery:
+            self._tasks.append(self._desk.run(topic.recover))
         return topic
 
     def declare_again(self, options: TopicOptions) -> None:
