@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import random
@@ -14,7 +15,7 @@ from fluxcore.bus.log.writer import LogWriter
 from fluxcore.errors import FluxError
 from fluxcore.testing.disk import SimulatedDisk
 from fluxcore.testing.faults import Faults
-from fluxcore.testing.log_oracle import SCHEMA, Oracle, after_crash, read_back, rows
+from fluxcore.testing.log_oracle import SCHEMA, Oracle, after_crash, payload, read_back, rows
 
 LONG = os.environ.get("FLUXCORE_TEST_PROFILE") == "long"
 OPTIONS = LogOptions(row_schema=SCHEMA, segment_bytes=16 * 1024, frame_bytes=2048)
@@ -158,3 +159,56 @@ def test_recovery_that_fails_can_be_run_again() -> None:
         except OSError:
             assert crashed.faults.happened
         check(crashed, oracle, f"call {at}")
+
+
+KEYED = LogOptions(row_schema=SCHEMA, key_column="n", segment_bytes=16 * 1024)
+
+
+def keyed_log() -> SimulatedDisk:
+    """Five segments, the last of which has newer events of half of the keys."""
+    disk = SimulatedDisk(seed=2)
+    with Log.open("log", KEYED, disk) as log:
+        for first in (0, 40, 80, 120, 0, 40):
+            log.append(rows(range(first, first + 40)))
+            log.roll()
+    return disk
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+@pytest.mark.parametrize("times", [1, 10**9])
+def test_any_call_may_fail_while_compacting(number: int, times: int) -> None:
+    """The error is told, nothing that counts is gone, and the log can be opened and compacted again."""
+    last = {n: payload(n) for n in range(160)}
+    whole = keyed_log()
+    failed = 0
+    for at in range(0, 60, 1 if LONG else 2):
+        disk = whole.copy()
+        with contextlib.suppress(FluxError), Log.open("log", KEYED, disk) as log:
+            disk.faults = Faults(at, number, times)
+            log.compact()
+        failed += disk.faults is not None and disk.faults.happened
+        disk.faults = None
+        for after in (disk.copy(), disk.crash(random.Random(at))):
+            with Log.open("log", KEYED, after) as log:
+                assert log.statistics().lost == (), f"call {at}"
+                assert dict(read_back(after, "log")[0].values()) == last, f"call {at}"
+                log.append(rows([1000]))
+                log.compact()
+                assert len(read_back(after, "log")[0]) == 161, f"call {at}"
+                assert log.verify().ok
+    assert failed > 10
+
+
+def test_compaction_leaves_a_segment_with_damage_as_it_is() -> None:
+    """Else what was damaged would look as if a newer event had taken its place."""
+    disk = keyed_log()
+    with Log.open("log", KEYED, disk) as log:
+        first = min(name for name in disk.names("log") if name.endswith(".seg"))
+        content = bytearray(disk.content(f"log/{first}"))
+        content[content.index(b"event-7;")] ^= 1
+        disk.put(f"log/{first}", bytes(content))
+        log.compact()
+        found, lost = read_back(disk, "log")
+        assert [(each.first, each.end) for each in lost] == [(0, 40)]
+        assert set(found) >= set(range(80, 240))
+        assert not log.verify().ok

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -395,50 +394,3 @@ def test_times_and_schemas_may_change_on_the_way(tmp_path: Path) -> None:
         log.append(other)
         log.append(batch(range(2, 3)))
         assert [frame.batch.schema.names for frame in log.read()] == [["key", "n"], ["at", "list"], ["key", "n"]]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="strace is a program of Linux")
-def test_strace_shows_a_completed_fdatasync_before_each_receipt(tmp_path: Path) -> None:
-    if shutil.which("strace") is None:
-        pytest.skip("NOT TESTED: strace is not installed")
-    code = f"""
-import os
-from fluxcore.bus.log import Log
-import pyarrow as pa
-with Log.open({str(tmp_path / "log")!r}) as log:
-    for n in range(20):
-        log.append(pa.record_batch({{"n": [n]}}))
-        os.write(2, b"receipt")
-"""
-    trace = tmp_path / "trace"
-    calls = "trace=fdatasync,fsync,pwritev,pwritev2,write"
-    command = ["strace", "-f", "-e", calls, "-o", str(trace), sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "ptrace" in done.stderr and done.returncode:
-        pytest.skip("NOT TESTED: strace may not trace here")
-    assert done.returncode == 0, done.stderr
-    written, synced, receipts = False, False, 0
-    for line in trace.read_text().splitlines():
-        if "pwritev" in line and "FRYS" in line:
-            written, synced = True, False
-        elif "fdatasync" in line and line.rstrip().endswith("= 0"):
-            synced = written
-        elif 'write(2, "receipt"' in line:
-            receipts += 1
-            assert synced, "a receipt came before its sync"
-            written = synced = False
-    assert receipts == 20
-
-
-def test_the_whole_log_is_compacted_and_goes_on(tmp_path):
-    options = LogOptions(topic="t", key_column="key", segment_bytes=64 * 1024)
-    batch = pa.record_batch({"key": ["a", "b", "a", "c", "b"], "value": [1, 2, 3, 4, 5]})
-    for round_ in range(3):
-        with Log.open(str(tmp_path), options) as log:
-            assert log.end == 5 * round_
-            log.append(batch)
-            done = log.compact(whole=True)
-            assert done.rows_after == 3
-            rows = [row for frame in log.read() for row in frame.batch.to_pylist()]
-            assert [(row["key"], row["value"]) for row in rows] == [("a", 3), ("c", 4), ("b", 5)]
-        assert verify(str(tmp_path)).ok
