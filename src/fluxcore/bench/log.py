@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 ROW_BYTES = 200
 _BATCH_ROWS = 5_000
+_OBJECT_ROWS = 50_000  # so many rows tell what Python objects of all cost
 _ENVELOPE = pa.schema(
     [
         ("subject", pa.string()),
@@ -249,7 +250,9 @@ def _read(base: Path, events: int) -> dict[str, Any]:
 
 
 def _filter(base: Path, case: str) -> dict[str, Any]:
-    """Read with a filter, and decode all and apply it to each batch; both check the bytes that they use."""
+    """Read with a filter; and three ways of reading all, each with its checksums: frames where they lie in the file's map, with the
+    filter applied to each; the same with a copy of the rows, as one who keeps them needs; and rows as Python objects.
+    """
     clustered = case == "filter"
     column, limit = (0, _BATCH_ROWS // 50) if clustered else (2, 0.001)
     type_ = t.BIGINT if clustered else t.DOUBLE
@@ -260,21 +263,36 @@ def _filter(base: Path, case: str) -> dict[str, Any]:
         found = sum(frame.count for frame in reader.read(ReadOptions(where=where)))
         skipped = reader.frames_skipped
     seconds = time.perf_counter() - start
-    start = time.perf_counter()
-    rows = matched = 0
-    with Reader.open(folder) as reader:
-        for frame in reader.read():
-            rows += frame.count
-            matched += frame.batch.filter(pa.compute.less(frame.batch.column(column), limit)).num_rows
-    everything = time.perf_counter() - start
+    rows, matched, everything = _decode(folder, lambda each: each.filter(pa.compute.less(each.column(column), limit)))
     assert matched == found
+    _, _, copied = _decode(folder, _copied)
+    few, _, objects = _decode(folder, lambda each: each.to_pylist() and each, _OBJECT_ROWS)
     return {
         "case": case,
         "events_per_s": round(rows / seconds),
         "matched": round(found / rows, 5),
         "frames_skipped": skipped,
         "times_decoding_all": round(everything / seconds, 1),
+        "times_copying_all": round(copied / seconds, 1),
+        "times_objects_of_all": round(objects * rows / few / seconds, 1),
     }
+
+
+def _decode(
+    folder: str, then: Callable[[pa.RecordBatch], pa.RecordBatch], stop: int | None = None
+) -> tuple[int, int, float]:
+    """Read all frames and do something with each; return the rows before and after that, and the seconds."""
+    rows = after = 0
+    start = time.perf_counter()
+    with Reader.open(folder) as reader:
+        for frame in reader.read(ReadOptions(stop=stop)):
+            rows += frame.count
+            after += then(frame.batch).num_rows
+    return rows, after, time.perf_counter() - start
+
+
+def _copied(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.ipc.read_record_batch(batch.serialize(), batch.schema)
 
 
 def _held_up(gate: threading.Event, _: list[Settled]) -> None:

@@ -15,14 +15,14 @@ import numpy as np
 
 from fluxcore.bus.log.files import read_file, replace_file
 from fluxcore.bus.log.frame import CHAIN_BYTES, Header, Kind, chain_after, crc32c
-from fluxcore.bus.log.segment import SUFFIX, SegmentName
+from fluxcore.bus.log.ranges import FRAMES_MAX, Ranges, collect
+from fluxcore.bus.log.segment import SUFFIX, SegmentName, SegmentView
 from fluxcore.limits import LOG_INDEX_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fluxcore.bus.log.files import Files
-    from fluxcore.bus.log.segment import SegmentView
 
 _MAGIC = b"FRYSIDX1"
 _TOTALS = struct.Struct("<8sQQQQQQqqQ16sI")
@@ -34,6 +34,7 @@ class SegmentIndex:
 
     ``offsets``, ``positions`` and ``times`` are the entries: a frame's first offset, its place, and the latest append time of all
     frames before it. The rest are totals; ``used`` is the position after the last frame and ``chain`` the value it leaves.
+    ``ranges`` are those of a full segment, where it has any.
     """
 
     segment: int = 0
@@ -48,6 +49,7 @@ class SegmentIndex:
     offsets: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     times: list[int] = field(default_factory=list)
+    ranges: Ranges | None = None
 
     def add(self, header: Header, raw: bytes) -> None:
         """Take the next frame in; ``raw`` are the bytes of its header."""
@@ -84,7 +86,7 @@ class SegmentIndex:
 
     def drop_entries(self) -> None:
         """Keep the totals only: readers take the entries from the file."""
-        self.offsets, self.positions, self.times = [], [], []
+        self.offsets, self.positions, self.times, self.ranges = [], [], [], None
 
     def encode(self) -> bytes:
         """Return the bytes of the index's file, with their CRC at the end."""
@@ -103,7 +105,7 @@ class SegmentIndex:
             0,
         )
         entries = np.array([self.offsets, self.positions, self.times], "<i8").tobytes()
-        content = totals + entries
+        content = totals + entries + (self.ranges.encode() if self.ranges is not None else b"")
         return content + crc32c(content).to_bytes(4, "little")
 
     @staticmethod
@@ -115,7 +117,10 @@ class SegmentIndex:
             return None
         _, segment, end, frames, rows, used, durable, low, high, count, chain, _ = _TOTALS.unpack_from(content)
         entries = np.frombuffer(content, "<i8", 3 * count, _TOTALS.size).reshape(3, count).tolist()
-        return SegmentIndex(segment, end, frames, rows, used, durable, low, high, chain, *entries)
+        index = SegmentIndex(segment, end, frames, rows, used, durable, low, high, chain)
+        index.offsets, index.positions, index.times = entries
+        index.ranges = Ranges.decode(content[_TOTALS.size + 24 * count : -4])
+        return index
 
 
 def index_name(name: SegmentName) -> str:
@@ -124,7 +129,9 @@ def index_name(name: SegmentName) -> str:
 
 
 def save_index(files: Files, folder: str, name: SegmentName, index: SegmentIndex) -> None:
-    """Write the index of a segment that is full."""
+    """Write the index of a segment that is full, with the ranges of its frames."""
+    if 0 < index.frames <= FRAMES_MAX:
+        index.ranges = collect(SegmentView(files, folder, name))
     replace_file(files, folder, index_name(name), index.encode())
 
 

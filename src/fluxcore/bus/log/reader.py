@@ -16,7 +16,8 @@ from fluxcore.bus.log.frame import Header, Kind
 from fluxcore.bus.log.index import SegmentIndex, load_index
 from fluxcore.bus.log.live import LiveReader
 from fluxcore.bus.log.manifest import Lost, load
-from fluxcore.bus.log.reading import Filters, Frame, chosen, decode, excluded
+from fluxcore.bus.log.ranges import Skipped
+from fluxcore.bus.log.reading import Filter, Filters, Frame, chosen, decode, excluded
 from fluxcore.bus.log.recovery import live_segments
 from fluxcore.bus.log.scan import last_byte
 from fluxcore.bus.log.segment import SegmentName, SegmentView
@@ -154,7 +155,7 @@ class Reader:
             for header in self._headers(view, index, index.position_of_time(time_us)):
                 if header.first_offset >= self.end:
                     break
-                if header.kind == Kind.DATA and header.time_max_us >= time_us:
+                if isinstance(header, Header) and header.kind == Kind.DATA and header.time_max_us >= time_us:
                     return header.first_offset
         return self.end
 
@@ -165,9 +166,10 @@ class Reader:
             if name.first >= stop:
                 continue
             view, index = self._view(name)
-            headers = [each for each in self._headers(view, index, 0) if each.kind == Kind.DATA]
+            found = self._headers(view, index, 0)
+            headers = [each for each in found if isinstance(each, Header) and each.kind == Kind.DATA]
             for header in reversed(headers):
-                schema = self._schema(view, header) if header.first_offset < stop else None
+                schema = self._schema(view, header.schema) if header.first_offset < stop else None
                 if schema is None or excluded(view, header, schema, wanted(schema)):
                     continue
                 frame = decode(view, header, schema)
@@ -191,7 +193,8 @@ class Reader:
         follower = self._names[place + 1].first if place + 1 < len(self._names) else None
         expected = start
         position = index.position_of(start)
-        for header in self._headers(view, index, position):
+        skips = index.ranges.skips(lambda id_: self._comparisons(view, id_, options, filters)) if index.ranges else {}
+        for header in self._headers(view, index, position, skips):
             reached = min(header.first_offset, stop)
             if reached > expected:
                 self._gap(view, (expected, reached), options, damaged=header.position != position)
@@ -200,7 +203,11 @@ class Reader:
             if header.first_offset >= stop:
                 return
             position = header.next_position
-            if header.kind == Kind.DATA and header.end_offset > start:
+            if isinstance(header, Skipped):
+                self.frames_skipped += header.frames
+                expected = max(expected, min(header.end_offset, stop))
+                yield expected
+            elif header.kind == Kind.DATA and header.end_offset > start:
                 yield self._frame(view, header, between, (options, filters))
                 expected = header.end_offset
                 if expected >= stop:
@@ -218,15 +225,13 @@ class Reader:
     ) -> Frame | int:
         """Return the rows of a frame that are wanted, or its end where there are none."""
         options, filters = how
-        schema = self._schema(view, header)
+        schema = self._schema(view, header.schema)
         offsets = max(between[0], header.first_offset), min(between[1], header.end_offset)
         if schema is None:
             self._lose(view, offsets, "their schema is damaged", options)
             return header.end_offset
         found = filters.get(header.schema, schema)
-        comparisons = found.bounds if found is not None else ()
-        if options.excluded_by is not None:
-            comparisons += options.excluded_by(schema)
+        comparisons = _bounds(found, schema, options)
         if comparisons and excluded(view, header, schema, comparisons):
             self.frames_skipped += 1
             return header.end_offset
@@ -237,12 +242,24 @@ class Reader:
             return header.end_offset
         return chosen(frame, found, between, options.columns)
 
-    def _headers(self, view: SegmentView, index: SegmentIndex, position: int) -> Iterator[Header]:
-        """Give the headers from a position on, passing over damage; the index of a segment that grows grows with them."""
+    def _comparisons(
+        self, view: SegmentView, id_: int, options: ReadOptions, filters: Filters
+    ) -> tuple[tuple[Bound, ...], pa.Schema] | None:
+        """Return what rows of a schema must meet, for the ranges of a whole segment."""
+        schema = self._schema(view, id_)
+        return None if schema is None else (_bounds(filters.get(id_, schema), schema, options), schema)
+
+    def _headers(
+        self, view: SegmentView, index: SegmentIndex, position: int, skips: dict[int, Skipped] | None = None
+    ) -> Iterator[Header | Skipped]:
+        """Give the headers from a position on, passing over damage; the index of a segment that grows grows with them.
+
+        Frames that are skipped together come as one.
+        """
         growing = view.name == self._names[-1]
         while True:
-            for header in view.headers(position):
-                if growing and header.position == index.used:
+            while (header := self._header(view, position, skips)) is not None:
+                if growing and isinstance(header, Header) and header.position == index.used:
                     index.note(header)
                 yield header
                 position = header.next_position
@@ -250,6 +267,10 @@ class Reader:
             if following is None:
                 return
             position = following.position
+
+    def _header(self, view: SegmentView, position: int, skips: dict[int, Skipped] | None) -> Header | Skipped | None:
+        skipped = skips.get(position) if skips else None
+        return skipped if skipped is not None else view.header(position)
 
     def _gap(self, view: SegmentView, offsets: tuple[int, int], options: ReadOptions, *, damaged: bool) -> None:
         """Report damage between two frames; offsets that were never given out, or compacted away, are none."""
@@ -284,17 +305,17 @@ class Reader:
         self._views[name] = (view, index)
         return view, index
 
-    def _schema(self, view: SegmentView, header: Header) -> pa.Schema | None:
+    def _schema(self, view: SegmentView, id_: int) -> pa.Schema | None:
         """Return a schema from the manifest, or from a copy in the segment."""
-        found = self._schemas.get(header.schema)
+        found = self._schemas.get(id_)
         if found is None:
             manifest = load(self.files, self.folder)
-            found = manifest.schema(header.schema) if manifest is not None else None
+            found = manifest.schema(id_) if manifest is not None else None
             if found is None:
-                held = (each for each in view.headers() if each.kind == Kind.SCHEMA and each.schema == header.schema)
+                held = (each for each in view.headers() if each.kind == Kind.SCHEMA and each.schema == id_)
                 found = next((schema for each in held if (schema := view.schema(each)) is not None), None)
             if found is not None:
-                self._schemas[header.schema] = found
+                self._schemas[id_] = found
         return found
 
     def _marked(self) -> int:
@@ -303,3 +324,9 @@ class Reader:
             return 0
         view, _ = self._view(self._names[-1])
         return max([self._names[-1].first, *(header.durable for header in view.headers())])
+
+
+def _bounds(found: Filter | None, schema: pa.Schema, options: ReadOptions) -> tuple[Bound, ...]:
+    """Return the comparisons that rows of a schema must meet."""
+    comparisons = found.bounds if found is not None else ()
+    return comparisons if options.excluded_by is None else comparisons + options.excluded_by(schema)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.bus.log import statistics
-from fluxcore.bus.log.frame import SPARSE, Compression, Header, crc32c
+from fluxcore.bus.log.frame import SPARSE, Compression, Header
 from fluxcore.expr.compile import compile_predicate
 from fluxcore.expr.pushdown import bounds
 from fluxcore.limits import LOG_FRAME_BYTES_MAX
@@ -81,13 +81,8 @@ class Filters:
 
 def excluded(view: SegmentView, header: Header, schema: pa.Schema, comparisons: tuple[Bound, ...]) -> bool:
     """Return whether the statistics of a frame exclude every row of it. A damaged meta excludes nothing."""
-    if not comparisons or not header.meta_length:
-        return False
-    meta = view.content.slice(header.position + 128, header.body_position - header.position - 128)
-    if crc32c(meta) != header.meta_crc:
-        return False
-    known = statistics.read(meta.slice(0, header.meta_length).to_pybytes())
-    return known is not None and statistics.excluded(known, comparisons, schema)
+    found = statistics.known(view, header) if comparisons else None
+    return found is not None and statistics.excluded(found, comparisons, schema)
 
 
 def decode(view: SegmentView, header: Header, schema: pa.Schema) -> Frame | None:
@@ -139,12 +134,12 @@ def chosen(frame: Frame, found: Filter | None, between: tuple[int, int], columns
         batch = batch.slice(skipped)
         rows = np.arange(distance, distance + batch.num_rows) if rows is None else rows[skipped:]
     if found is not None and batch.num_rows:
-        mask: Any = found.mask(batch)
-        passed: NDArray[np.int64] = np.flatnonzero(pc.fill_null(mask, False).to_numpy(zero_copy_only=False))
+        passed = pc.indices_nonzero(found.mask(batch))
         if len(passed) < batch.num_rows:
-            rows = passed if rows is None else rows[passed]
+            places: NDArray[np.int64] = passed.to_numpy().astype(np.int64)
+            rows = places if rows is None else rows[places]
             batch = batch if columns is None else batch.select(columns)
-            batch = batch.take(pa.array(passed))
+            batch = batch.take(passed)
             return Frame(batch, frame.first_offset, frame.end_offset, frame.time_us, rows)
     if columns is not None:
         batch = batch.select(columns)

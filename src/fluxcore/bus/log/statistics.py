@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.bus.log import bloom
+from fluxcore.bus.log.frame import HEADER_BYTES, Header, crc32c
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import TypeAlias
 
+    from fluxcore.bus.log.segment import SegmentView
     from fluxcore.core.ports import Bound
 
     _Take: TypeAlias = Callable[[pa.Scalar, pa.Scalar], tuple[Any, Any]]
@@ -62,12 +64,21 @@ def collect(batch: pa.RecordBatch, keys: tuple[str, ...] = ()) -> bytes:
     return msgspec.msgpack.encode(Statistics(ranges, blooms))
 
 
-def read(meta: bytes) -> Statistics | None:
+def read(meta: bytes | pa.Buffer) -> Statistics | None:
     """Return the statistics in a meta; None where it has none, or has some of another making."""
     try:
-        return _decoder.decode(meta) if meta else None
+        return _decoder.decode(meta) if len(meta) else None
     except msgspec.DecodeError:
         return None
+
+
+def known(view: SegmentView, header: Header) -> Statistics | None:
+    """Return what a frame's meta says; None where it says nothing, or is damaged."""
+    if not header.meta_length:
+        return None
+    start = header.position + HEADER_BYTES
+    meta = view.content.slice(start, header.body_position - start)
+    return read(meta.slice(0, header.meta_length)) if crc32c(meta) == header.meta_crc else None
 
 
 def excluded(statistics: Statistics, bounds: Sequence[Bound], schema: pa.Schema) -> bool:
