@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+from threading import get_ident
+from time import time_ns
 from typing import TYPE_CHECKING, Any, Self
 
 from fluxcore.bus import dead_letters
@@ -159,12 +162,11 @@ class Bus:
 
     # -- publishing -------------------------------------------------------------------------------------------------
 
-    def publish(  # noqa: PLR0913  (what an event may have)
+    def publish(  # noqa: PLR0913, PLR0917  (what an event may have)
         self,
         subject: str,
         data: Any,
-        *,
-        key: str | None = None,
+        key: str | None = None,  # a star before it would cost each event 20 ns for each parameter that is left out
         headers: Mapping[str, str] = NO_HEADERS,
         id: str | None = None,
         delay: Duration | None = None,
@@ -188,14 +190,14 @@ class Bus:
         if data.__class__ in ARROW:
             event: Event = _batch(subject, data, key, headers, id)
         else:
-            event = Event(subject, data, key, headers, id, time.time_ns() // 1_000_000)
+            event = Event(subject, data, key, headers, id, time_ns() // 1_000_000)
         if priority:
             event.priority = priority
         if delay is not None or at is not None or expires is not None:
             _timed(event, delay, at, expires)
         if acks is not None or expect != ANY:
             self._check(subject, acks, key, expect)
-        if threading.get_ident() == self._loop_thread:
+        if get_ident() == self._loop_thread:
             return self._publish(event, acks, expect)
         return self._publish_elsewhere(event, acks, expect)
 
@@ -250,7 +252,7 @@ class Bus:
         if data.__class__ in ARROW:
             event: Event = _batch(subject, data, key, headers, None)
         else:
-            event = Event(subject, data, key, headers, None, time.time_ns() // 1_000_000)
+            event = Event(subject, data, key, headers, None, time_ns() // 1_000_000)
         topic = self._topics.wanted(subject)
         groups = [] if topic is None else [group for group in topic.groups if group.wants(event)]
         if topic is None or not groups:
@@ -427,7 +429,8 @@ class Bus:
         except RuntimeError:
             hint = "use it within 'async with bus:', or 'with bus:' in a script"
             raise BusError("FX-BUS-0301", "the bus runs nowhere yet", hint=hint) from None
-        self._loop_thread = threading.get_ident()
+        self._loop_thread = get_ident()
+        gc.freeze()  # what is loaded stays; looking through it again and again would stop handlers for tenths of a second
         self._transport.start(self._loop, self._found)
         self._topics.start()
         self._watch = Watch(self._loop, self._loop_thread, self._codes)
@@ -444,7 +447,7 @@ class Bus:
 
     def _on_loop(self, function: Callable[[], Any]) -> Any:
         """Call a function where the bus's events are handled, and return its result."""
-        if self._loop is None or self._loop_thread == threading.get_ident():
+        if self._loop is None or self._loop_thread == get_ident():
             return function()
         return asyncio.run_coroutine_threadsafe(_awaited(function), self._running()).result()
 
@@ -479,7 +482,7 @@ def _batch(
     """Return rows to be published. Raises ``BusError`` FX-BUS-0205 for columns whose names can't be."""
     batch = record_batch(data)
     check_columns(batch.schema)
-    return BatchEvent(subject, batch, key, headers, id_, time.time_ns() // 1_000_000)
+    return BatchEvent(subject, batch, key, headers, id_, time_ns() // 1_000_000)
 
 
 def _patterns(subjects: str | Sequence[str]) -> tuple[Pattern, ...]:

@@ -69,7 +69,7 @@ class MemoryTopic:
             self._versions[event.key] = end + rows_of(event) - 1
         if event._id is not None:
             self._ids[event._id] = (end, event.time_ms)
-        if isinstance(event, BatchEvent):
+        if event.__class__ is BatchEvent:
             event.stand_at(self.name, end)
             if event.end == end:  # no rows
                 return Placed(self, end, None)
