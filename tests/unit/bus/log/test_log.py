@@ -394,3 +394,17 @@ def test_times_and_schemas_may_change_on_the_way(tmp_path: Path) -> None:
         log.append(other)
         log.append(batch(range(2, 3)))
         assert [frame.batch.schema.names for frame in log.read()] == [["key", "n"], ["at", "list"], ["key", "n"]]
+
+
+def test_the_whole_log_is_compacted_and_goes_on(tmp_path: Path) -> None:
+    options = LogOptions(topic="t", key_column="key", segment_bytes=64 * 1024)
+    batch = pa.record_batch({"key": ["a", "b", "a", "c", "b"], "value": [1, 2, 3, 4, 5]})
+    for round_ in range(3):
+        with Log.open(str(tmp_path), options) as log:
+            assert log.end == 5 * round_
+            log.append(batch)
+            done = log.compact(whole=True)
+            assert done.rows_after == 3
+            rows = [row for frame in log.read() for row in frame.batch.to_pylist()]
+            assert [(row["key"], row["value"]) for row in rows] == [("a", 3), ("c", 4), ("b", 5)]
+        assert verify(str(tmp_path)).ok
