@@ -124,15 +124,15 @@ def test_frames_that_no_row_can_pass_are_not_read(tmp_path, session, monkeypatch
     with Log.open(Folder(str(tmp_path)).topic("orders"), declaration.log_options()) as log:
         from fluxcore.bus.rows import batch_rows
 
-        for start in range(0, 1000, 100):
-            batch = pa.record_batch([list(range(start, start + 100)), [float(start)] * 100], schema=schema)
+        for start in range(0, 10_000, 1000):
+            batch = pa.record_batch([list(range(start, start + 1000)), [float(start)] * 1000], schema=schema)
             log.append(batch_rows(batch, event("orders", None)))
     counts = []
     close = Reader.close
     monkeypatch.setattr(
         Reader, "close", lambda self: (counts.append((self.frames_read, self.frames_skipped)), close(self))
     )
-    assert len(rows(session, "SELECT * FROM orders WHERE id >= 950")) == 50
+    assert len(rows(session, "SELECT * FROM orders WHERE id >= 9950")) == 50
     assert counts[-1] == (1, 9)
 
 
