@@ -57,7 +57,7 @@ def test_an_altered_a_missing_and_an_additional_row_are_noticed(demo, tmp_path):
 
 def test_another_number_of_late_rows_is_noticed_and_a_difference_is_exit_code_1(demo, tmp_path):
     work, _, screen = demo
-    found = re.search(r"late rows of Over\(flights\)\s+│\s+([\d,]+)", screen)
+    found = re.search(r"late rows of Over\(flights\)\s+([\d,]+)", screen)
     assert found
     count = int(found[1].replace(",", ""))
     right, wrong = (

@@ -56,6 +56,7 @@ from fluxcore.operators.ranking.tree_top_n import TreeTopNOperator
 from fluxcore.operators.ranking.updated_top_n import UpdatedTopNOperator
 from fluxcore.operators.ranking.window_rank import RankOptions, WindowRankOperator
 from fluxcore.operators.sort_words import OrderKey
+from fluxcore.operators.stamp_watermark import StampWatermarkOperator
 from fluxcore.operators.windows.session_aggregate import SessionAggregateOperator, SessionOptions
 from fluxcore.operators.windows.session_assign import SessionAssignOperator, SessionAssignOptions
 from fluxcore.operators.windows.slicing import Slicing
@@ -370,6 +371,9 @@ CASES = {
     "over": Case(lambda: OverOperator(over(*FRAMES, OverFunction(call("LAG", V), True, None)))),
     "over in any order": Case(
         lambda: SortedOverOperator(over(*FRAMES[:1]), (OrderKey(V), OrderKey(X))), updating=(True,)
+    ),
+    "watermark stamped": Case(
+        lambda: StampWatermarkOperator(SCHEMA.append(pa.field("mark", pa.timestamp("us", "UTC")))), ALONE
     ),
     "sort by time": Case(lambda: TimeSortOperator(TimeSortOptions(SCHEMA, (OrderKey(TS), OrderKey(V)))), ALONE),
     "sort": Case(lambda: SortOperator(SortOptions(SCHEMA, (OrderKey(V), OrderKey(X)), 5, 1)), ALONE),
