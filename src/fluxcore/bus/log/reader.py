@@ -111,8 +111,8 @@ class Reader:
         """Return whether there are frames beyond the end that this reader may see: not durable yet, or left by a crash."""
         end = self.end
         self._list()
-        if not self._names:
-            return False
+        if not self._names or self._names[-1].first > end:
+            return bool(self._names)
         view, index = self._view(self._names[-1])
         headers = view.headers(index.position_of(end))
         return any(header.kind == Kind.DATA and header.end_offset > end for header in headers)
