@@ -234,3 +234,39 @@ def test_a_forked_process_is_refused(tmp_path: Path) -> None:
         await bus.publish("old", 3)
 
     run(tmp_path, test)
+
+
+def test_handlers_see_what_a_killed_process_has_written_though_nobody_publishes() -> None:
+    disk, copies, got = SimulatedDisk(), [], []
+
+    async def write(bus: fx.Bus) -> None:
+        bus.topic("n", acks="os")
+        for n in range(3):
+            await bus.publish("n", n)
+        copies.append(disk.copy())
+
+    async def read(bus: fx.Bus) -> None:
+        assert [event.data async for event in bus.read("n")] == [0, 1, 2]
+        bus.on("n", group="g", start="earliest")(got.append)
+
+    on_disk(disk, write)
+    on_disk(copies[0], read)
+    assert got == [0, 1, 2]
+
+
+def test_publishing_without_waiting_is_bounded_and_keeps_its_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fluxcore.bus.transports.file.outbox.BUS_PENDING_BYTES", 2_000)
+
+    async def test(bus: fx.Bus) -> None:
+        publishings = []
+        with pytest.raises(fx.BusError) as caught:
+            for n in range(100):
+                publishings.append(bus.publish("n", {"n": n, "fill": "x" * 100}))
+        assert caught.value.code == "FX-BUS-0306"
+        assert len(publishings) > 5
+        receipts = [await each for each in publishings]
+        assert [each.offset for each in receipts] == list(range(len(publishings)))
+        assert [event.data["n"] async for event in bus.read("n")] == list(range(len(publishings)))
+        await bus.publish("n", {"n": -1})
+
+    on_disk(SimulatedDisk(), test)
