@@ -258,10 +258,9 @@ def test_publishing_without_waiting_is_bounded_and_keeps_its_order(monkeypatch: 
     monkeypatch.setattr("fluxcore.bus.transports.file.outbox.BUS_PENDING_BYTES", 2_000)
 
     async def test(bus: fx.Bus) -> None:
-        publishings = []
+        publishings: list[Any] = []
         with pytest.raises(fx.BusError) as caught:
-            for n in range(100):
-                publishings.append(bus.publish("n", {"n": n, "fill": "x" * 100}))
+            publishings.extend(bus.publish("n", {"n": n, "fill": "x" * 100}) for n in range(100))
         assert caught.value.code == "FX-BUS-0306"
         assert len(publishings) > 5
         receipts = [await each for each in publishings]

@@ -72,6 +72,30 @@ def test_a_group_goes_on_where_it_was() -> None:
     assert sorted(got[3:], key=str) == [3, 4, "old 0", "old 1", "old 2", "old 3"]
 
 
+def test_a_group_has_all_events_of_a_topic_that_was_made_after_it_however_late_it_is_found() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def handle(bus: fx.Bus) -> None:
+        bus.on(["n", "other"], group="g")(got.append)
+        other = fx.Bus(transport=FileTransport("bus", disk, 1 << 16))
+        async with other:  # its topic is made before the progress of the group is saved, and found after that
+            await other.publish("other", 1)
+            await bus.publish("n", 0)
+            await bus.drain()
+            transport.save()
+            await until(lambda: len(got) == 2)
+
+    transport = FileTransport("bus", disk, 1 << 16)
+    bus = fx.Bus(transport=transport)
+
+    async def main() -> None:
+        async with asyncio.timeout(60), bus:
+            await handle(bus)
+
+    asyncio.run(main())
+    assert sorted(got) == [0, 1]
+
+
 def test_only_what_was_not_done_comes_again_with_its_attempts() -> None:
     disk, got = SimulatedDisk(), []
 

@@ -59,12 +59,12 @@ class Cursors:
         with contextlib.suppress(OSError):
             files.truncate(handle, 0)
             write_all(files, handle, [f"process {os.getpid()}\n".encode()], 0)
-        self._states[name] = folder.group(name) or GroupState(name)
+        self._states[name] = folder.group(name) or GroupState(name, made_ms=self._began_ms)
 
     def progress(self, topic: FileTopic, group: Group) -> Progress:
         """Return where a group begins in a topic: where it was, else where its options say.
 
-        In a topic that was made since the group was there last, or since this bus began, it has all events.
+        In a topic that was made after the group, or since this bus began, it has all events, whenever the topic is come upon.
         """
         state = self._states.get(group.name) if group.options.group is not None else None
         if state is not None:
@@ -73,7 +73,7 @@ class Cursors:
         if known is not None:
             return known
         start = group.options.start
-        since = self._began_ms if state is None or not state.saved_ms else state.saved_ms
+        since = self._began_ms if state is None else state.made_ms
         if start == "earliest" or (start == "new" and topic.made_ms >= since):
             return Progress(topic.start)
         return Progress(topic.end if isinstance(start, str) else max(start, topic.start))
@@ -104,7 +104,7 @@ class Cursors:
             before = self._saved.get(name)
             if before is None or (before.topics, before.paused) != (state.topics, state.paused):
                 state.saved_ms = time.time_ns() // 1_000_000
-                self._saved[name] = GroupState(name, dict(state.topics), state.paused, state.saved_ms)
+                self._saved[name] = GroupState(name, dict(state.topics), state.paused, state.saved_ms, state.made_ms)
                 found.append(self._saved[name])
         return found
 

@@ -86,12 +86,13 @@ def schema_text(schema: pa.Schema) -> tuple[str, dict[str, str]]:
 
 
 class GroupState(msgspec.Struct, omit_defaults=True):
-    """What ``groups/NAME.json`` holds: the group's name, its progress by topic, whether it is paused, and when it was saved."""
+    """What ``groups/NAME.json`` holds: the group's name, its progress by topic, whether it is paused, when it was saved and made."""
 
     group: str
     topics: dict[str, Progress] = {}
     paused: bool = False
     saved_ms: int = 0
+    made_ms: int = 0
     format: int = 1
 
 
