@@ -44,9 +44,6 @@ if TYPE_CHECKING:
     Predicate = Callable[[pa.RecordBatch], pa.BooleanArray]
 
 
-_UNTOLD = (FluxError, pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError)
-
-
 class Bus(_bus.Bus):
     """An event bus by its address: ``memory:`` forgets all with the process, ``file:./data`` keeps it in a folder.
 
@@ -141,7 +138,7 @@ class SqlCondition:
         try:
             columns = [pa.array([field(event.data, name) for event in events]) for name in self._names]
             return self._mask(columns, len(events)).to_pylist()
-        except (*_UNTOLD, msgspec.DecodeError) as error:
+        except Exception as error:  # noqa: BLE001  (a payload of the user's may raise anything when it is looked at)
             if len(events) > 1:  # one that is unlike the others shall not decide for them
                 return [each for event in events for each in self([event])]
             return [self._unknown(error)]
@@ -152,7 +149,7 @@ class SqlCondition:
         columns = [batch.column(place) if place >= 0 else pa.nulls(batch.num_rows) for place in places]
         try:
             self._predicate(columns)
-        except _UNTOLD as error:
+        except Exception as error:  # noqa: BLE001  (the rows shall not be lost, whatever it is)
             return np.zeros(batch.num_rows, np.bool_), [(0, batch.num_rows, self._unknown(error))]
         mask = np.zeros(batch.num_rows, np.bool_)
         unknown: list[tuple[int, int, Exception]] = []
@@ -166,7 +163,7 @@ class SqlCondition:
             return ()
         try:
             found = bounds(simplify_condition(fold(self._bound([schema.field(place).type for place in places]))))
-        except _UNTOLD:
+        except Exception:  # noqa: BLE001
             return ()
         return tuple(dataclasses.replace(each, column=places[each.column]) for each in found)
 
@@ -177,7 +174,7 @@ class SqlCondition:
         count = len(mask)
         try:
             mask[:] = self._mask(columns, count).to_numpy(zero_copy_only=False)
-        except _UNTOLD as error:
+        except Exception as error:  # noqa: BLE001  (the rows shall not be lost, whatever it is)
             if count == 1:
                 unknown.append((start, start + 1, self._unknown(error)))
                 return

@@ -108,7 +108,7 @@ class BatchEvent(Event):
         found = []
         rows = zip(
             subjects,
-            self.data.to_pylist(maps_as_pydicts="lossy"),
+            plain_rows(self.data),
             keys,
             ids,
             times,
@@ -141,7 +141,7 @@ class BatchEvent(Event):
 
     def cloud_event(self) -> dict[str, Any]:
         """Return the attributes and the payload in CloudEvents' JSON form; the payload is a list of objects."""
-        return {**super().cloud_event(), "data": self.data.to_pylist(maps_as_pydicts="lossy")}
+        return {**super().cloud_event(), "data": plain_rows(self.data)}
 
     def _each(self, name: str, shared: str | None) -> list[Any]:
         if self.envelope is None or name not in self.envelope.schema.names:
@@ -166,6 +166,21 @@ def record_batch(data: pa.RecordBatch | pa.Table) -> pa.RecordBatch:
     if len(batches) == 1:
         return batches[0]
     return pa.concat_batches(batches) if batches else pa.RecordBatch.from_pylist([], schema=data.schema)
+
+
+def plain_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return rows as dicts of Python's own values. Nanoseconds, which those don't have, are cut off; of a map the last value of a key stays."""
+    columns = [_without_nanoseconds(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist(maps_as_pydicts="lossy")
+
+
+def _without_nanoseconds(column: pa.Array) -> pa.Array:
+    type_ = column.type
+    if getattr(type_, "unit", None) != "ns":
+        return column
+    if pa.types.is_timestamp(type_):
+        return column.cast(pa.timestamp("us", type_.tz), safe=False)
+    return column.cast(pa.duration("us") if pa.types.is_duration(type_) else pa.time64("us"), safe=False)
 
 
 def rows_of(event: Event) -> int:

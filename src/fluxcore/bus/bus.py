@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from threading import get_ident
@@ -27,6 +26,7 @@ from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.topics import Registration, Topics
 from fluxcore.bus.transports import transport_of
 from fluxcore.bus.watch import Watch
+from fluxcore.core.interpreter import quiet_interpreter
 from fluxcore.core.log import Log
 from fluxcore.errors import FluxError
 from fluxcore.limits import BUS_CLOSE_S
@@ -430,7 +430,7 @@ class Bus:
             hint = "use it within 'async with bus:', or 'with bus:' in a script"
             raise BusError("FX-BUS-0301", "the bus runs nowhere yet", hint=hint) from None
         self._loop_thread = get_ident()
-        gc.freeze()  # what is loaded stays; looking through it again and again would stop handlers for tenths of a second
+        quiet_interpreter()
         self._transport.start(self._loop, self._found)
         self._topics.start()
         self._watch = Watch(self._loop, self._loop_thread, self._codes)

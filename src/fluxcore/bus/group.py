@@ -280,7 +280,12 @@ class Group(Bell):
                 self.open[event.offset] = event  # a batch waits as a whole
                 continue
             if not whole:
-                return self._apart(event, event.slice(0, BUS_PART_ROWS).events(), BUS_PART_ROWS)
+                try:
+                    rows = event.slice(0, BUS_PART_ROWS).events()
+                except Exception as error:  # noqa: BLE001  (a value that Python has no form for, such as a date far away)
+                    self._refuse(event, error)
+                    continue
+                return self._apart(event, rows, BUS_PART_ROWS)
             if most is not None and event.data.num_rows > most:
                 event = self._apart(event, [event.slice(0, most)], most)
             if not self._is_kept_back(event):

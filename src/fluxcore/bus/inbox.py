@@ -139,10 +139,11 @@ class Inbox:
             topic.look()
         while self.cursor < topic.end and len(self) < BUS_WINDOW_EVENTS:
             before = self.cursor
-            events, self.cursor = topic.fetch(before, BUS_FETCH_EVENTS)
-            if self.cursor == before:
+            events, behind = topic.fetch(before, BUS_FETCH_EVENTS)
+            if behind == before:
                 break
-            chosen = self._choose(events, is_plain=len(events) == self.cursor - before)
+            chosen = self._choose(events, behind, is_plain=len(events) == behind - before)
+            self.cursor = behind  # only now: nothing is passed over if a choice raises
             self.put_back(chosen)
             if topic.slowest <= before:
                 topic.look()
@@ -150,12 +151,12 @@ class Inbox:
                 break
         return bool(len(self))
 
-    def _choose(self, events: Sequence[Event], *, is_plain: bool) -> list[Event]:
+    def _choose(self, events: Sequence[Event], behind: int, *, is_plain: bool) -> list[Event]:
         """Return those of the events that the group wants; count the others. Where all are single ones, each is a row."""
         done = self._done
         if done is not None:
             events = [left for event in events if (left := done.left(event)) is not None]
-            if self.cursor > done.until:
+            if behind > done.until:
                 self._done = None
         rows = len(events) if is_plain else _rows(events)
         wanted = self._wanted

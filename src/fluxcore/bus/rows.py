@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.bus.batch_event import BatchEvent
+from fluxcore.bus.batch_event import BatchEvent, plain_rows
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent
 from fluxcore.bus.payloads import encode
@@ -183,7 +183,7 @@ def events_of(rows: pa.RecordBatch, offsets: Sequence[int], topic: str) -> list[
             for subject, raw, form, key, id_, time in zip(subjects, data, forms, keys, ids, times, strict=True)
         ]
     else:
-        payloads = payload_of(rows).to_pylist(maps_as_pydicts="lossy")
+        payloads = plain_rows(payload_of(rows))
         events = [
             Event(subject, value, key, NO_HEADERS, id_, time)
             for subject, value, key, id_, time in zip(subjects, payloads, keys, ids, times, strict=True)

@@ -213,7 +213,7 @@ class Workers:
                 elif event.offset in group.open:
                     self._well((event,), result)
             left = events[len(results) :]
-            if hangs and left:
+            if hangs and len(results) == call.at:
                 threads.leave(call)
                 self._failed((left.pop(0),), self._too_long(call))
             for event in reversed(left):

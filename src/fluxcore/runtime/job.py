@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from fluxcore.api.local_job import LocalJob
 from fluxcore.core.log import Log
 from fluxcore.errors import Cancelled, FluxError
-from fluxcore.limits import JOIN_TIMEOUT_S, SWITCH_INTERVAL_S
+from fluxcore.limits import JOIN_TIMEOUT_S
 from fluxcore.runtime.metrics import JobMetrics, NodeMetrics, combine
 from fluxcore.runtime.metrics_text import metrics_lines
 from fluxcore.runtime.nodes import errors_of, located
@@ -222,13 +222,6 @@ class Job(LocalJob):
                 self._error = located(error, name)
                 if self._error is not error:
                     self._error.__cause__ = error
-
-
-def quiet_interpreter() -> None:
-    """Make hand-overs between threads quick, and keep the collector from walking the plan again and again."""
-    if sys.getswitchinterval() > SWITCH_INTERVAL_S:
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.freeze()
 
 
 def _guarded(action: Callable[[], None], name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -370,3 +371,21 @@ def test_columns_that_can_not_be(columns: dict[str, list[int]], text: str) -> No
         assert "n" not in bus.statistics()
 
     run(test)
+
+
+def test_values_that_python_has_no_form_for() -> None:
+    got: list[Any] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(lambda row: got.append(row["t"]))
+        nanoseconds = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC"))
+        await bus.publish("n", pa.RecordBatch.from_pydict({"t": nanoseconds}))
+        await bus.publish("n", pa.RecordBatch.from_pydict({"t": pa.array([10**7], pa.date32())}))
+        await bus.publish("n", {"t": 3})
+        await bus.drain()
+        (letter,) = [event async for event in bus.read("dead.>", batches=True)]
+        assert letter.data["t"].cast(pa.int32()).to_pylist() == [10**7]
+        assert statistics(bus, "n", "g")["lag"] == 0
+
+    run(test)
+    assert got == [dt.datetime(2023, 11, 14, 22, 13, 20, 123456, dt.UTC), 3]
