@@ -154,6 +154,9 @@ BUS_LAG_EVENTS_MAX: Final = 65_536
 BUS_KEPT_EVENTS: Final = 1_000
 """Events of a topic in memory that stay for replay when all groups have passed them."""
 
+BUS_DEAD_LETTERS_KEPT: Final = 100_000
+"""Dead letters in memory that stay until someone gives them back."""
+
 BUS_YIELD_EVENTS: Final = 256
 """Events that a group may be behind before a publisher gives the event loop to the handlers."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fluxcore.bus.dead_letters import TOPIC as DEAD
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.group import Group
 from fluxcore.bus.options import HandlerOptions, Selection, TopicOptions
 from fluxcore.bus.subjects import Pattern, check_subject
 from fluxcore.bus.workers import Workers
-from fluxcore.limits import BUS_SUBJECTS_MAX
+from fluxcore.limits import BUS_DEAD_LETTERS_KEPT, BUS_KEPT_EVENTS, BUS_SUBJECTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -113,7 +114,7 @@ class Topics:
             name = next(claimed, first)
             found = self.by_name.get(name) or self.find(name)
             if found is None:
-                found = self._make(TopicOptions(name, (Pattern(name), Pattern(f"{name}.>"))), declared=False)
+                found = self._make(_undeclared(name), declared=False)
             if len(self.of_subject) >= BUS_SUBJECTS_MAX:
                 self.of_subject.clear()
             self.of_subject[subject] = found
@@ -162,6 +163,12 @@ class Topics:
             group.paused = self._transport.is_paused(group.name)
             topic.attach(group)
         self.workers.append(Workers(group, registration.handler, registration.options))
+
+
+def _undeclared(name: str) -> TopicOptions:
+    """Return the options of a topic that nobody declared. Dead letters are kept for long, also in memory."""
+    subjects = (Pattern(name), Pattern(f"{name}.>"))
+    return TopicOptions(name, subjects, keep=BUS_DEAD_LETTERS_KEPT if name == DEAD else BUS_KEPT_EVENTS)
 
 
 def _may_have(options: TopicOptions, wanted: Iterable[Pattern]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
 from fluxcore.bus.current import CURRENT
+from fluxcore.bus.dead_letters import TOPIC as DEAD
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
 from fluxcore.core.log import Log
@@ -178,6 +179,8 @@ class MemoryTopic:
         events = self._events
         count = bisect_right(events, gone, key=end_of)
         if count:
+            if self.name == DEAD:
+                _log.warning("dead letters are forgotten, there are too many", letters=events[count - 1].offset + 1 - self.start)
             del events[:count]
             self.start = events[0].offset if events else self.end
             for group in self.groups:
