@@ -16,6 +16,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from fluxcore.api.local_job import LocalJob
+from fluxcore.core.interpreter import quiet_interpreter
 from fluxcore.core.log import Log
 from fluxcore.errors import Cancelled, FluxError
 from fluxcore.limits import JOIN_TIMEOUT_S

@@ -257,3 +257,31 @@ def test_a_handler_that_hangs_on_a_thread_does_not_keep_the_process(tmp_path: An
         "with bus:\n    bus.publish('n', 1).result()\n    begun.wait()\n"
     )
     subprocess.run([sys.executable, str(script)], check=True, timeout=60)
+
+
+def test_a_payload_that_raises_when_a_condition_looks_at_it_becomes_a_dead_letter() -> None:
+    got: list[Any] = []
+
+    class Trap:
+        def __init__(self, armed: bool) -> None:
+            self.armed = armed
+
+        @property
+        def amount(self) -> float:
+            if self.armed:
+                raise RuntimeError("trapped")
+            return 5.0
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", where="amount > 1")(got.append)
+        traps = [Trap(armed) for armed in (False, True, False)]
+        for trap in traps:
+            await bus.publish("n", trap)
+        await bus.publish("n", {"amount": 2**70})
+        await bus.drain()
+        causes = [event.headers["frys-dead-cause"] async for event in bus.read("dead.n")]
+        assert len(causes) == 2
+        assert "trapped" in causes[0]
+        assert got == [traps[0], traps[2]]
+
+    run(test)

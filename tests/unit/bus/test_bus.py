@@ -128,34 +128,6 @@ def test_a_condition_that_can_not_be_told_makes_a_dead_letter_of_that_event_alon
     assert "amount + 1 > 5" in cause
 
 
-def test_a_payload_that_raises_when_a_condition_looks_at_it_becomes_a_dead_letter() -> None:
-    got: list[Any] = []
-
-    class Trap:
-        def __init__(self, armed: bool) -> None:
-            self.armed = armed
-
-        @property
-        def amount(self) -> float:
-            if self.armed:
-                raise RuntimeError("trapped")
-            return 5.0
-
-    async def test(bus: fx.Bus) -> None:
-        bus.on("n", where="amount > 1")(got.append)
-        traps = [Trap(armed) for armed in (False, True, False)]
-        for trap in traps:
-            await bus.publish("n", trap)
-        await bus.publish("n", {"amount": 2**70})
-        await bus.drain()
-        causes = [event.headers["frys-dead-cause"] async for event in bus.read("dead.n")]
-        assert len(causes) == 2
-        assert "trapped" in causes[0]
-        assert got == [traps[0], traps[2]]
-
-    run(test)
-
-
 @pytest.mark.parametrize(
     ("where", "code"), [("amout > 1", "FX-BUS-0112"), ("amount >", "FX-SQL-0103"), ("amount > 1 1", "FX-SQL-0103")]
 )

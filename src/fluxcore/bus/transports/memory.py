@@ -180,7 +180,9 @@ class MemoryTopic:
         count = bisect_right(events, gone, key=end_of)
         if count:
             if self.name == DEAD:
-                _log.warning("dead letters are forgotten, there are too many", letters=events[count - 1].offset + 1 - self.start)
+                _log.warning(
+                    "dead letters are forgotten, there are too many", letters=events[count - 1].offset + 1 - self.start
+                )
             del events[:count]
             self.start = events[0].offset if events else self.end
             for group in self.groups:
