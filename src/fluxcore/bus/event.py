@@ -67,11 +67,9 @@ class Event:
         self.rare: Rare | None = None
 
     def copy(self) -> Event:
-        """Return another event of the same content, which is delivered on its own."""
+        """Return another event of the same content and attempt, which is delivered on its own."""
         found = copy(self)
-        if self.rare is not None:
-            found.rare = self.rare.copy()
-            found.rare.attempt = 1
+        found.rare = None if self.rare is None else self.rare.copy()
         return found
 
     def again(self, subject: str, headers: Mapping[str, str]) -> Event:
@@ -198,6 +196,13 @@ class StoredEvent(Event):
             raise AttributeError(name)
         self.data = self.data_as(None)
         return self.data
+
+    def copy(self) -> Event:
+        """Return another event of the same content and attempt; the payload is not decoded for that."""
+        found = StoredEvent(self.subject, self.raw, self.key, self._id, self.time_ms)
+        found.headers, found.topic, found.offset = self.headers, self.topic, self.offset
+        found.rare = None if self.rare is None else self.rare.copy()
+        return found
 
     def data_as(self, wanted: Any) -> Any:
         """Return the payload as a type, None for plain values. Raises ``BusError`` FX-BUS-0201 when it isn't one."""

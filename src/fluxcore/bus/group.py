@@ -156,7 +156,7 @@ class Group(Bell):
         if event.offset not in self.open:  # it was one of a run
             self._beside += 1
             self.counts.delivered += 1
-            self.open[event.offset] = event
+        event = self._of_its_own(event)
         if self.options.ordered:
             self.order.hold(event)
         again = asyncio.get_running_loop().call_later
@@ -317,6 +317,13 @@ class Group(Bell):
             return False
         order.kept = event
         return True
+
+    def _of_its_own(self, event: Event) -> Event:
+        """Return an open event as one that no other group has, whose attempts may be counted."""
+        mine = self.open[event.offset] = event.copy()
+        if event is self.order.alone:
+            self.order.alone = mine
+        return mine
 
     def _refuse(self, event: Event, error: Exception) -> None:
         """Give up an event for which the condition can't be told."""

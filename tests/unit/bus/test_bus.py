@@ -160,6 +160,38 @@ def test_a_failure_comes_again_and_those_of_its_key_wait() -> None:
     assert [each for each in got if not each[0] % 2] == [(0, 1), (2, 1), (4, 1)]
 
 
+@pytest.mark.parametrize("data", [1, pa.record_batch({"n": [1, 2]})])
+def test_failures_of_one_group_are_no_attempts_of_another(data: Any) -> None:
+    seen: list[tuple[str, int]] = []
+
+    async def test(bus: fx.Bus) -> None:
+        dead = asyncio.Event()
+
+        @bus.on("dead.n", group="watch", inline=True)
+        def watch() -> None:
+            dead.set()
+
+        @bus.on("n", group="fails", retry=NOW)
+        async def fail(event: fx.Event | fx.BatchEvent) -> None:
+            seen.append(("fails", event.attempt))
+            raise ValueError("never")
+
+        @bus.on("n", group="slow", retry=NOW)
+        async def wait(event: fx.Event | fx.BatchEvent) -> None:
+            await dead.wait()
+            seen.append(("slow", event.attempt))
+            if event.attempt < 3:
+                raise ValueError("not yet")
+
+        await bus.publish("n", data)
+        await bus.drain()
+        assert [event.attempt async for event in bus.read("n", batches=True)] == [1]
+        assert bus.statistics()["n"]["groups"]["slow"]["dead"] == 0
+
+    run(test)
+    assert seen == [("fails", 1), ("fails", 2), ("fails", 3), ("slow", 1), ("slow", 2), ("slow", 3)]
+
+
 def test_a_dead_letter_names_its_cause_and_comes_back_after_a_fix() -> None:
     broken = True
     billed: list[int] = []
