@@ -10,7 +10,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, Self
 
 from fluxcore.bus import dead_letters
-from fluxcore.bus.batch_event import ARROW, BatchEvent, offsets_of, record_batch, rows_of
+from fluxcore.bus.batch_event import ARROW, BatchEvent, record_batch, rows_of
 from fluxcore.bus.current import CURRENT
 from fluxcore.bus.errors import BusError, NoResponders, RequestTimeout
 from fluxcore.bus.event import NO_HEADERS, TRACE_HEADERS, Event
@@ -29,7 +29,7 @@ from fluxcore.bus.watch import Watch
 from fluxcore.core.interpreter import quiet_interpreter
 from fluxcore.core.log import Log
 from fluxcore.errors import FluxError
-from fluxcore.limits import BUS_CLOSE_S
+from fluxcore.limits import BUS_BATCH_EVENTS, BUS_CLOSE_S
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -299,16 +299,20 @@ class Bus:
         """Give dead letters back to the groups that gave them up, each once; return how many."""
         patterns = _patterns(subjects)
         count = 0
-        async for event in self.read("dead.>", where=where, batches=True):
-            subject, headers = dead_letters.revived(event) if dead_letters.is_letter(event) else ("", {})
-            if not any(pattern.matches(subject) for pattern in patterns):
-                continue
-            left = dead_letters.left(event, self._transport.revived)
-            if left is not None:
-                await self._publish(left.again(subject, headers))
-                for offset in offsets_of(left):
-                    self._transport.revive(event.topic, offset)
-                count += rows_of(left)
+        given: list[tuple[Event, Publishing]] = []
+        try:
+            async for event in self.read("dead.>", where=where, batches=True):
+                subject, headers = dead_letters.revived(event) if dead_letters.is_letter(event) else ("", {})
+                if not any(pattern.matches(subject) for pattern in patterns):
+                    continue
+                left = dead_letters.left(event, self._transport.revived)
+                if left is not None:
+                    given.append((left, self._publish(left.again(subject, headers))))
+                    count += rows_of(left)
+                    if len(given) >= BUS_BATCH_EVENTS:
+                        await dead_letters.note(given, self._transport.revive)
+        finally:
+            await dead_letters.note(given, self._transport.revive)
         return count
 
     # -- life -------------------------------------------------------------------------------------------------------

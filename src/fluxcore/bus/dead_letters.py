@@ -12,12 +12,14 @@ import numpy as np
 from fluxcore.bus.batch_event import BatchEvent, offsets_of
 from fluxcore.bus.errors import text_of
 from fluxcore.bus.inbox import ONLY_GROUP
+from fluxcore.errors import FluxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
+    from fluxcore.bus.publishing import Publishing
 
 TOPIC = "dead"
 """The topic of dead letters: an event of ``orders.eu`` lies under ``dead.orders.eu``."""
@@ -57,6 +59,22 @@ def left(event: Event, revived: Callable[[str, int], bool]) -> Event | None:
         return None if revived(event.topic, event.offset) else event
     mask = np.array([not revived(event.topic, offset) for offset in offsets_of(event)])
     return event.select(mask) if mask.any() else None
+
+
+async def note(given: list[tuple[Event, Publishing]], revive: Callable[[str, int], None]) -> None:
+    """Call ``revive`` for each letter that was published again, and empty the list. Raises what kept others from that."""
+    refusal: FluxError | None = None
+    while given:
+        letter, publishing = given.pop(0)
+        try:
+            await publishing
+        except FluxError as error:
+            refusal = error
+            continue
+        for offset in offsets_of(letter):
+            revive(letter.topic, offset)
+    if refusal is not None:
+        raise refusal
 
 
 def _place(error: BaseException) -> str:

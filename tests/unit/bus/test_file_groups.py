@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import random
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -313,3 +314,54 @@ def test_after_a_failure_of_power_no_group_stands_beyond_its_log() -> None:
             assert group.topics["n"].position <= end
             assert all(stop <= end for _, stop in group.topics["n"].done)
     assert looked > 10
+
+
+class Crowd:
+    """A disk that counts how many write the file of dead letters at once, and lets them meet if they can."""
+
+    def __init__(self, disk: SimulatedDisk) -> None:
+        self._disk = disk
+        self._met = threading.Event()
+        self.inside = 0
+        self.most = 0
+
+    def open(self, path: str, *, create: bool = False, write: bool = False) -> int:
+        if path.endswith("revived.json.new"):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            if self.inside > 1:
+                self._met.set()
+            self._met.wait(0.05)
+        return self._disk.open(path, create=create, write=write)
+
+    def rename(self, source: str, target: str) -> None:
+        if source.endswith("revived.json.new"):
+            self.inside -= 1
+        self._disk.rename(source, target)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._disk, name)
+
+
+def test_dead_letters_given_back_in_haste_are_saved_one_after_the_other() -> None:
+    disk = SimulatedDisk()
+    crowd = Crowd(disk)
+
+    async def fail(bus: fx.Bus) -> None:
+        @bus.on("n", group="g", retry=fx.Retry(attempts=1))
+        async def take(n: int) -> None:
+            raise ValueError(n)
+
+        for publishing in [bus.publish("n", n) for n in range(600)]:
+            await publishing
+
+    async def main() -> None:
+        bus = fx.Bus(transport=FileTransport("bus", crowd))  # type: ignore[arg-type]
+        bus.on("n", group="g")(lambda n: None)
+        async with asyncio.timeout(60), bus:
+            assert await bus.revive() == 600
+
+    run(disk, fail)
+    asyncio.run(main())
+    assert crowd.most == 1
+    assert Folder("bus", disk).revived().topics == {"dead": [(0, 600)]}

@@ -1,4 +1,4 @@
-"""What lasts of groups: their progress, saved now and then; whether they are paused; the dead letters that were given back."""
+"""What lasts of groups: their progress, saved now and then, and whether they are paused."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ from fluxcore.bus.options import TopicOptions
 from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.transports.file.cursors import Cursors
 from fluxcore.bus.transports.file.desk import Desk
-from fluxcore.bus.transports.file.layout import Declaration, Folder, Revived, schema_text
+from fluxcore.bus.transports.file.given_back import GivenBack
+from fluxcore.bus.transports.file.layout import Declaration, Folder, schema_text
 from fluxcore.bus.transports.file.topic import FileTopic
 from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_CLOSE_S, BUS_DISCOVER_S, BUS_FOLLOW_S
@@ -45,12 +46,12 @@ class FileTransport:
         self._tasks: list[Future[Any]] = []
         self._saving: dict[str, Future[Any]] = {}
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
-        self._revived: dict[tuple[str, int], None] | None = None
 
     def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
         """Begin; nothing is made in the folder yet."""
         self._desk = Desk(self._folder, loop, self._own_files)
         self._cursors = Cursors(self._desk)
+        self._given_back = GivenBack(self._desk)
         self._found = found
         self._cursors.begin()
         self._follow()
@@ -129,13 +130,13 @@ class FileTransport:
 
     def revived(self, topic: str, offset: int) -> bool:
         """Return whether a dead letter was given back already. Raises ``BusError`` FX-BUS-0401."""
-        return (topic, offset) in self._known_revived()
+        return self._given_back.has(topic, offset)
 
     def revive(self, topic: str, offset: int) -> None:
         """Remember that a dead letter was given back."""
-        known = self._known_revived()
-        known[topic, offset] = None
-        self._tasks.append(self._desk.run(self._folder.save_revived, _ranges(known)))
+        saving = self._given_back.add(topic, offset)
+        if saving is not None:
+            self._tasks.append(saving)
 
     def save(self) -> None:
         """Save what lasts of groups, now. Raises ``OSError``. Cost: two syncs a group."""
@@ -207,17 +208,6 @@ class FileTransport:
                     _records.warning("a topic can't be taken up", topic=name, error=error.message)
         self._again(self._discover, BUS_DISCOVER_S)
 
-    def _known_revived(self) -> dict[tuple[str, int], None]:
-        if self._revived is None:
-            found = self._folder.revived().topics
-            self._revived = {
-                (name, offset): None
-                for name, ranges in found.items()
-                for first, end in ranges
-                for offset in range(first, end)
-            }
-        return self._revived
-
 
 def _options(found: Declaration) -> TopicOptions:
     kept = {name: getattr(found, name) for name in _KEPT}
@@ -230,14 +220,3 @@ def _declaration(options: TopicOptions, known: Declaration | None) -> Declaratio
     kept = {name: getattr(options, name) for name in _KEPT}
     subjects = tuple(each.text for each in options.subjects)
     return Declaration(options.name, subjects, schema=schema, columns=columns, made_ms=made_ms, **kept)
-
-
-def _ranges(offsets: dict[tuple[str, int], None]) -> Revived:
-    topics: dict[str, list[tuple[int, int]]] = {}
-    for name, offset in sorted(offsets):
-        ranges = topics.setdefault(name, [])
-        if ranges and ranges[-1][1] == offset:
-            ranges[-1] = (ranges[-1][0], offset + 1)
-        else:
-            ranges.append((offset, offset + 1))
-    return Revived(topics)
