@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -146,14 +148,22 @@ def test_a_function_whose_source_is_nowhere_stays_with_python() -> None:
     assert note_of(fx.udf(names["f"]).user, 1) == "in Python: its source can't be read"
 
 
-def test_a_function_whose_file_has_changed_stays_with_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    file = tmp_path / "changing_functions.py"
-    file.write_text("def f(x: int) -> int:\n    return x + 1\n")
-    import changing_functions  # type: ignore[import-not-found]
+CHANGES = [("x + 1", "x + 2"), ("x + ONE", "x + TWO"), ("math.sin(x)", "math.cos(x)"), ("abs(x)", "float(x)")]
 
-    file.write_text("def f(x: int) -> int:\n    return x + 2\n")
-    assert note_of(fx.udf(changing_functions.f).user, 1) == "in Python: its file has changed since it was loaded"
+
+@pytest.mark.parametrize(("before", "after"), CHANGES)
+def test_a_function_whose_file_has_changed_stays_with_python(
+    before: str, after: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "changing_functions.py"
+    text = "import math\nONE, TWO = 1, 2\n\n\ndef f(x: float) -> float:\n    return {}\n"
+    file.write_text(text.format(before))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "changing_functions", raising=False)
+    module = importlib.import_module("changing_functions")
+    assert note_of(fx.udf(module.f).user, 1) == "compiled"
+    file.write_text(text.format(after))
+    assert note_of(fx.udf(module.f).user, 1) == "in Python: its file has changed since it was loaded"
 
 
 def test_explain_says_how_each_function_runs() -> None:

@@ -72,8 +72,7 @@ def source_of(function: Any) -> Source:
 
 def _same(one: CodeType, other: CodeType) -> bool:
     """Return whether two codes are of one function: a file may have changed under a program that runs."""
-    place = one.co_name, one.co_firstlineno, one.co_code
-    return place == (other.co_name, other.co_firstlineno, other.co_code) and _constants(one) == _constants(other)
+    return _told(one) == _told(other)
 
 
 def _codes(code: CodeType) -> list[CodeType]:
@@ -81,8 +80,11 @@ def _codes(code: CodeType) -> list[CodeType]:
     return [*inner, *(deep for each in inner for deep in _codes(each))]
 
 
-def _constants(code: CodeType) -> list[str]:
-    return [repr(each) for each in code.co_consts if not isinstance(each, CodeType)]
+def _told(code: CodeType) -> tuple[object, ...]:
+    """Return what a code says: its instructions name their operands by number, so that these belong to it."""
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    constants = [repr(each) for each in code.co_consts if not isinstance(each, CodeType)]
+    return code.co_name, code.co_firstlineno, code.co_code, names, constants
 
 
 def attribute(owner: Callable[[], Any], name: str) -> Callable[[], Any]:
