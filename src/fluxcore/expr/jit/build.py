@@ -1,10 +1,12 @@
 """Compiles a module's kernel: in a child process into the cache of kernels, from where this process loads it.
 
-The child writes and then reads its own cache, so that "done" means that the next process finds it.
+The child writes and then reads its own cache, so that "done" means that the next process finds it. Children of several
+programs that want the same kernel take turns, and those behind the first find it there.
 """
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import os
 import re
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,27 +36,41 @@ class BuildError(Exception):
 
 
 def write_module(module: Module) -> Path:
-    """Write a module beside the kernels, unless it is there; the least recently used ones make room. Raises ``OSError``."""
+    """Write a module beside the kernels, unless it is there whole; the least recently used ones make room. Raises ``OSError``."""
     folder = cache_folder("functions")
     path = folder / f"{module.name}.py"
-    if path.exists():
+    text = module.text.encode()
+    if path.exists() and path.read_bytes() == text:
         found = path.stat()
         os.utime(path, ns=(time.time_ns(), found.st_mtime_ns))  # Numba knows a file by its time of writing
         return path
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=folder, suffix=".part", delete=False, encoding="utf-8") as part:
-        part.write(module.text)
-    Path(part.name).replace(path)
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
+        try:
+            part.write(text)
+            part.flush()
+            Path(part.name).replace(path)
+        except OSError:
+            Path(part.name).unlink(missing_ok=True)
+            raise
     _make_room(folder)
     return path
 
 
 def _make_room(folder: Path) -> None:
     """Delete modules, and the kernels beside them, beyond the number that are kept."""
-    modules = sorted(folder.glob("udf_*.py"), key=lambda each: each.stat().st_atime_ns)
+    modules = sorted(folder.glob("udf_*.py"), key=_last_used)
     for old in modules[:-JIT_MODULES_MAX]:
         old.unlink(missing_ok=True)
         _forget(old.stem)
+
+
+def _last_used(path: Path) -> int:
+    """Return when a module was used (ns); 0 for one that another process has just deleted."""
+    try:
+        return path.stat().st_atime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _forget(name: str) -> None:
@@ -65,13 +82,13 @@ def _forget(name: str) -> None:
 
 def load(path: Path) -> Any:
     """Return the kernel of a module from the cache, ready to be called. Raises ``BuildError`` where it isn't there."""
-    kernel, signature = _kernel(path)
-    kernel._compiler.compile = _not_there
     try:
+        kernel, signature = _kernel(path)
+        kernel._compiler.compile = _not_there
         kernel.compile(signature)
     except BuildError:
         raise
-    except Exception as error:  # whatever a damaged file makes of itself
+    except Exception as error:  # whatever a damaged file makes of itself, or Numba of a folder that it can't write into
         raise BuildError(f"its kernel can't be read: {error}") from error
     kernel.disable_compile()
     return kernel
@@ -102,7 +119,9 @@ def compile_in_child(path: Path) -> None:
             command, env={**os.environ, "PYTHONPATH": search, "NUMBA_CACHE_DIR": config.CACHE_DIR}, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=JIT_COMPILE_S, check=False,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired as error:
+        raise BuildError(f"the compiler had not ended after {JIT_COMPILE_S:g} s") from error
+    except OSError as error:
         raise BuildError(str(error)) from error
     if done.returncode:
         lines = [_COLOUR.sub("", each).strip() for each in done.stderr.decode("utf-8", "replace").splitlines()]
@@ -111,11 +130,16 @@ def compile_in_child(path: Path) -> None:
 
 
 def compile_here(path: Path) -> None:
-    """Compile a module's kernel into the cache, in this process, and read it from there."""
-    _forget(path.stem)
-    kernel, signature = _kernel(path)
-    kernel.compile(signature)
-    load(path)
+    """Compile a module's kernel into the cache, in this process, and read it from there, unless another process has."""
+    with path.open("r+b") as module:
+        fcntl.flock(module, fcntl.LOCK_EX)
+        with suppress(BuildError):
+            load(path)
+            return
+        _forget(path.stem)
+        kernel, signature = _kernel(path)
+        kernel.compile(signature)
+        load(path)
 
 
 if __name__ == "__main__":

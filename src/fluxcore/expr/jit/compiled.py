@@ -144,7 +144,8 @@ def _column(value: Any) -> tuple[Any, Any, int, int]:
         values = (value.fill_null(False) if value.null_count else value).to_numpy(zero_copy_only=False)
         values.setflags(write=False)
     else:
-        values = np.frombuffer(data, _element(value.type))[value.offset : value.offset + len(value)]
+        element = _element(value.type)
+        values = np.frombuffer(data, element, len(value), value.offset * element.itemsize)
     return values, present, value.offset, step
 
 

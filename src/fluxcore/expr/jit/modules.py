@@ -94,8 +94,7 @@ def module_of(user: ScalarFunction, count: int) -> Module:
     signature = _signature(parameters, program, user.result)
     text = f"{body}\n{loop}\nSIGNATURE = {signature}\n"
     digest = hashlib.sha256(f"{_version()}\n{text}".encode()).hexdigest()[:24]
-    title = f"{user.function.__name__} of {Path(user.function.__code__.co_filename).name}, over columns."
-    return Module(f"udf_{digest}", _HEAD.format(title=title.replace("\\", "/").replace('"', "'")) + text, program)
+    return Module(f"udf_{digest}", _HEAD.format(title=f"{source.tree.name}, over columns.") + text, program)
 
 
 @cache

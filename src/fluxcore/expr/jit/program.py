@@ -83,7 +83,7 @@ class Program:
         from fluxcore.expr.jit.statements import translated
 
         self._open.add(source.function)
-        name = f"f{len(self._open)}_{len(self._known)}_{source.function.__name__}"
+        name = f"f{len(self._open)}_{len(self._known)}_{source.tree.name}"
         kind, text = translated(self, source, name, params, nullable=nullable)
         self._open.discard(source.function)
         self.texts.append(text)
