@@ -146,25 +146,32 @@ class _TopicReader(SplitReader):
     def __init__(self, reader: Reader, rows: _Rows, start: int, stop: int | None) -> None:
         self._reader = reader
         self._rows = rows
-        self._next = start
+        self._next = self._asked = start
         self._stop = stop
         self._frames: Iterator[Frame] = iter(())
 
     def take(self) -> Frame | Signal:
         """Return the next frame. Raises ``DataError`` FX-LOG-0010 for damage, ``JobError`` FX-LOG-0011 where retention was faster."""
         frame = next(self._frames, None)
-        if frame is None and (self._stop is None or self._next < self._stop) and self._next < self._reader.end:
-            options = ReadOptions(self._next, self._stop, excluded_by=self._rows.bounds, earliest=self._next == 0)
-            self._next = self._reader.end if self._stop is None else min(self._reader.end, self._stop)
-            self._frames = self._reader.read(replace(options, stop=self._next))
-            frame = next(self._frames, None)
+        if frame is None:
+            end = self._reader.end if self._stop is None else min(self._reader.end, self._stop)
+            if self._asked < end:
+                options = ReadOptions(self._asked, end, excluded_by=self._rows.bounds, earliest=self._asked == 0)
+                self._frames, self._asked = self._reader.read(options), end
+                frame = next(self._frames, None)
         if frame is not None:
+            self._next = frame.end_offset
             return frame
-        return Signal.END if self._stop is not None and self._next >= self._stop else Signal.NOTHING_NOW
+        self._next = max(self._next, self._asked)
+        return Signal.END if self._stop is not None and self._asked >= self._stop else Signal.NOTHING_NOW
 
     def decode(self, unit: Frame) -> Batch:
         """Return the rows of a frame."""
         return self._rows.of(unit)
+
+    def position(self) -> Mapping[str, Any]:
+        """Return the offset from which on nothing was taken."""
+        return {"offset": self._next}
 
     def close(self) -> None:
         """Give the files back."""

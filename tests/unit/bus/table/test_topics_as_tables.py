@@ -13,7 +13,9 @@ import fluxcore as fx
 from fluxcore.bus.event import NO_HEADERS, Event
 from fluxcore.bus.log import Log, Reader, ReadOptions
 from fluxcore.bus.rows import events_of, plain_row
+from fluxcore.bus.table.connector import FrysConnector
 from fluxcore.bus.transports.file.layout import Declaration, Folder, schema_text
+from fluxcore.core.ports import ScanRequest, Signal
 from fluxcore.errors import FluxError
 
 BOUNDED = "'scan.bounded.mode'='latest-offset'"
@@ -189,6 +191,22 @@ def test_events_with_a_schema_are_windowed_by_their_time(tmp_path, session):
     )
     found = rows(session, "SELECT window_start, COUNT(*) AS n FROM TUMBLE(TABLE orders, DESCRIPTOR(happened), INTERVAL '10' SECOND) GROUP BY window_start, window_end")  # fmt: skip
     assert [each["n"] for each in found] == [2, 3]
+
+
+def test_a_reader_goes_on_at_the_position_that_another_gave(tmp_path, session):
+    published(tmp_path, [event("orders", {"id": n}) for n in range(6)])
+    session.execute(table(tmp_path, "id INT"))
+    scan = session.table("orders").node.input
+    (split,) = FrysConnector().source(ScanRequest(scan.table, (0,))).splits()
+    reader, places, ids = split.open(), [], []
+    while (unit := reader.take()) is not Signal.END:
+        ids.append(reader.decode(unit).data.column(0).to_pylist())
+        places.append(reader.position())
+    assert ids == [[0, 1], [2, 3], [4, 5]]
+    assert [each["offset"] for each in places] == [2, 4, 6]
+    again = split.open(places[0])
+    assert again.position() == places[0]
+    assert again.decode(again.take()).data.column(0).to_pylist() == [2, 3]
 
 
 def test_a_null_in_the_event_time_is_a_fault_of_its_row(tmp_path, session):
