@@ -31,13 +31,14 @@ def bus(tmp_path):
 def start(tmp_path):
     started = []
 
-    def call(*words):
+    def call(*words, **more):
         process = subprocess.Popen(
             [*BUS, *words, "--bus", "file:data"],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            **more,
         )
         started.append(process)
         return process
@@ -228,3 +229,23 @@ def test_two_events_of_one_id_are_one(bus):
     done = bus("publish", "a", "2", "--id", "x")
     assert "1 of them duplicates" in done.stderr
     assert [each["data"] for each in objects(bus("replay", "a"))] == [1]
+
+
+def test_lines_that_are_long_in_coming_are_published_at_once(bus, start):
+    process = start("publish", "slow", "--format", "json", stdin=subprocess.PIPE)
+    for number in range(3):
+        process.stdin.write(f"{number}\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["offset"] == number
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert [each["data"] for each in objects(bus("replay", "slow"))] == [0, 1, 2]
+
+
+def test_the_tail_of_several_topics_is_by_time_and_reads_no_more_than_it_needs(bus):
+    for number in range(6):
+        bus("publish", f"{'ab'[number % 2]}.x", str(number))
+    assert [each["data"] for each in objects(bus("tail", ">", "-n", "3"))] == [3, 4, 5]
+    assert [each["data"] for each in objects(bus("tail", "a.>", "-n", "9"))] == [0, 2, 4]
+    assert objects(bus("tail", ">", "-n", "0")) == []
+    assert bus("replay", "a.>", "--to", "new").returncode == 2

@@ -269,11 +269,12 @@ class Bus:
 
     # -- reading again ----------------------------------------------------------------------------------------------
 
-    def read(
+    def read(  # noqa: PLR0913  (what can be chosen)
         self,
         subjects: str | Sequence[str],
         *,
-        start: int | str | dt.datetime = "earliest",
+        start: int | str | dt.datetime | Mapping[str, int] = "earliest",
+        stop: int | dt.datetime | None = None,
         where: str | None = None,
         speed: float = 0.0,
         batches: bool = False,
@@ -281,8 +282,9 @@ class Bus:
     ) -> AsyncIterator[Event]:
         """Yield the events that are kept of some subjects, topic by topic in order of offsets, up to those there now.
 
-        In: ``start`` "earliest", an offset, the time of publishing, or "new" with ``follow``, which goes on with what comes until the bus
-        is closed, in the order of each topic; ``where`` a SQL condition, by which frames of columns are passed over unread where
+        In: ``start`` "earliest", an offset, offsets by topic (others from the earliest), the time of publishing, or "new" with
+        ``follow``, which goes on with what comes until the bus is closed, in the order of each topic; ``stop`` the offset or time of
+        what is left out, without ``follow``; ``where`` a SQL condition, by which frames of columns are passed over unread where
         their statistics allow; ``speed`` 1 to yield events as far apart as they were published, 2 twice as fast, 0 at once; ``batches``
         to have Arrow batches as they are, as :class:`BatchEvent`, and not the events of their rows.
 
@@ -290,7 +292,7 @@ class Bus:
         """
         patterns = _patterns(subjects)
         selection = Selection(patterns, None if where is None else self._condition(where, None))
-        replay = Replay(selection, start, speed, batches)
+        replay = Replay(selection, start, speed, batches, stop)
         if follow:
             return replay.following(lambda: self._topics.matching(patterns), lambda: self._closed)
         return replay.once(self._topics.matching(patterns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.options import Selection
     from fluxcore.bus.ports import Topic
 
-    Start = int | str | dt.datetime
+    Start = int | str | dt.datetime | Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Replay:
     start: Start
     speed: float = 0.0
     batches: bool = False
+    stop: int | dt.datetime | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.start, str) and self.start not in ("earliest", "new"):
@@ -40,7 +42,8 @@ class Replay:
         """Yield what is there now, topic by topic."""
         for topic in topics:
             before = None
-            span = Span(await self._first(topic), topic.end, self.selection.bounds)
+            stop = min(topic.end, self.stop) if isinstance(self.stop, int) else topic.end
+            span = Span(await self._first(topic), stop, self.selection.bounds)
             async for event in self._events(topic, span):
                 if self.speed and before is not None and event.time_ms > before:
                     await asyncio.sleep((event.time_ms - before) / 1000 / self.speed)
@@ -78,16 +81,19 @@ class Replay:
     async def _first(self, topic: Topic) -> int:
         """Return the offset at which to begin."""
         if isinstance(self.start, dt.datetime):
-            return await topic.offset_at(math.floor(self.start.timestamp() * 1000))
+            return await topic.offset_at(_milliseconds(self.start))
         if isinstance(self.start, int):
             return self.start
+        if isinstance(self.start, Mapping):
+            return self.start.get(topic.name, topic.start)
         return topic.start if self.start == "earliest" else topic.end
 
     async def _events(self, topic: Topic, span: Span) -> AsyncIterator[Event]:
-        since_ms = math.floor(self.start.timestamp() * 1000) if isinstance(self.start, dt.datetime) else None
+        since_ms = _milliseconds(self.start) if isinstance(self.start, dt.datetime) else -math.inf
+        until_ms = _milliseconds(self.stop) if isinstance(self.stop, dt.datetime) else math.inf
         async for piece in topic.replay(span):
             for event in self._chosen(piece, span.stop):
-                if since_ms is None or event.time_ms >= since_ms:
+                if since_ms <= event.time_ms < until_ms:
                     yield event
 
     def _chosen(self, events: Sequence[Event], stop: int) -> Iterator[Event]:
@@ -100,3 +106,7 @@ class Replay:
             else:
                 for start in range(0, event.data.num_rows, BUS_PART_ROWS):
                     yield from event.slice(start, start + BUS_PART_ROWS).events()
+
+
+def _milliseconds(time: dt.datetime) -> int:
+    return math.floor(time.timestamp() * 1000)

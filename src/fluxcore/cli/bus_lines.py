@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from fluxcore.bus.payloads import plain
-from fluxcore.cli.errors import TerminatedError
 from fluxcore.core.log import show
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from fluxcore.bus.event import Event
 
@@ -31,29 +28,6 @@ _ENCODER = msgspec.json.Encoder(decimal_format="string")
 def quiet() -> None:
     """Leave out warnings that are for programs with an event loop of their own: these commands do one thing at a time."""
     show("error", "text")
-
-
-def run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a command's work on an event loop. SIGTERM ends it in order, and raises :class:`TerminatedError` here."""
-
-    async def to_its_end() -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        told: list[int] = []
-
-        def end() -> None:
-            told.append(signal.SIGTERM)
-            task.cancel()
-
-        loop.add_signal_handler(signal.SIGTERM, end)
-        try:
-            await work()
-        except asyncio.CancelledError:
-            if told:
-                raise TerminatedError from None
-            raise
-
-    asyncio.run(to_its_end())
 
 
 def address(url: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,15 @@ import msgspec
 
 from fluxcore.api.bus import Bus
 from fluxcore.bus.payloads import field
-from fluxcore.cli.bus_lines import address, check_format, quiet, run, write
+from fluxcore.cli.bus_lines import address, check_format, quiet, write
 from fluxcore.cli.errors import tell
-from fluxcore.errors import FluxError, ScriptError
+from fluxcore.errors import DataError, ScriptError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
 
-    from fluxcore.bus.event import Receipt
+    from fluxcore.bus.publishing import Publishing
 
 _IN_FLIGHT = 4096
 _ENCODER = msgspec.json.Encoder()
@@ -50,8 +52,9 @@ class Summary:
     duplicates: int = 0
     survives: str = ""
 
-    def add(self, receipt: Receipt) -> None:
-        """Count a receipt, and print it where that is wanted."""
+    def add(self, publishing: Publishing) -> None:
+        """Wait for a receipt, count it, and print it where that is wanted. Raises what kept the event from being published."""
+        receipt = publishing.result()
         self.count += 1
         self.duplicates += receipt.duplicate
         self.survives = receipt.survives
@@ -73,19 +76,16 @@ def publish(url: str | None, options: PublishOptions, format: str) -> None:
     quiet()
     _check(options)
     bus, summary = Bus(address(url)), Summary(format)
-
-    async def work() -> None:
-        async with bus:
-            waiting: deque[Any] = deque()
-            for event in _events(options):
-                waiting.append(bus.publish(**event))
-                if len(waiting) >= _IN_FLIGHT:
-                    summary.add(await waiting.popleft())
-            while waiting:
-                summary.add(await waiting.popleft())
-
+    told: deque[Future[None]] = deque()
     try:
-        run(work)
+        # the bus and the receipts have threads of their own, so that lines may be long in coming
+        with bus, ThreadPoolExecutor(1) as receipts:
+            for event in _events(options):
+                told.append(receipts.submit(summary.add, bus.publish(**event)))
+                while told and (len(told) > _IN_FLIGHT or told[0].done()):
+                    told.popleft().result()
+            for each in told:
+                each.result()
     finally:
         tell(summary.text())
 
@@ -128,10 +128,6 @@ def _events(options: PublishOptions) -> Iterator[dict[str, Any]]:
                 raise DataError("FX-CLI-0024", f"line {number} has no field '{options.key_field}' to be its key")
             key = found if isinstance(found, str) else _ENCODER.encode(found).decode()
         yield {"subject": options.subject, "data": data, "key": key, "headers": headers, **more}
-
-
-class DataError(FluxError):
-    """A line of the input can't be published."""
 
 
 def _whole(line: bytes, number: int, subject: str | None) -> dict[str, Any]:

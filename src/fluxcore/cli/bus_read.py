@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections import deque
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fluxcore.api.bus import Bus
+from fluxcore.api.bus import Bus, condition
 from fluxcore.bus.event import Event
-from fluxcore.cli.bus_lines import address, check_format, event_line, quiet, run, write
+from fluxcore.bus.log import Reader
+from fluxcore.bus.options import Selection
+from fluxcore.bus.rows import events_of
+from fluxcore.bus.subjects import Pattern
+from fluxcore.bus.transports.file.layout import folder_of
+from fluxcore.cli.bus_lines import address, check_format, event_line, quiet, write
+from fluxcore.cli.errors import TerminatedError
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+
+    from fluxcore.bus.transports.file.layout import Folder
 
     Place = str | int | dt.datetime
 
@@ -33,65 +41,52 @@ class Wanted:
 
 
 def replay(url: str | None, wanted: Wanted) -> None:
-    """Print what is kept, up to what is there now."""
+    """Print what is kept, up to what is there now. Raises ``ScriptError`` FX-CLI-0022."""
     check_format(wanted.format)
     quiet()
     bus, start = Bus(address(url)), place(wanted.start)
-    since = start if isinstance(start, dt.datetime) else None
-    first = "earliest" if isinstance(start, dt.datetime) else start
-    ended = _behind(None if wanted.stop is None else place(wanted.stop))
+    stop = None if wanted.stop is None else place(wanted.stop)
+    if isinstance(stop, str):
+        raise ScriptError("FX-CLI-0022", f"nothing ends at '{stop}'", hint="write an offset or a time after --to")
 
     async def work() -> None:
+        left = wanted.count
         async with bus:
-            left = wanted.count
-            async for event in bus.read(list(wanted.subjects), start=first, where=wanted.where, speed=wanted.speed):
-                if ended(event) or (since is not None and event.time < since):
-                    continue
+            options: dict[str, Any] = {"start": start, "stop": stop, "where": wanted.where, "speed": wanted.speed}
+            async for event in bus.read(list(wanted.subjects), **options):
                 write(event_line(event, wanted.format), at_once=bool(wanted.speed))
                 left = None if left is None else left - 1
                 if left == 0:
                     break
 
-    run(work)
+    _run(work)
 
 
 def tail(url: str | None, wanted: Wanted, lines: int, *, follow: bool) -> None:
     """Print the last events, and those that come."""
     check_format(wanted.format)
     quiet()
-    bus = Bus(address(url))
-    last: deque[Event] = deque(maxlen=lines)
-    seen: dict[str, int] = {}
+    bus, folder = Bus(address(url)), folder_of(address(url))
+    where = None if wanted.where is None else condition(wanted.where, None)
+    last, ends = _last(folder, Selection(tuple(Pattern(each) for each in wanted.subjects), where), lines)
+    write(b"".join(event_line(event, wanted.format) for event in last))
 
     async def work() -> None:
         async with bus:
-            async for event in bus.read(list(wanted.subjects), where=wanted.where):
-                last.append(event)
-                seen[event.topic] = event.offset
-        write(b"".join(event_line(event, wanted.format) for event in sorted(last, key=lambda each: each.time_ms)))
+            async for event in bus.read(list(wanted.subjects), start=ends, where=wanted.where, follow=True):
+                write(event_line(event, wanted.format))
 
-    run(work)
     if follow:
-        first = min(seen.values(), default=-1) + 1
-        _print_as_they_come(Bus(address(url)), wanted, first, lambda event: event.offset > seen.get(event.topic, -1))
+        _run(work)
 
 
 def subscribe(url: str | None, wanted: Wanted, group: str | None) -> None:
     """Print events as they come; as a member of a group an event is done when it is printed."""
     check_format(wanted.format)
     quiet()
-    start = place(wanted.start)
-    if isinstance(start, dt.datetime):
-        since = start
-        _print_as_they_come(Bus(address(url)), wanted, "earliest", lambda event: event.time >= since, group)
-    else:
-        _print_as_they_come(Bus(address(url)), wanted, start, lambda _: True, group)
-
-
-def _print_as_they_come(
-    bus: Bus, wanted: Wanted, start: str | int, shown: Callable[[Event], bool], group: str | None = None
-) -> None:
-    left = wanted.count
+    bus, start, left = Bus(address(url)), place(wanted.start), wanted.count
+    since = start if isinstance(start, dt.datetime) else None
+    first = "earliest" if isinstance(start, dt.datetime) else start
 
     async def work() -> None:
         enough = asyncio.get_running_loop().create_future()
@@ -100,14 +95,14 @@ def _print_as_they_come(
             nonlocal left
             if left == 0:
                 await asyncio.Event().wait()  # it is not this command's any more: the next one has it
-            if not shown(event):
+            if since is not None and event.time < since:
                 return
             write(event_line(event, wanted.format))
             left = None if left is None else left - 1
             if left == 0:
                 enough.set_result(None)
 
-        options: dict[str, Any] = {"group": group, "start": start, "where": wanted.where}
+        options: dict[str, Any] = {"group": group, "start": first, "where": wanted.where}
         bus.on(list(wanted.subjects), **options)(show)
         await bus.__aenter__()
         try:
@@ -115,16 +110,7 @@ def _print_as_they_come(
         finally:
             await bus.close(drain=False)
 
-    run(work)
-
-
-def _behind(stop: Place | None) -> Callable[[Event], bool]:
-    """Return what says whether an event stands at the end that was asked for, or behind it."""
-    if isinstance(stop, dt.datetime):
-        return lambda event: event.time >= stop
-    if isinstance(stop, int):
-        return lambda event: event.offset >= stop
-    return lambda _: False
+    _run(work)
 
 
 def place(text: str) -> Place:
@@ -139,3 +125,56 @@ def place(text: str) -> Place:
         hint = "write new, earliest, an offset such as 1200, or a time such as 2026-01-31T12:00:00Z"
         raise ScriptError("FX-CLI-0022", f"'{text}' is no place in a topic", hint=hint) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=dt.UTC)
+
+
+def _last(folder: Folder, selection: Selection, lines: int) -> tuple[list[Event], dict[str, int]]:
+    """Return the last events that are wanted, by their times, and where each of their topics ends.
+
+    Cost: topics are read from their ends backwards, as far as it needs.
+    """
+    found: list[Event] = []
+    ends: dict[str, int] = {}
+    for name in folder.topics():
+        declaration = folder.declaration(name)
+        mine = [Pattern(each) for each in declaration.subjects] if declaration is not None else []
+        if any(each.overlaps(wanted) for each in mine for wanted in selection.patterns):
+            with Reader(folder.topic(name), folder.files) as reader:
+                ends[name] = reader.end
+                found += _last_of_topic(reader, name, selection, lines)
+    found.sort(key=lambda event: event.time_ms)
+    return found[len(found) - min(lines, len(found)) :], ends
+
+
+def _last_of_topic(reader: Reader, topic: str, selection: Selection, lines: int) -> list[Event]:
+    found: list[Event] = []
+    end = reader.end
+    for frame in reader.backwards(end, selection.bounds):
+        if len(found) >= lines:
+            break
+        events = events_of(frame.batch, frame.offsets.tolist(), topic)
+        events = [event for event in events if event.offset < end and selection.wants(event.subject)]
+        found = selection.held(events)[0] + found
+    return found[len(found) - min(lines, len(found)) :]
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a command's work on an event loop. SIGTERM ends it in order, and raises :class:`TerminatedError` here."""
+
+    async def to_its_end() -> None:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        told: list[int] = []
+
+        def end() -> None:
+            told.append(signal.SIGTERM)
+            task.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, end)
+        try:
+            await work()
+        except asyncio.CancelledError:
+            if told:
+                raise TerminatedError from None
+            raise
+
+    asyncio.run(to_its_end())
