@@ -86,8 +86,13 @@ class TopicOptions:
             raise BusError("FX-BUS-0104", f"compression is one of {', '.join(COMPRESSIONS)}, not '{self.compression}'")
         if self.segment_bytes < LOG_SEGMENT_BYTES_MIN:
             raise BusError("FX-BUS-0104", f"segment_bytes is at least {LOG_SEGMENT_BYTES_MIN}")
+        if any(each is not None and each < 0 for each in (self.keep, self.max_lag, self.dedup_ms, *self._retained())):
+            raise BusError("FX-BUS-0104", "keep, max_lag, dedup and what is retained are not negative")
         if self.when_full not in ("wait", "drop"):
             raise BusError("FX-BUS-0104", f"when_full is 'wait' or 'drop', not '{self.when_full}'")
+
+    def _retained(self) -> tuple[int | None, ...]:
+        return self.retain_ms, self.retain_bytes, self.retain_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,8 @@ class HandlerOptions:
     def __post_init__(self) -> None:
         if self.max_in_flight < 1 or self.events < 1 or self.retry.attempts < 1:
             raise BusError("FX-BUS-0104", "max_in_flight, batch and the attempts of retry are at least 1")
+        if self.group is not None and not self.group:
+            raise BusError("FX-BUS-0104", "a group has a name", hint="leave it out: the handler then has all events")
         if isinstance(self.start, str) and self.start not in STARTS:
             raise BusError("FX-BUS-0104", f"start is 'new', 'earliest' or an offset, not '{self.start}'")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -28,6 +28,10 @@ class Counts:
     missed: int = 0
 
 
+Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An offset as it is read from a file, or a count."""
+
+
 class Progress(msgspec.Struct, omit_defaults=True):
     """How far a group has come in a topic.
 
@@ -35,9 +39,9 @@ class Progress(msgspec.Struct, omit_defaults=True):
     number; ``attempts`` how often the handler has failed so far, by offset, where it has.
     """
 
-    position: int
-    done: list[tuple[int, int]] = []
-    attempts: dict[int, int] = {}
+    position: Offset
+    done: list[tuple[Offset, Offset]] = []
+    attempts: dict[Offset, Offset] = {}
 
 
 def progress_of(opened: Collection[Event], frontier: int) -> Progress:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -20,6 +22,7 @@ from fluxcore.bus.transports.file.layout import (
     plain_name,
     schema_text,
 )
+from fluxcore.bus.transports.file.transport import FileTransport
 from fluxcore.errors import FluxError
 from fluxcore.testing.disk import SimulatedDisk
 
@@ -32,6 +35,23 @@ def test_any_name_is_the_name_of_a_file(tmp_path: Path, name: str) -> None:
     folder.save_group(GroupState(name))
     assert folder.topics() == folder.groups() == [name]
     assert {each.name for each in tmp_path.iterdir()} == {"topics", "groups"}
+
+
+@pytest.mark.parametrize("name", ["", "x" * 247, "é" * 42, "\ud800"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    folder = Folder(str(tmp_path))
+    for call in (folder.declaration, folder.group, folder.group_lock, lambda each: folder.save_group(GroupState(each))):
+        with pytest.raises(BusError) as caught:
+            call(name)
+        assert caught.value.code == "FX-BUS-0120"
+    assert not list(tmp_path.rglob("*.json*"))
+
+
+def test_the_longest_name_is_the_name_of_a_file(tmp_path: Path) -> None:
+    folder, name = Folder(str(tmp_path)), "x" * 246
+    folder.declare(Declaration(name, (name,)))
+    folder.save_group(GroupState(name))
+    assert folder.topics() == folder.groups() == [name]
 
 
 def test_small_files_hold_what_was_saved(tmp_path: Path) -> None:
@@ -50,12 +70,48 @@ def test_small_files_hold_what_was_saved(tmp_path: Path) -> None:
     assert folder.group("billing") == state
 
 
-def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '{"group": ',
+        '{"group": "g", "format": 2}',
+        '{"group": "g", "topics": {"t": {"position": -1}}}',
+        '{"group": "g", "topics": {"t": {"position": 1, "done": [[2, 9223372036854775808]]}}}',
+        '{"group": "g", "topics": {"t": {"position": 1, "attempts": {"1": -4}}}}',
+    ],
+)
+def test_a_damaged_group_is_named(tmp_path: Path, content: str) -> None:
     folder = Folder(str(tmp_path))
     folder.save_group(GroupState("g"))
-    (tmp_path / "groups" / "g.json").write_text('{"group": ')
-    with pytest.raises(BusError, match="g.json") as caught:
+    (tmp_path / "groups" / "g.json").write_text(content)
+    with pytest.raises(BusError, match=r"g\.json") as caught:
         folder.group("g")
+    assert caught.value.code == "FX-BUS-0401"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"format": 2},
+        {"schema": "!!!"},
+        {"schema": "aGVsbG8="},
+        {"schema": "/////wEAAAAB"},
+        {"subjects": ["a..b"]},
+        {"acks": "never"},
+        {"compression": "rar"},
+        {"segment_bytes": -1},
+        {"retain_ms": -1},
+        {"dedup_ms": -1},
+    ],
+)
+def test_a_damaged_declaration_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    Folder(str(tmp_path)).declare(Declaration("t", ("t",)))
+    path = tmp_path / "topics" / "t" / "topic.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BusError, match=r"topic\.json") as caught:
+        FileTransport(str(tmp_path)).declared("t")
     assert caught.value.code == "FX-BUS-0401"
 
 

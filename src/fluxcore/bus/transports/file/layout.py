@@ -29,8 +29,15 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
 DECLARATION = "topic.json"
+_FORMAT = 1
 _SUFFIX = ".json"
 _REVIVED = "revived.json"
+_NAME_MOST = 255 - len(".json.new")  # what file systems take, as long as the longest of the names that are made of it
+
+
+def _check_format(found: int) -> None:
+    if found != _FORMAT:
+        raise ValueError(f"its format is {found}, and this version knows {_FORMAT}")
 
 
 class Declaration(msgspec.Struct, frozen=True):
@@ -55,11 +62,20 @@ class Declaration(msgspec.Struct, frozen=True):
     schema: str | None = None
     columns: dict[str, str] = {}
     made_ms: int = 0
-    format: int = 1
+    format: int = _FORMAT
+
+    def __post_init__(self) -> None:
+        _check_format(self.format)
+        self.payload_schema()
 
     def payload_schema(self) -> pa.Schema | None:
-        """Return the schema of the topic's payloads, or None where it has none."""
-        return None if self.schema is None else pa.ipc.read_schema(pa.py_buffer(b64decode(self.schema)))
+        """Return the schema of the topic's payloads, or None where it has none. Raises ``ValueError`` where it is damaged."""
+        if self.schema is None:
+            return None
+        try:
+            return pa.ipc.read_schema(pa.py_buffer(b64decode(self.schema)))
+        except OSError as error:  # one of Arrow's own
+            raise ValueError(str(error)) from error
 
     def log_options(self) -> LogOptions:
         """Return how the log of the topic is to be opened."""
@@ -93,7 +109,10 @@ class GroupState(msgspec.Struct, omit_defaults=True):
     paused: bool = False
     saved_ms: int = 0
     made_ms: int = 0
-    format: int = 1
+    format: int = _FORMAT
+
+    def __post_init__(self) -> None:
+        _check_format(self.format)
 
 
 class Revived(msgspec.Struct):
@@ -105,7 +124,8 @@ class Revived(msgspec.Struct):
 class Folder:
     """The folder of a bus. ``Folder(root).topics()`` lists what is there; nothing is made before something is saved.
 
-    Raises, wherever it reads: ``BusError`` FX-BUS-0401 for a small file that can't be understood.
+    Raises, wherever it reads: ``BusError`` FX-BUS-0401 for a small file that can't be understood; and wherever it is given a name,
+    FX-BUS-0120 for one that no file can have.
     """
 
     def __init__(self, root: str, files: Files | None = None) -> None:
@@ -130,7 +150,15 @@ class Folder:
 
     def declaration(self, name: str) -> Declaration | None:
         """Return the declaration of a topic, or None where there is none."""
-        return self._read(f"{self.topic(name)}/{DECLARATION}", Declaration)
+        path = self.declaration_path(name)
+        found = self._read(path, Declaration)
+        if found is not None and found.name != name:
+            raise damaged(path, f"it declares the topic '{found.name}'")
+        return found
+
+    def declaration_path(self, name: str) -> str:
+        """Return the path of a topic's declaration."""
+        return f"{self.topic(name)}/{DECLARATION}"
 
     def declare(self, found: Declaration) -> None:
         """Save the declaration of a topic, durably."""
@@ -190,13 +218,18 @@ class Folder:
         try:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            hint = "put a good copy in its place, or remove it to begin anew"
-            raise BusError("FX-BUS-0401", f"'{path}' can't be understood: {error}", hint=hint) from error
+            raise damaged(path, str(error)) from error
 
     def _save(self, folder: str, name: str, content: msgspec.Struct) -> None:
         self.files.make_folder(folder)
         text = msgspec.json.format(msgspec.json.encode(content), indent=1)
         replace_file(self.files, folder, name, text + b"\n")
+
+
+def damaged(path: str, reason: str) -> BusError:
+    """Return the error of a small file that can't be understood."""
+    hint = "put a good copy in its place, or remove it to begin anew"
+    return BusError("FX-BUS-0401", f"'{path}' can't be understood: {reason}", hint=hint)
 
 
 def folder_of(url: str) -> Folder:
@@ -205,8 +238,15 @@ def folder_of(url: str) -> Folder:
 
 
 def file_name(name: str) -> str:
-    """Return the name of a topic or group as a file has it."""
-    return quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+    """Return the name of a topic or group as a file has it. Raises ``BusError`` FX-BUS-0120 for one that no file can have."""
+    try:
+        found = quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+    except UnicodeEncodeError as error:
+        raise BusError("FX-BUS-0120", f"{name!r} can't be the name of a topic or group: {error.reason}") from error
+    if not 0 < len(found) <= _NAME_MOST:
+        hint = f"a name has 1 to {_NAME_MOST} characters, where each that is no letter, digit, _ or - counts as three or more"
+        raise BusError("FX-BUS-0120", f"'{name[:40]}' can't be the name of a topic or group in a folder", hint=hint)
+    return found
 
 
 def plain_name(name: str) -> str:

@@ -15,7 +15,7 @@ from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.transports.file.cursors import Cursors
 from fluxcore.bus.transports.file.desk import Desk
 from fluxcore.bus.transports.file.given_back import GivenBack
-from fluxcore.bus.transports.file.layout import Declaration, Folder, schema_text
+from fluxcore.bus.transports.file.layout import Declaration, Folder, damaged, schema_text
 from fluxcore.bus.transports.file.topic import FileTopic
 from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_CLOSE_S, BUS_DISCOVER_S, BUS_FOLLOW_S
@@ -66,7 +66,10 @@ class FileTransport:
     def declared(self, name: str) -> TopicOptions | None:
         """Return the options of a topic in the folder. Raises ``BusError`` FX-BUS-0401."""
         found = self._folder.declaration(name)
-        return None if found is None else _options(found)
+        try:
+            return None if found is None else _options(found)
+        except BusError as error:
+            raise damaged(self._folder.declaration_path(name), error.message) from error
 
     def topic(self, options: TopicOptions, *, declared: bool) -> FileTopic:
         """Return a topic of the folder; its declaration is saved now where it is ``declared``, else with its first event.
@@ -182,10 +185,10 @@ class FileTransport:
 
     def _follow(self) -> None:
         """See how far other processes have come that write to topics which have groups or readers here."""
+        self._again(self._follow, BUS_FOLLOW_S)
         for topic in self._by_name.values():
             if topic.groups or topic.watched:
                 topic.follow()
-        self._again(self._follow, BUS_FOLLOW_S)
 
     def _discover(self) -> None:
         """Look for topics that other processes have made."""
@@ -200,13 +203,13 @@ class FileTransport:
         self._desk.mail.post(self._take, names)
 
     def _take(self, names: list[str]) -> None:
+        self._again(self._discover, BUS_DISCOVER_S)
         for name in names:
             if name not in self._by_name:
                 try:
                     self._found(name)
                 except BusError as error:
                     _records.warning("a topic can't be taken up", topic=name, error=error.message)
-        self._again(self._discover, BUS_DISCOVER_S)
 
 
 def _options(found: Declaration) -> TopicOptions:
