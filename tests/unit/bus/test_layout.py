@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+import fluxcore as fx
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.log import LogOptions
 from fluxcore.bus.transports.file import registry
@@ -19,6 +20,7 @@ from fluxcore.bus.transports.file.layout import (
     GroupState,
     Progress,
     file_name,
+    folder_of,
     plain_name,
     schema_text,
 )
@@ -147,3 +149,23 @@ def test_those_who_write_to_one_log_in_a_process_share_it(tmp_path: Path) -> Non
     assert third is not first
     assert third.end == 1
     registry.release(third)
+
+
+def test_an_address_means_one_folder_to_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with fx.Bus("file:~/data") as bus:
+        bus.publish("orders", 1).result()
+    assert folder_of("file:~/data").root == str(tmp_path / "data")
+    assert folder_of(f"file://{tmp_path}/data").topics() == folder_of("file:~/data").topics() == ["orders"]
+    monkeypatch.chdir(tmp_path)
+    relative = folder_of("file:./data")
+    monkeypatch.chdir("/")
+    assert relative.topics() == ["orders"]
+
+
+def test_a_file_is_no_bus(tmp_path):
+    (tmp_path / "data").touch()
+    for use in (folder_of, fx.Bus):
+        with pytest.raises(BusError) as raised:
+            use(f"file:{tmp_path}/data")
+        assert raised.value.code == "FX-BUS-0402"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.transports.file.layout import folder_of
 from fluxcore.bus.transports.file.transport import FileTransport
 from fluxcore.bus.transports.memory import MemoryTransport
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def transport_of(url: str) -> Transport:
-    """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has."""
+    """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has, FX-BUS-0402."""
     scheme, colon, rest = url.partition(":")
     if url == "memory:":
         return MemoryTransport()
     if scheme == "file" and colon and rest:
-        return FileTransport(str(Path(rest.removeprefix("//")).absolute()))
+        return FileTransport(folder_of(url).root)
     raise BusError("FX-BUS-0001", f"there is no bus at '{url}'", hint="write memory: or file:./folder")

@@ -233,8 +233,14 @@ def damaged(path: str, reason: str) -> BusError:
 
 
 def folder_of(url: str) -> Folder:
-    """Return the folder of a bus at ``file:PATH`` or ``file:///PATH``; a path that begins with ``~`` is the user's."""
-    return Folder(str(Path(url.removeprefix("file:").removeprefix("//")).expanduser()))
+    """Return the folder of a bus at ``file:PATH`` or ``file:///PATH``; a path that begins with ``~`` is in the user's home.
+
+    Raises: ``BusError`` FX-BUS-0402 where a file stands at that place.
+    """
+    root = Path(url.removeprefix("file:").removeprefix("//")).expanduser().absolute()
+    if root.exists() and not root.is_dir():
+        raise BusError("FX-BUS-0402", f"'{root}' is a file, and a bus is in a folder", hint="name another folder")
+    return Folder(str(root))
 
 
 def file_name(name: str) -> str:
