@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from fluxcore.core import quotes
 from fluxcore.errors import FluxError, ScriptError
 from fluxcore.limits import FLINK_HEARTBEAT_S
 from fluxcore.targets.flink.job import all_inserts, job_failed
@@ -267,7 +268,7 @@ def sent_statements(
     except ScriptError as error:
         raise error.located(text, file) from None
     statements = ready.statements
-    sent = [f"SET '{key}' = '{value}'" for key, value in ready.properties.items()]
+    sent = [f"SET {quotes.text(key)} = {quotes.text(value)}" for key, value in ready.properties.items()]
     sent += [
         all_inserts([each.text for each in inserts]) if statement.what is What.INSERT else statement.text
         for statement, inserts in _grouped(statements)

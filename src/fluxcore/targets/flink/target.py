@@ -12,6 +12,7 @@ from fluxcore.plan.endless import is_bounded
 from fluxcore.targets.flink.address import SCHEME, cluster_at
 from fluxcore.targets.flink.job import FlinkJob
 from fluxcore.targets.flink.python.clusters import check_python, no_python
+from fluxcore.targets.flink.python.shipment import FILES
 from fluxcore.targets.flink.rest import RestError
 from fluxcore.targets.flink.settings import flink_properties
 from fluxcore.targets.flink.sql.job import print_job
@@ -53,7 +54,7 @@ class FlinkTarget:
         if job.shipment:
             check_python(cluster.gateway.address, job.shipment.labels)
             job.shipment.write(cluster.gateway.address)
-            properties["python.files"] = job.shipment.paths
+            properties[FILES] = job.shipment.paths_before(properties.get(FILES, ""))
         session = cluster.gateway.session(properties)
         bounded = all(is_bounded(node, settings) for node, _ in roots)
         started = FlinkJob(cluster, session, bounded=bounded, python=job.shipment.labels)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
+import resource
 import sys
 import types
 import zipfile
@@ -130,6 +132,86 @@ def test_files_that_a_script_names_go_along_and_others_stay_the_clusters(folder:
     shown = ready.statements[0].text.split("'")[3].split(",")
     assert shown[-1] == "/on/the/cluster.zip"
     assert {Path(each).name for each in shown} >= {"shipped_module.py", "shipped_helper.py"}
+
+
+def test_files_of_the_settings_that_are_not_here_stay_the_clusters(folder: Path) -> None:
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {"python.files": "/on/the/cluster.zip"})
+    assert ready.properties["python.files"] == f"{ready.shipment.paths},/on/the/cluster.zip"
+
+
+def zipped(path: Path, module: str, text: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(module, text)
+    return path
+
+
+def test_a_function_of_an_archive_goes_along_with_it(folder: Path) -> None:
+    text = "import shipped_helper\nimport fluxcore as fx\n@fx.udf\ndef f(x: int) -> int:\n    return x\n"
+    archives = [zipped(folder / part / "some.zip", f"{part}_of_archive.py", text) for part in ("one", "two")]
+    values = {"python.files": ",".join(map(str, archives))}
+    create = "".join(f"CREATE FUNCTION {m} AS '{m}_of_archive.f' LANGUAGE PYTHON;" for m in ("one", "two"))
+    ready = ready_script(statements_of(create), str(folder / "a.sql"), values)
+    assert not [each.unportable for each in ready.statements if each.unportable]
+    ready.shipment.write("127.0.0.1:8083")
+    sent = ready.properties["python.files"].split(",")
+    assert sorted(Path(each).read_bytes() for each in sent if each.endswith("some.zip")) == sorted(
+        each.read_bytes() for each in archives
+    )
+    assert {Path(each).name for each in sent} >= {"shipped_helper.py", "shipped_package.zip"}
+
+
+def test_a_module_that_a_function_needs_is_not_replaced_by_a_later_one_of_its_name(folder: Path) -> None:
+    (folder / "other").mkdir()
+    (folder / "other" / "shipped_module.py").write_text("X = 1\n")
+    text = f"{script('half').split(chr(10))[0]}\nSET 'python.files' = '{folder}/other/shipped_module.py';"
+    ready = ready_script(statements_of(text), str(folder / "a.sql"), {})
+    ready.shipment.write("127.0.0.1:8083")
+    assert (ready.shipment.folder / "shipped_module.py").read_text() == MODULE
+
+
+def test_a_file_of_a_package_that_is_no_python_goes_along_unread(folder: Path) -> None:
+    (folder / "shipped_package" / "template.py").write_text("def {{name}}(:\n")
+    (folder / "shipped_package" / "zeros.py").write_bytes(b"\0")
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {})
+    ready.shipment.write("127.0.0.1:8083")
+    with zipfile.ZipFile(ready.shipment.folder / "shipped_package.zip") as archive:
+        assert "shipped_package/template.py" in archive.namelist()
+
+
+def test_files_that_can_not_be_read_or_named_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {FOLDER: str(folder / "a,b")})
+    with pytest.raises(FluxError, match="commas stand between the names") as raised:
+        ready.shipment.write("127.0.0.1:8083")
+    assert raised.value.code == "FX-FLK-0206"
+    (folder / "file").write_text("")
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {FOLDER: str(folder / "file")})
+    with pytest.raises(FluxError, match="can't be written into") as raised:
+        ready.shipment.write("127.0.0.1:8083")
+    assert raised.value.code == "FX-FLK-0206"
+
+    def refused(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(FluxError, match=r"lib.zip of python.files can't be read: Permission denied") as raised:
+        Shipment().add_file(folder / "lib.zip")
+    assert raised.value.code == "FX-FLK-0206"
+    _, (found,) = sent_statements(script("half"), str(folder / "a.sql"))
+    assert found.why == f"{folder}/shipped_module.py can't be read: Permission denied"
+
+
+def test_a_full_disk_leaves_no_pieces_of_a_shipment(folder: Path) -> None:
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(FluxError, match="File too large") as raised:
+            ready.shipment.write("127.0.0.1:8083")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert raised.value.code == "FX-FLK-0206"
+    assert not [each for each in (folder / "cache").rglob("*") if each.is_file()]
 
 
 def test_what_is_no_module_of_this_machine_is_the_clusters(folder: Path) -> None:

@@ -30,7 +30,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 def fetch_python(version: str, cache: Path, progress: Progress) -> Path:
     """Return the Python of an environment with PyFlink of a version, made unless it is there.
 
-    It is made beside its place, and counts as whole when a file says so at the end. The caller holds the lock of ``cache``.
+    It is made in its place, since environments can't be moved, and counts as whole when a file says so at the end. The caller holds the lock of ``cache``.
     Raises: ``JobError`` FX-FLK-0019 without a Python that PyFlink runs on, FX-FLK-0005, 0007 and 0010 when fetching fails.
     """
     folder = cache / f"python-{version}"

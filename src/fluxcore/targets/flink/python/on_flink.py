@@ -1,7 +1,8 @@
 """Runs FluxCore's functions in PyFlink. This file goes to the cluster with them, under the name ``fluxcore_on_flink``.
 
-It needs only PyFlink and Python's own library. Modules of functions import ``fluxcore``; where a cluster doesn't have it, a few
-names stand in for it, which only note what they are given. A function is described by a dict, see ``describe``.
+It needs only PyFlink and Python's own library, so it says again what it shares with the package (``core.user_values``). Modules
+of functions import ``fluxcore``; where a cluster doesn't have it, a few names stand in for it, which only note what they are
+given. A function is described by a dict, which ``specs`` makes.
 """
 
 from __future__ import annotations

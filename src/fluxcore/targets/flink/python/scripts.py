@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fluxcore.core import quotes
 from fluxcore.errors import ScriptError
 from fluxcore.sql.lexer import Kind, tokens
 from fluxcore.sql.parser import Parser
 from fluxcore.sql.statements import CreateFunction
 from fluxcore.sql.user_modules import load_function
 from fluxcore.targets.flink.portability import Unportable
-from fluxcore.targets.flink.python.shipment import FOLDER, Shipment
+from fluxcore.targets.flink.python.shipment import FILES, FOLDER, Shipment
 from fluxcore.targets.flink.python.specs import NotShipped
 from fluxcore.targets.flink.statements import Statement, What
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from fluxcore.core.user_functions import AnyUserFunction
 
-FILES = "python.files"
-
 
 @dataclass(frozen=True)
 class ReadyScript:
@@ -31,11 +30,12 @@ class ReadyScript:
 
     statements: list[Statement]
     shipment: Shipment
+    elsewhere: str
 
     @property
     def properties(self) -> dict[str, str]:
         """Return what the session has to be opened with, besides what is asked for."""
-        return {FILES: self.shipment.paths} if self.shipment else {}
+        return {FILES: self.shipment.paths_before(self.elsewhere)} if self.shipment else {}
 
 
 def ready_script(statements: Sequence[Statement], file: str | None, values: Mapping[str, str]) -> ReadyScript:
@@ -49,6 +49,7 @@ def ready_script(statements: Sequence[Statement], file: str | None, values: Mapp
     shipment = Shipment(values.get(FOLDER, ""))
     search = _Search(shipment, file)
     search.take(values.get(FILES, ""))
+    elsewhere = search.elsewhere
     done: list[Statement] = []
     for statement in statements:
         if statement.what is What.SETTING and (value := _files_of(statement)) is not None:
@@ -56,14 +57,14 @@ def ready_script(statements: Sequence[Statement], file: str | None, values: Mapp
         found = _created(statement) if statement.what is What.DEFINITION else None
         done.append(statement if found is None else _shipped(statement, found, search))
     if shipment:
-        shown = ",".join([shipment.paths, *search.elsewhere]).replace("'", "''")
+        shown = quotes.text(shipment.paths_before(search.elsewhere))
         done = [
-            replace(each, text=f"SET '{FILES}' = '{shown}'")
+            replace(each, text=f"SET '{FILES}' = {shown}")
             if each.what is What.SETTING and _files_of(each) is not None
             else each
             for each in done
         ]
-    return ReadyScript(done, shipment)
+    return ReadyScript(done, shipment, elsewhere)
 
 
 class _Search:
@@ -73,7 +74,7 @@ class _Search:
         self.shipment = shipment
         self._beside = [Path(file).resolve().parent] if file is not None else []
         self._named: list[Path] = []
-        self.elsewhere: list[str] = []
+        self.elsewhere = ""
 
     @property
     def folders(self) -> list[Path]:
@@ -82,16 +83,18 @@ class _Search:
 
     def take(self, files: str) -> None:
         """Take the value of ``python.files``."""
-        self._named, self.elsewhere = [], []
+        self._named = []
+        elsewhere = []
         for name in filter(None, (each.strip() for each in files.split(","))):
             path = Path(name.removeprefix("file://")).resolve()
             if not path.exists():
-                self.elsewhere.append(name)
+                elsewhere.append(name)
             elif path.is_dir():
                 self._named.append(path)
             else:
-                self.shipment.add_archive(path)
+                self.shipment.add_file(path)
                 self._named.append(path.parent if path.suffix == ".py" else path)
+        self.elsewhere = ",".join(elsewhere)
 
 
 def _created(statement: Statement) -> CreateFunction | None:

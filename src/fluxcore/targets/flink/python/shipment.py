@@ -11,6 +11,7 @@ import ast
 import hashlib
 import io
 import json
+import uuid
 import zipfile
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from fluxcore.core.user_functions import AnyUserFunction
 
+FILES = "python.files"
 FOLDER = "fluxcore.flink.python.folder"
 _RUNNER = "fluxcore_on_flink"
 _LOCAL = ("localhost", "127.", "[::1]", "::1")
@@ -51,20 +53,42 @@ class Shipment:
         maker, spec = spec_of(user, module, name)
         text = f"from {_RUNNER} import {maker}\n\nfunction = {maker}({spec!r})\n"
         own = f"fluxcore_function_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-        modules = _modules(module.partition(".")[0], folders)
+        try:
+            modules = _modules(module.partition(".")[0], folders)
+        except OSError as error:
+            raise NotShipped(f"{error.filename} can't be read: {error.strerror}") from error
         if not modules:
             raise NotShipped(f"the module '{module}' is in none of the folders that functions are looked for in")
         self._files |= {
             f"{own}.py": text.encode(),
             f"{_RUNNER}.py": Path(__file__).with_name("on_flink.py").read_bytes(),
         }
-        self._files |= modules
+        for file, data in modules.items():
+            if file.endswith(".py"):
+                self._files[file] = data
+            else:
+                self._add_archive(file, data)
         self.labels.append(user.name)
         return f"{own}.function"
 
-    def add_archive(self, path: Path) -> None:
-        """Take a file of the user's own ``python.files``."""
-        self._files[path.name] = path.read_bytes()
+    def add_file(self, path: Path) -> None:
+        """Take a file of the user's own ``python.files``; of modules of one name the one that a function needs goes along.
+
+        Raises: ``JobError`` FX-FLK-0206 when it can't be read.
+        """
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise JobError("FX-FLK-0206", f"{path} of python.files can't be read: {error.strerror or error}") from error
+        if path.suffix == ".py":
+            self._files.setdefault(path.name, data)
+        else:
+            self._add_archive(path.name, data)
+
+    def _add_archive(self, name: str, data: bytes) -> None:
+        """Take an archive; behind another one of its name it stands in a folder of its own."""
+        taken = self._files.get(name, data) != data
+        self._files[f"{hashlib.sha256(data).hexdigest()[:16]}/{name}" if taken else name] = data
 
     @property
     def folder(self) -> Path:
@@ -77,6 +101,10 @@ class Shipment:
         """Return the files as ``python.files`` names them."""
         return ",".join(str(self.folder / name) for name in sorted(self._files))
 
+    def paths_before(self, others: str) -> str:
+        """Return ``python.files`` with the files, and behind them those that it names besides."""
+        return ",".join(filter(None, (self.paths, others)))
+
     def write(self, gateway: str) -> None:
         """Write the files for a gateway, ``host:port``.
 
@@ -87,19 +115,32 @@ class Shipment:
             hint = f"name a folder that this machine and the gateway both see: --set {FOLDER}=/shared/functions"
             message = f"the gateway at {gateway} can't read this machine's files, and the functions {', '.join(self.labels)} are such"
             raise JobError("FX-FLK-0205", message, hint=hint)
+        message = f"the functions for the cluster can't be written into {self.folder}"
+        if "," in str(self.folder):
+            raise JobError("FX-FLK-0206", f"{message}: commas stand between the names of python.files")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             for name, data in self._files.items():
                 path = self.folder / name
                 if not path.exists() or path.read_bytes() != data:
-                    path.write_bytes(data)
+                    _written(path, data)
         except OSError as error:
-            message = f"the functions for the cluster can't be written into {self.folder}: {error.strerror or error}"
-            raise JobError("FX-FLK-0206", message) from error
+            raise JobError("FX-FLK-0206", f"{message}: {error.strerror or error}") from error
+
+
+def _written(path: Path, data: bytes) -> None:
+    """Write a file that a cluster may be reading for another program's job: it is there whole, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _modules(top: str, folders: Sequence[Path]) -> dict[str, bytes]:
-    """Return the file, or the archive, of a module and of those of the same folders that it imports."""
+    """Return the file, or the archive, of a module and of those of the same folders that it imports. Raises ``OSError``."""
     found: dict[str, bytes] = {}
     wanted, seen = [top], {top}
     while wanted:
@@ -107,9 +148,9 @@ def _modules(top: str, folders: Sequence[Path]) -> dict[str, bytes]:
         place = _place(name, folders)
         if place is None:
             continue
-        sources = sorted(place.rglob("*.py")) if place.is_dir() else [place]
-        found |= {f"{name}.zip": _zipped(place)} if place.is_dir() else {place.name: place.read_bytes()}
-        for each in sources:
+        data = _zipped(place) if place.is_dir() else place.read_bytes()
+        found[f"{name}.zip" if place.is_dir() else place.name] = data
+        for each in [data] if place.suffix == ".py" else _sources(data):
             new = set(_imports(each)) - seen
             seen |= new
             wanted += sorted(new)
@@ -117,11 +158,13 @@ def _modules(top: str, folders: Sequence[Path]) -> dict[str, bytes]:
 
 
 def _place(name: str, folders: Sequence[Path]) -> Path | None:
-    """Return the file of a module, or the folder of a package, where it stands in one of the folders."""
+    """Return the file of a module, or the folder of a package, where it stands in one of the folders; or its archive."""
     for folder in folders:
-        spec = PathFinder.find_spec(name, [str(folder)]) if folder.is_dir() else None
+        spec = PathFinder.find_spec(name, [str(folder)])
         if spec is None:
             continue
+        if folder.is_file():
+            return folder
         if spec.submodule_search_locations:
             return Path(next(iter(spec.submodule_search_locations)))
         if spec.origin is not None and spec.origin.endswith(".py"):
@@ -129,9 +172,19 @@ def _place(name: str, folders: Sequence[Path]) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> Iterator[str]:
+def _sources(archive: bytes) -> Iterator[bytes]:
+    """Yield the modules of an archive."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        yield from (opened.read(name) for name in opened.namelist() if name.endswith(".py"))
+
+
+def _imports(source: bytes) -> Iterator[str]:
     """Yield the top names that a source imports; ``fluxcore`` is stood in for on the cluster."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):  # a file of a package that nothing imports, since the function was imported here
+        return
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [each.name for each in node.names]

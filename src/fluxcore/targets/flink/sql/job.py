@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from fluxcore.core.quotes import quoted
+from fluxcore.core.quotes import quoted, text
 from fluxcore.core.schema import TimeKind
 from fluxcore.core.types import TimestampType
 from fluxcore.plan.columns import distinct_names
@@ -50,7 +50,7 @@ class PrintedJob:
     @property
     def statements(self) -> tuple[str, ...]:
         """Return all statements in the order in which they are sent."""
-        files = (f"SET 'python.files' = '{self.shipment.paths}'",) if self.shipment else ()
+        files = (f"SET 'python.files' = {text(self.shipment.paths)}",) if self.shipment else ()
         return (*files, *self.definitions, *((self.insert,) if self.insert is not None else ()), *self.queries)
 
 
