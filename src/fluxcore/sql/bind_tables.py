@@ -51,13 +51,8 @@ def bind_table(tree: CreateTable) -> BoundTable:
     if not stored:
         raise ScriptError("FX-SQL-0504", "a table needs at least one column that is not computed", span=tree.span)
     table = _description(tree, stored, keys, options, spans)
-    node: Node
-    if holds_changes(table):
-        check_options(messages(table))
-        node = read_changes(table)
-    else:
-        check_options(table)
-        node = Scan(table, tuple(range(len(table.schema))))
+    check_options(messages(table) if holds_changes(table) else table)
+    node = stored_columns(table)
     if any(column.type is None or column.metadata is not None for column in tree.columns):
         node = _all_columns(tree, node)
     if tree.watermark is not None:
@@ -65,6 +60,11 @@ def bind_table(tree: CreateTable) -> BoundTable:
     written = tuple(column for column in stored if not column.virtual)
     target = table if table.metadata == {} else _description(tree, written, {}, options, spans)
     return BoundTable(table, target, node)
+
+
+def stored_columns(table: TableDescription) -> Node:
+    """Return the plan that reads the columns which a table's connector keeps."""
+    return read_changes(table) if holds_changes(table) else Scan(table, tuple(range(len(table.schema))))
 
 
 def check_columns(tree: CreateTable) -> None:

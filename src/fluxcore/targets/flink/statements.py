@@ -12,10 +12,12 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from fluxcore.core import quotes, registry
-from fluxcore.core.ports import ScanRequest, TableDescription
+from fluxcore.core.ports import TableDescription
 from fluxcore.core.schema import Schema
+from fluxcore.core.settings import Settings
 from fluxcore.errors import ScriptError, Span
-from fluxcore.sql.bind_tables import bind_table
+from fluxcore.plan.endless import is_bounded
+from fluxcore.sql.bind_tables import bind_table, stored_columns
 from fluxcore.sql.lexer import Kind, tokens
 from fluxcore.sql.parser import Parser
 from fluxcore.sql.statements import CreateTable
@@ -67,9 +69,7 @@ def never_ends(table: TableDescription) -> bool:
         return "scan.bounded.mode" not in table.options
     if name not in registry.names(registry.CONNECTORS) or not len(table.schema):
         return False
-    connector = registry.connector(name)
-    columns = tuple(range(len(table.schema)))
-    return connector.readable() and not connector.source(ScanRequest(table, columns)).bounded
+    return registry.connector(name).readable() and not is_bounded(stored_columns(table), Settings())
 
 
 def _cut(words: Sequence[Token]) -> list[list[Token]]:

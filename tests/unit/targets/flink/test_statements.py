@@ -6,7 +6,7 @@ import pytest
 
 from fluxcore.errors import ScriptError
 from fluxcore.targets.flink.script import sent_statements
-from fluxcore.targets.flink.statements import What, statements_of
+from fluxcore.targets.flink.statements import What, never_ends, statements_of
 
 TABLE = "CREATE TABLE t (a INT) WITH ('connector' = 'blackhole');\n"
 
@@ -85,3 +85,20 @@ def test_text_that_is_no_sql_has_its_place():
     with pytest.raises(ScriptError) as raised:
         sent_statements("SELECT 1;\nSELECT 'open", "x.sql")
     assert raised.value.place.line == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "endless"),
+    [
+        ("'connector' = 'datagen'", True),
+        ("'connector' = 'datagen', 'number-of-rows' = '3'", False),
+        ("'connector' = 'filesystem', 'path' = '/tmp/a', 'format' = 'json'", False),
+        ("'connector' = 'filesystem', 'path' = '/tmp/a', 'format' = 'debezium-json'", False),
+        ("'connector' = 'print'", False),
+        ("'connector' = 'kafka', 'topic' = 'a'", True),
+        ("'connector' = 'kafka', 'topic' = 'a', 'scan.bounded.mode' = 'latest-offset'", False),
+    ],
+)
+def test_a_table_ends_when_what_reads_it_does(options, endless):
+    (statement,) = statements_of(f"CREATE TABLE t (a INT) WITH ({options})")
+    assert never_ends(statement.table) is endless
