@@ -317,6 +317,10 @@ def test_columns_that_can_not_name_folders_are_refused(tmp_path: Path, schema: A
 def test_options_of_partitions_are_checked(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="can't be empty"):
         CONNECTOR.validate(table(tmp_path, partition__default_name=""))
+    for mark in ("../done", "/tmp/done", "..", ""):
+        described = table(tmp_path, sink__partition_commit__success_file__name=mark)
+        with pytest.raises(ScriptError, match="must be the name of a file"):
+            CONNECTOR.validate(described)
     with pytest.raises(ScriptError, match="can't be metadata|is metadata"):
         options = table(tmp_path).options
         CONNECTOR.validate(TableDescription("t", SCHEMA, options, partitioned_by=(2,), metadata={2: "file.name"}))

@@ -30,6 +30,7 @@ _REFUSED = (
     Option("sink.partition-commit.trigger", help="Not supported yet: partitions are committed at the end."),
     Option("sink.partition-commit.delay", "duration", help="Not supported yet: partitions are committed at the end."),
 )
+_MARK = "sink.partition-commit.success-file.name"
 _SIZE = re.compile(r"\s*([0-9]+)\s*([a-zA-Z]*)\s*")
 _UNITS = {"": 1, "b": 1, "bytes": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 
@@ -52,7 +53,7 @@ class FilesystemConnector(Connector):
             choices=("success-file",),
             help="What is left in each folder that was written, when all of its files are there.",
         ),
-        Option("sink.partition-commit.success-file.name", default="_SUCCESS", help="The name of that file."),
+        Option(_MARK, default="_SUCCESS", help="The name of that file."),
         *_REFUSED,
     )
 
@@ -80,6 +81,10 @@ class FilesystemConnector(Connector):
                 column = table.schema[index].name
                 raise ScriptError("FX-CON-0003", f"column '{column}': no metadata '{key}'", span=table.span, hint=hint)
         rolling_size(table)
+        mark = table.options.get(_MARK, "_")
+        if mark in ("", ".", "..") or "/" in mark:
+            message = f"'{_MARK}' must be the name of a file, and is '{mark}'"
+            raise ScriptError("FX-CON-0003", message, span=table.spans.get(_MARK))
         validate_row_options(table)
         _format(table.options["format"], table).validate(table)
 
@@ -92,6 +97,10 @@ class FilesystemConnector(Connector):
 
         Raises: ``JobError`` FX-CON-0102 and 0103 for a path that can't be read, FX-CON-0106 and 0107 for what is no partition.
         """
+        from fluxcore.connectors.filesystem.paths import require_local
+        from fluxcore.connectors.filesystem.staging import finish_for_reader
+
+        finish_for_reader(require_local(table.options["path"]))
         names = [table.schema[index].name for index in table.partitioned_by]
         null = default_name(table)
         return [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.connectors.filesystem.constants import ConstantColumns
 from fluxcore.connectors.filesystem.partitions import Partition, chosen, partitions_of
 from fluxcore.connectors.filesystem.paths import cannot, files_below, files_of, require_local
+from fluxcore.connectors.filesystem.staging import finish_for_reader
 from fluxcore.core.ports import Source, Split, SplitReader
 from fluxcore.core.schema import Schema
 from fluxcore.formats.base import DecodeRequest
@@ -84,6 +85,7 @@ class FilesystemSource(Source):
 
     def _files(self) -> Iterator[tuple[Partition, list[str]]]:
         """Yield the partitions that are read, each with its files; a table without any is one."""
+        finish_for_reader(self._path)
         if not self._table.partitioned_by:
             yield Partition(self._path), files_of(self._path)
             return
