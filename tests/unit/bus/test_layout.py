@@ -168,4 +168,4 @@ def test_a_file_is_no_bus(tmp_path):
     for use in (folder_of, fx.Bus):
         with pytest.raises(BusError) as raised:
             use(f"file:{tmp_path}/data")
-        assert raised.value.code == "FX-BUS-0402"
+        assert raised.value.code == "FX-BUS-0403"

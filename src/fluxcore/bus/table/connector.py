@@ -41,7 +41,7 @@ class FrysConnector(Connector):
         Option("scan.startup.timestamp-millis", "integer", help="With timestamp: milliseconds since 1970, by the time of publishing."),
         Option("scan.startup.offset", "integer", help="With specific-offset: the first offset.", extension=True),
         Option("scan.bounded.mode", "enum", "unbounded", choices=ENDS, help="Where reading ends; unbounded goes on for ever."),
-        Option("scan.bounded.timestamp-millis", "integer", help="With timestamp: events published from then on are left out."),
+        Option("scan.bounded.timestamp-millis", "integer", help="With timestamp: events published from then on are left out, as the topic stands when the job starts."),
         Option("scan.bounded.offset", "integer", help="With specific-offset: the first offset that is left out.", extension=True),
         Option("sink.subject", help="The subject of written rows, in which {column} stands for a value; default: the topic's name.",
                extension=True),
@@ -52,7 +52,7 @@ class FrysConnector(Connector):
     )  # fmt: skip
 
     def validate(self, table: TableDescription) -> None:
-        """Check the options. Raises ``ScriptError`` FX-CON-0160 to 0163."""
+        """Check the options. Raises ``ScriptError`` FX-CON-0160."""
         JsonFormat().validate(table)
         given = table.options
         for part, modes in (("startup", STARTS), ("bounded", ENDS)):
@@ -96,7 +96,7 @@ class FrysConnector(Connector):
         return TopicSource(request, Places.of(request.table))
 
     def sink(self, request: SinkRequest) -> Sink:
-        """Return the sink. Raises ``ScriptError`` FX-CON-0163 for rows without a subject."""
+        """Return the sink."""
         return TopicSink(request)
 
 

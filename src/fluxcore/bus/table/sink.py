@@ -54,7 +54,7 @@ class TopicSink(Sink):
         """Open the topic's log, which is made where there is none. Raises ``JobError`` FX-LOG-0001 where another process writes it."""
         declaration = self._folder.declaration(self._topic)
         if declaration is None:
-            declaration = Declaration(self._topic, (self._topic, f"{self._topic}.>"))
+            declaration = Declaration.undeclared(self._topic)
             self._folder.declare(declaration)
         self._claims = tuple(Pattern(each) for each in declaration.subjects)
         self._declared = declaration.payload_schema()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def transport_of(url: str) -> Transport:
-    """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has, FX-BUS-0402."""
+    """Return the transport of a bus. Raises ``BusError`` FX-BUS-0001 for an address that none has, FX-BUS-0403."""
     scheme, colon, rest = url.partition(":")
     if url == "memory:":
         return MemoryTransport()

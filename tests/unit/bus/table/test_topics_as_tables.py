@@ -312,3 +312,21 @@ def test_a_bus_gives_its_topics_as_streams(tmp_path, session):
     with pytest.raises(FluxError) as raised:
         fx.Bus("memory:").table("payments", schema=schema)
     assert raised.value.code == "FX-BUS-0115"
+
+
+def test_a_group_that_runs_has_all_that_sql_writes_into_a_new_topic(tmp_path, session):
+    bus, seen, done = fx.Bus(f"file:{tmp_path}"), [], threading.Event()
+
+    @bus.on("made.>", group="new here")
+    def take(row: dict) -> None:
+        seen.append(row["id"])
+        if len(seen) == 3:
+            done.set()
+
+    with bus:
+        bus.publish("other", 1).result()
+        options = "'sink.subject'='made.{id}'"
+        session.execute(table(tmp_path, "id INT", options, name="made", topic="made"))
+        session.execute_script("INSERT INTO made VALUES (1), (2), (3);")
+        assert done.wait(60)
+    assert sorted(seen) == [1, 2, 3]

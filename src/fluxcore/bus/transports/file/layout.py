@@ -7,6 +7,7 @@ digit or one of ``_-`` is ``%`` and its number.
 
 from __future__ import annotations
 
+import time
 from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -67,6 +68,11 @@ class Declaration(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         _check_format(self.format)
         self.payload_schema()
+
+    @staticmethod
+    def undeclared(name: str) -> Declaration:
+        """Return the declaration of a topic that comes to be now, with its first event."""
+        return Declaration(name, (name, f"{name}.>"), made_ms=time.time_ns() // 1_000_000)
 
     def payload_schema(self) -> pa.Schema | None:
         """Return the schema of the topic's payloads, or None where it has none. Raises ``ValueError`` where it is damaged."""
@@ -235,11 +241,11 @@ def damaged(path: str, reason: str) -> BusError:
 def folder_of(url: str) -> Folder:
     """Return the folder of a bus at ``file:PATH`` or ``file:///PATH``; a path that begins with ``~`` is in the user's home.
 
-    Raises: ``BusError`` FX-BUS-0402 where a file stands at that place.
+    Raises: ``BusError`` FX-BUS-0403 where a file stands at that place.
     """
     root = Path(url.removeprefix("file:").removeprefix("//")).expanduser().absolute()
     if root.exists() and not root.is_dir():
-        raise BusError("FX-BUS-0402", f"'{root}' is a file, and a bus is in a folder", hint="name another folder")
+        raise BusError("FX-BUS-0403", f"'{root}' is a file, and a bus is in a folder", hint="name another folder")
     return Folder(str(root))
 
 
