@@ -320,9 +320,13 @@ class Bus:
     # -- life -------------------------------------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        if self._loop is None:
-            self._start_here()
-        await self._transport.settle()
+        try:
+            if self._loop is None or self._closed:
+                self._start_here()
+            await self._transport.settle()
+        except BaseException:
+            await self.close(drain=False)  # else the groups would stay taken
+            raise
         return self
 
     async def __aexit__(
@@ -343,8 +347,7 @@ class Bus:
         self._own_thread.start()
         started.wait()
         try:
-            asyncio.run_coroutine_threadsafe(_awaited(self._start_here), loop).result()
-            self.wait(self._transport.settle())
+            asyncio.run_coroutine_threadsafe(self.__aenter__(), loop).result()
         except BaseException:
             self._end_thread(loop)
             raise
@@ -355,8 +358,10 @@ class Bus:
     ) -> None:
         loop = self._loop
         assert loop is not None
-        self.wait(self.close(drain=kind is None))
-        self._end_thread(loop)
+        try:
+            asyncio.run_coroutine_threadsafe(self.close(drain=kind is None), loop).result()
+        finally:
+            self._end_thread(loop)
 
     def _end_thread(self, loop: asyncio.AbstractEventLoop) -> None:
         assert self._own_thread is not None
@@ -386,8 +391,12 @@ class Bus:
         if self._closed or self._loop is None:
             self._closed = True
             return
-        if drain and not await self.drain(BUS_CLOSE_S):
-            _log.warning("the bus closed before all was handled", lag=sum(each.lag() for each in self._topics.groups()))
+        try:
+            if drain and not await self.drain(BUS_CLOSE_S):
+                lag = sum(each.lag() for each in self._topics.groups())
+                _log.warning("the bus closed before all was handled", lag=lag)
+        except BusError as error:
+            _log.warning("the bus closes although not all is saved", error=error.message)
         self._closed = True
         for group in self._topics.groups():
             group.paused = True

@@ -568,3 +568,10 @@ def test_a_reader_follows() -> None:
         assert sorted(seen["some"]) == [2, 3]
 
     run(test)
+
+
+def test_a_script_may_close_the_bus_itself() -> None:
+    with fx.Bus() as bus:
+        bus.publish("n", 1)
+        bus.wait(bus.close())
+    assert "fluxcore bus" not in [each.name for each in threading.enumerate()]

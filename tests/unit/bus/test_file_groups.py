@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import random
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import fluxcore as fx
+from fluxcore.bus.errors import BusError
 from fluxcore.bus.log.recovery import recover
 from fluxcore.bus.progress import Progress
 from fluxcore.bus.transports.file.layout import Folder, GroupState
@@ -314,6 +316,81 @@ def test_after_a_failure_of_power_no_group_stands_beyond_its_log() -> None:
             assert group.topics["n"].position <= end
             assert all(stop <= end for _, stop in group.topics["n"].done)
     assert looked > 10
+
+
+def test_a_bus_that_can_not_begin_gives_its_groups_back() -> None:
+    disk = SimulatedDisk()
+
+    def bus_of(*groups: str) -> fx.Bus:
+        bus = fx.Bus(transport=FileTransport("bus", disk))
+        for each in groups:
+            bus.on("n", group=each)(lambda n: None)
+        return bus
+
+    async def main() -> None:
+        async with bus_of("taken"):
+            unlucky = bus_of("free", "taken")
+            for code in ("FX-BUS-0402", "FX-BUS-0301"):
+                with pytest.raises(BusError) as caught:
+                    await unlucky.__aenter__()
+                assert caught.value.code == code
+            async with bus_of("free"):
+                pass
+
+    asyncio.run(main())
+    with bus_of("taken"), pytest.raises(BusError), bus_of("free", "taken"):
+        pass
+    with bus_of("free"):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("kind", ["open", "truncate", "write", "sync", "rename"])
+def test_a_disk_that_takes_no_group_ends_no_bus_and_loses_no_group(kind: str, number: int) -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def count(bus: fx.Bus) -> None:
+        bus.on("n", group="g", start="earliest")(got.append)
+        await bus.publish("n", first := bus.statistics().get("n", {"end": 0})["end"])
+        await bus.drain()
+        faults = disk.faults = Faults(0, number, times=10**9, kinds=frozenset({kind}), only="groups/")
+        await bus.publish("n", first + 1)
+        await until(lambda: faults.happened)
+
+    run(disk, count)
+    disk.faults = None
+    assert progress(disk)["n"][0] <= 1
+    run(disk, count)
+    assert (got[:2], got[-2:]) == ([0, 1], [2, 3])
+
+
+@pytest.mark.parametrize("kind", ["open", "truncate", "write", "sync", "rename"])
+def test_a_disk_that_takes_no_new_group_is_told_and_the_group_begins_later(kind: str) -> None:
+    disk, got = SimulatedDisk(Faults(0, errno.ENOSPC, times=10**9, kinds=frozenset({kind}), only="groups/g.json")), []
+    for faults, code in ((disk.faults, "FX-BUS-0404"), (None, None)):
+        disk.faults = faults
+        bus = fx.Bus(transport=FileTransport("bus", disk))
+        bus.on("n", group="g")(got.append)
+        with pytest.raises(BusError) if code else contextlib.nullcontext() as caught, bus:
+            bus.publish("n", 1).result()
+        assert code is None or caught.value.code == code
+    assert got == [1]
+
+
+def test_a_group_that_can_not_be_saved_keeps_no_other_from_it() -> None:
+    disk, got = SimulatedDisk(), []
+
+    async def count(bus: fx.Bus) -> None:
+        for name in ("a", "b"):
+            bus.on("n", group=name, start="earliest")(got.append)
+        await bus.publish("n", 1)
+        await bus.drain()
+        disk.faults = Faults(0, errno.ENOSPC, times=10**9, only="groups/a.json")
+        await bus.publish("n", 2)
+
+    run(disk, count)
+    disk.faults = None
+    assert progress(disk, "b") == {"n": (2, [], {})}
 
 
 class Crowd:

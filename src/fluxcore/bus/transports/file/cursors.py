@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.log.files import read_file, write_all
 from fluxcore.bus.progress import Progress
-from fluxcore.bus.transports.file.layout import GroupState
+from fluxcore.bus.transports.file.layout import GroupState, disk_calls
 from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_SAVE_S, BUS_SAVE_SHARE
 
@@ -36,19 +36,21 @@ class Cursors:
         self._locks: dict[str, int] = {}
         self._groups: list[tuple[FileTopic, Group]] = []
         self._saved: dict[str, GroupState] = {}
+        self._new: set[str] = set()
         self._saving = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._began_ms = time.time_ns() // 1_000_000
         _open.add(self)
 
     def join(self, name: str) -> None:
-        """Take a group for this process, and read how far it has come. Raises ``BusError`` FX-BUS-0402, 0401."""
+        """Take a group for this process, and read how far it has come. Raises ``BusError`` FX-BUS-0402, 0401, 0404, 0120."""
         if name in self._states:
             return
         folder, files = self._desk.folder, self._desk.folder.files
         path = folder.group_lock(name)
         try:
-            handle = files.lock(path)
+            with disk_calls(path):
+                handle = files.lock(path)
         except BlockingIOError:
             holder = (read_file(files, path) or b"").decode("ascii", "replace").strip("\0\n ")
             hint = "a group runs in one process at a time; give this one another name, or end the other process"
@@ -59,7 +61,10 @@ class Cursors:
         with contextlib.suppress(OSError):
             files.truncate(handle, 0)
             write_all(files, handle, [f"process {os.getpid()}\n".encode()], 0)
-        self._states[name] = folder.group(name) or GroupState(name, made_ms=self._began_ms)
+        known = folder.group(name)
+        if known is None:
+            self._new.add(name)
+        self._states[name] = known or GroupState(name, made_ms=self._began_ms)
 
     def progress(self, topic: FileTopic, group: Group) -> Progress:
         """Return where a group begins in a topic: where it was, else where its options say.
@@ -93,7 +98,7 @@ class Cursors:
 
     def has_new(self) -> bool:
         """Return whether there are groups that were never saved."""
-        return any(name not in self._saved for name in self._states)
+        return bool(self._new)
 
     def snapshot(self) -> list[GroupState]:
         """Return what has changed since it was saved last."""
@@ -109,11 +114,21 @@ class Cursors:
         return found
 
     def save(self, states: list[GroupState]) -> None:
-        """Save groups; on a thread for the disk. Raises ``OSError``."""
+        """Save groups; on a thread for the disk. Raises ``BusError`` FX-BUS-0404, after the others were saved."""
+        refusal: BusError | None = None
         for state in states:
             with self._saving:
-                if self._saved.get(state.group) is state:  # else it is out of date already
+                if self._saved.get(state.group) is not state:
+                    continue  # it is out of date already
+                try:
                     self._desk.folder.save_group(state)
+                    self._new.discard(state.group)
+                except BusError as error:
+                    refusal = error
+                    if self._saved.get(state.group) is state:
+                        del self._saved[state.group]  # so that it is tried again
+        if refusal is not None:
+            raise refusal
 
     def stop(self) -> None:
         """Save no more by itself."""
@@ -141,10 +156,8 @@ class Cursors:
     def _try_to_save(self, states: list[GroupState]) -> None:
         try:
             self.save(states)
-        except (OSError, BusError) as error:
-            _records.warning("the progress of groups can't be saved, and is tried again", error=str(error))
-            for state in states:
-                self._saved.pop(state.group, None)
+        except BusError as error:
+            _records.warning("the progress of groups can't be saved, and is tried again", error=error.message)
 
 
 def _clipped(progress: Progress, end: int) -> Progress:

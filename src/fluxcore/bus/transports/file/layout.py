@@ -7,6 +7,7 @@ digit or one of ``_-`` is ``%`` and its number.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from base64 import b64decode, b64encode
 from pathlib import Path
@@ -25,7 +26,7 @@ from fluxcore.bus.rows import PLAIN, columnar
 from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_SEGMENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator
 
 Kind = TypeVar("Kind", bound=msgspec.Struct)
 
@@ -130,8 +131,8 @@ class Revived(msgspec.Struct):
 class Folder:
     """The folder of a bus. ``Folder(root).topics()`` lists what is there; nothing is made before something is saved.
 
-    Raises, wherever it reads: ``BusError`` FX-BUS-0401 for a small file that can't be understood; and wherever it is given a name,
-    FX-BUS-0120 for one that no file can have.
+    Raises, wherever it reads: ``BusError`` FX-BUS-0401 for a small file that can't be understood; wherever it is given a name,
+    FX-BUS-0120 for one that no file can have; and everywhere FX-BUS-0404 for a disk that refuses.
     """
 
     def __init__(self, root: str, files: Files | None = None) -> None:
@@ -151,8 +152,9 @@ class Folder:
 
     def topics(self, known: Container[str] = ()) -> list[str]:
         """Return the names of the topics that are declared and not ``known`` yet, sorted."""
-        names = ((each, plain_name(each)) for each in self.files.folders(self.topics_folder))
-        return sorted(name for each, name in names if name not in known and self._is_declared(each))
+        with disk_calls(self.topics_folder):
+            names = ((each, plain_name(each)) for each in self.files.folders(self.topics_folder))
+            return sorted(name for each, name in names if name not in known and self._is_declared(each))
 
     def declaration(self, name: str) -> Declaration | None:
         """Return the declaration of a topic, or None where there is none."""
@@ -173,8 +175,9 @@ class Folder:
         except FileNotFoundError:  # another process put its own in place at the same moment
             if self.declaration(found.name) is None:
                 raise
-        for folder in (self.topics_folder, self.root):  # so that the new folders are found after a failure of power
-            self.files.sync_folder(folder)
+        with disk_calls(self.root):
+            for folder in (self.topics_folder, self.root):  # so that the new folders are found after a failure of power
+                self.files.sync_folder(folder)
 
     # -- groups -----------------------------------------------------------------------------------------------------
 
@@ -201,8 +204,10 @@ class Folder:
 
     def group_lock(self, name: str) -> str:
         """Return the path of the file whose lock is held by the process that runs a group."""
-        self.files.make_folder(self.groups_folder)
-        return f"{self.groups_folder}/{file_name(name)}.lock"
+        path = f"{self.groups_folder}/{file_name(name)}.lock"
+        with disk_calls(path):
+            self.files.make_folder(self.groups_folder)
+        return path
 
     def revived(self) -> Revived:
         """Return which dead letters were given back."""
@@ -218,7 +223,8 @@ class Folder:
         return read_file(self.files, f"{self.topics_folder}/{name}/{DECLARATION}") is not None
 
     def _read(self, path: str, kind: type[Kind]) -> Kind | None:
-        content = read_file(self.files, path)
+        with disk_calls(path):
+            content = read_file(self.files, path)
         if content is None:
             return None
         try:
@@ -227,9 +233,23 @@ class Folder:
             raise damaged(path, str(error)) from error
 
     def _save(self, folder: str, name: str, content: msgspec.Struct) -> None:
-        self.files.make_folder(folder)
         text = msgspec.json.format(msgspec.json.encode(content), indent=1)
-        replace_file(self.files, folder, name, text + b"\n")
+        with disk_calls(f"{folder}/{name}"):
+            self.files.make_folder(folder)
+            replace_file(self.files, folder, name, text + b"\n")
+
+
+@contextlib.contextmanager
+def disk_calls(path: str) -> Iterator[None]:
+    """Turn what the disk refuses into ``BusError`` FX-BUS-0404; a missing file, and a lock that another one has, stay as they are."""
+    try:
+        yield
+    except (FileNotFoundError, BlockingIOError):
+        raise
+    except OSError as error:
+        hint = "see to the disk, its room and its permissions; what was saved before is as it was"
+        message = f"'{path}' can't be read or written: {error.strerror or error}"
+        raise BusError("FX-BUS-0404", message, hint=hint) from error
 
 
 def damaged(path: str, reason: str) -> BusError:

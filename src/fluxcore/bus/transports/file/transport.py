@@ -142,13 +142,13 @@ class FileTransport:
             self._tasks.append(saving)
 
     def save(self) -> None:
-        """Save what lasts of groups, now. Raises ``OSError``. Cost: two syncs a group."""
+        """Save what lasts of groups, now. Raises ``BusError`` FX-BUS-0404. Cost: two syncs a group."""
         self._cursors.save(self._cursors.snapshot())
 
     # -- life -------------------------------------------------------------------------------------------------------
 
     async def settle(self) -> None:
-        """Return when what was declared is saved, and groups that are new. Raises ``OSError`` for a disk that refuses."""
+        """Return when what was declared is saved, and groups that are new. Raises ``BusError`` FX-BUS-0404."""
         states = self._cursors.snapshot() if self._cursors.has_new() else []
         if states:
             self._tasks.append(self._desk.run(self._cursors.save, states))
@@ -169,14 +169,15 @@ class FileTransport:
         end = time.monotonic() + BUS_CLOSE_S
         while not all(topic.is_quiet() for topic in topics) and time.monotonic() < end:
             await asyncio.sleep(0.001)
-        await asyncio.gather(*(self._desk.wait(topic.close) for topic in topics))
         try:
+            await asyncio.gather(*(self._desk.wait(topic.close) for topic in topics))
             await self._desk.wait(self._cursors.save, self._cursors.snapshot())
             await self.settle()
-        except (OSError, BusError) as error:
-            _records.warning("the progress of groups can't be saved", error=str(error))
-        self._cursors.close()
-        self._desk.close()
+        except BusError as error:
+            _records.warning("the progress of groups can't be saved", error=error.message)
+        finally:
+            self._cursors.close()
+            self._desk.close()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -197,8 +198,8 @@ class FileTransport:
     def _look_around(self, known: frozenset[str]) -> None:
         try:
             names = self._folder.topics(known)
-        except OSError as error:
-            _records.warning("the folder of the bus can't be read", folder=self._folder.root, error=str(error))
+        except BusError as error:
+            _records.warning("the folder of the bus can't be read", folder=self._folder.root, error=error.message)
             names = []
         self._desk.mail.post(self._take, names)
 
