@@ -69,6 +69,21 @@ def test_rows_of_a_select_come_back_as_if_it_had_run_here(folder: Path, flink: C
     assert len(there.splitlines()) == 3
 
 
+def test_changes_of_a_database_are_read_there_as_here(folder: Path, flink: Cluster) -> None:
+    rows: list[dict[str, object]] = [{"id": n, "name": name} for n, name in enumerate(("a", "b", "c"))]
+    messages: list[dict[str, object]] = [{"before": None, "after": row, "op": "c"} for row in rows]
+    messages += [
+        {"before": rows[0], "after": {"id": 0, "name": "z"}, "op": "u"},
+        {"before": rows[1], "after": None, "op": "d"},
+    ]
+    (folder / "t.json").write_text("".join(json.dumps(message) + "\n" for message in messages))
+    script = """CREATE TABLE t (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED)
+      WITH ('connector' = 'filesystem', 'path' = 't.json', 'format' = 'debezium-json');
+    SELECT name FROM t;"""
+    for each in (run(flink, script, "--format", "json"), fluxcore("run", "-", "--format", "json", script=script)):
+        assert sorted(each.stdout.splitlines()) == ['{"name":"c"}', '{"name":"z"}']
+
+
 def test_a_changelog_has_every_change(folder: Path, flink: Cluster) -> None:
     script = TABLE + "SELECT city, COUNT(*) AS n FROM rides GROUP BY city;"
     lines = run(flink, script, "--format", "changelog", "--parallelism", "1").stdout.splitlines()

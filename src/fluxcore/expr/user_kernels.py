@@ -16,7 +16,6 @@ from fluxcore.core.user_code import user_line
 from fluxcore.core.user_functions import Form
 from fluxcore.core.user_values import python_values, results, row_values
 from fluxcore.errors import DataError, FluxError
-from fluxcore.expr.jit.compiled import compiled_function
 from fluxcore.expr.registry import spread
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ def user_kernel(user: ScalarFunction, count: int) -> Callable[[Sequence[Any], in
     where the same arguments always give the same. Raises, when it runs:
     ``DataError`` FX-RUN-0212 for an exception of the user's code, FX-RUN-0213 for a result that is none of its type.
     """
+    from fluxcore.expr.jit.compiled import compiled_function  # needed by few plans
+
     parameters = [user.parameter(index) for index in range(count)]
     compiled = compiled_function(user, count)
     by_rows = {Form.ROW: _by_row, Form.ARROW: _by_arrow, Form.NUMPY: _by_numpy}[user.form]

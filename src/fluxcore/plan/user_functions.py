@@ -6,7 +6,6 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core.user_functions import Form
-from fluxcore.expr.jit.compiled import note_of
 from fluxcore.expr.nodes import AggCall, Expr, UserCall, walk
 from fluxcore.expr.table_calls import TableCall
 from fluxcore.plan.graph import in_order
@@ -38,6 +37,8 @@ def _note(call: UserCall | TableCall | AggCall) -> tuple[str, str] | None:
         return user.name, "in Python: it keeps accumulators"
     if call.user.form is not Form.ROW:
         return user.name, f"a batch at a time, on {call.user.form.value} arrays"
+    from fluxcore.expr.jit.compiled import note_of  # needed by few plans
+
     return user.name, note_of(call.user, len(call.args))
 
 
