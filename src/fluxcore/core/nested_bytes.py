@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fluxcore.core.words import canonical_words, text_buffers
+from fluxcore.errors import JobError
+from fluxcore.limits import STRING_COLUMN_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +30,14 @@ if TYPE_CHECKING:
 
 
 def to_bytes(array: pa.Array) -> pa.Array:
-    """Return the bytes (Arrow binary) of each value of a nested array; NULL stays NULL."""
+    """Return the bytes (Arrow binary) of each value of a nested array; NULL stays NULL.
+
+    Raises: ``JobError`` FX-RUN-0902 when they are more than an array can hold.
+    """
     lengths, data = _encoded(array)
+    if len(data) > STRING_COLUMN_BYTES_MAX:
+        message = f"{len(data)} bytes of ARRAY, MAP or ROW as a key in one column of one batch are too many"
+        raise JobError("FX-RUN-0902", message)
     offsets = _offsets(lengths).astype(np.int32)
     valid = _bitmap(_valid(array)) if array.null_count else None
     return pa.Array.from_buffers(pa.binary(), len(array), [valid, pa.py_buffer(offsets), pa.py_buffer(data)])

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fluxcore.core import nested_bytes
 from fluxcore.core.nested_bytes import from_bytes, to_bytes
+from fluxcore.errors import JobError
 
 PLAIN = {
     pa.int8(): st.integers(-128, 127),
@@ -87,3 +89,14 @@ def _plain(value):
         made = [_plain(each) for each in value]
         return sorted(made, key=repr) if made and isinstance(made[0], tuple) else made
     return value
+
+
+def test_more_bytes_than_an_array_can_hold_are_an_error(monkeypatch):
+    array = pa.array([[b"12345"], [b"678"]])
+    size = sum(len(each) for each in to_bytes(array).to_pylist())
+    monkeypatch.setattr(nested_bytes, "STRING_COLUMN_BYTES_MAX", size)
+    assert len(to_bytes(array)) == 2
+    monkeypatch.setattr(nested_bytes, "STRING_COLUMN_BYTES_MAX", size - 1)
+    with pytest.raises(JobError) as caught:
+        to_bytes(array)
+    assert caught.value.code == "FX-RUN-0902"
