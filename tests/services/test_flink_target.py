@@ -81,7 +81,7 @@ def test_changes_of_a_database_are_read_there_as_here(folder: Path, flink: Clust
       WITH ('connector' = 'filesystem', 'path' = 't.json', 'format' = 'debezium-json');
     SELECT name FROM t;"""
     for each in (run(flink, script, "--format", "json"), fluxcore("run", "-", "--format", "json", script=script)):
-        assert sorted(each.stdout.splitlines()) == ['{"name":"c"}', '{"name":"z"}']
+        assert sorted(json.loads(line)["name"] for line in each.stdout.splitlines()) == ["c", "z"]
 
 
 def test_a_changelog_has_every_change(folder: Path, flink: Cluster) -> None:
