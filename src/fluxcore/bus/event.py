@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Mapping
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fluxcore.bus.errors import BusError
 from fluxcore.bus.payloads import convert, decode
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 NO_HEADERS: Mapping[str, str] = {}
 SUBJECT, KEY, ID, TIME = "$subject", "$key", "$id", "$time"
@@ -173,6 +172,19 @@ class Event:
 
     def __repr__(self) -> str:
         return f"Event({self.subject!r}, {self.data!r}, key={self.key!r}, topic={self.topic!r}, offset={self.offset})"
+
+
+def check_rest(event: Event) -> None:
+    """Raise ``BusError`` FX-BUS-0204 for headers that are no texts by name, or a priority that is no whole number of 64 bits."""
+    headers = event.headers
+    if not isinstance(headers, Mapping):
+        raise BusError("FX-BUS-0204", f"the headers are {headers!r}", hint="headers are texts by name")
+    for name, value in headers.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise BusError("FX-BUS-0204", f"the header {name!r} is {value!r}", hint="headers are texts by name")
+    priority: Any = event.priority
+    if not isinstance(priority, int) or not -(2**63) <= priority < 2**63:
+        raise BusError("FX-BUS-0204", f"the priority is {priority!r}", hint="it is a whole number of 64 bits")
 
 
 class StoredEvent(Event):

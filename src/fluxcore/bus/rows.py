@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from fluxcore.bus.batch_event import BatchEvent, plain_rows
 from fluxcore.bus.errors import BusError
-from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent
+from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent, check_rest
 from fluxcore.bus.payloads import encode
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ def more_of(event: Event) -> bytes | None:
     headers = event.headers
     if not headers and not event.priority and event.not_before_ms is None and event.expires_ms is None:
         return None
-    for name, value in headers.items():
-        if not (isinstance(name, str) and isinstance(value, str)):
-            raise BusError("FX-BUS-0204", f"the header {name!r} is {value!r}", hint="headers are texts by name")
-    return _encode_more(More(dict(headers), event.priority, event.not_before_ms, event.expires_ms))
+    check_rest(event)
+    try:
+        return _encode_more(More(dict(headers), event.priority, event.not_before_ms, event.expires_ms))
+    except UnicodeEncodeError as error:
+        raise BusError("FX-BUS-0204", f"a header is no text that can be stored: {error}") from error
 
 
 def batch_rows(

@@ -15,7 +15,7 @@ _CAPTURE = re.compile(r"\{(\w+)\}")
 
 def check_subject(subject: str) -> str:
     """Return a subject that events can have. Raises ``BusError`` FX-BUS-0101."""
-    if not subject or not all(_TOKEN.fullmatch(token) for token in subject.split(".")):
+    if not isinstance(subject, str) or not all(_TOKEN.fullmatch(token) for token in subject.split(".")):
         hint = "write tokens between dots, without blanks and wildcards: orders.eu.created"
         raise BusError("FX-BUS-0101", f"'{subject}' is no subject", hint=hint)
     return subject

@@ -570,6 +570,33 @@ def test_a_reader_follows() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"headers": [("a", "b")]}, "FX-BUS-0204"),
+        ({"headers": {"a": 5}}, "FX-BUS-0204"),
+        ({"headers": {5: "a"}}, "FX-BUS-0204"),
+        ({"priority": "high"}, "FX-BUS-0204"),
+        ({"priority": 0.5}, "FX-BUS-0204"),
+        ({"priority": 2**63}, "FX-BUS-0204"),
+        ({"subject": 5}, "FX-BUS-0101"),
+        ({"subject": ""}, "FX-BUS-0101"),
+    ],
+)
+def test_an_event_that_no_group_could_read_is_refused(wrong: dict[str, Any], code: str) -> None:
+    got: list[int] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", group="g")(got.append)
+        with pytest.raises(BusError) as caught:
+            await bus.publish(**{"subject": "n", "data": 1, **wrong})
+        assert caught.value.code == code
+        await bus.publish("n", 2, headers={"a": "b"}, priority=-5)
+
+    run(test)
+    assert got == [2]
+
+
 def test_a_script_may_close_the_bus_itself() -> None:
     with fx.Bus() as bus:
         bus.publish("n", 1)

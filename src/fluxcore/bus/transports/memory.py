@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
 from fluxcore.bus.current import CURRENT
 from fluxcore.bus.dead_letters import TOPIC as DEAD
+from fluxcore.bus.event import check_rest
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
 from fluxcore.core.log import Log
@@ -57,8 +58,10 @@ class MemoryTopic:
     def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:  # noqa: ARG002
         """Give the event its offset, and wake the groups that wait for one.
 
-        Raises: ``JobError`` FX-LOG-0009 where ``expect`` is not the offset of the key's last event.
+        Raises: ``JobError`` FX-LOG-0009 where ``expect`` is not the offset of the key's last event, ``BusError`` FX-BUS-0204.
         """
+        if event.headers or event.rare is not None:
+            check_rest(event)
         if event._id is not None:
             first = self._duplicate_of(event)
             if first is not None:
