@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
     Predicate = Callable[[pa.RecordBatch], pa.BooleanArray]
 
+_OF_ANY_TYPE = frozenset(("FX-SQL-0205", "FX-SQL-0207", "FX-SQL-0210"))
+"""Sub-queries, aggregates and functions that don't exist."""
+
 
 class Bus(_bus.Bus):
     """An event bus by its address: ``memory:`` forgets all with the process, ``file:./data`` keeps it in a folder.
@@ -121,7 +124,9 @@ def condition(text: str, payload: Any) -> SqlCondition:
         raise error.located(text) from None
     names = tuple(dict.fromkeys(_names(tree)))
     _check_names(names, payload, text)
-    return SqlCondition(text, tree, names)
+    found = SqlCondition(text, tree, names)
+    found.check()
+    return found
 
 
 class SqlCondition:
@@ -132,6 +137,14 @@ class SqlCondition:
         self._tree = tree
         self._names = names
         self._compiled: dict[tuple[pa.DataType, ...], Predicate] = {}
+
+    def check(self) -> None:
+        """Raise ``ScriptError`` for what is no condition whatever the types of its fields are."""
+        try:
+            self._bound([pa.null()] * len(self._names))
+        except FluxError as error:
+            if not self._names or error.code in _OF_ANY_TYPE:
+                raise error.located(self._text) from None
 
     def __call__(self, events: Sequence[Event]) -> Sequence[bool | Exception]:
         """Return for each event whether the condition holds, or why that can't be told."""

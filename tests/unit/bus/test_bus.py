@@ -129,7 +129,19 @@ def test_a_condition_that_can_not_be_told_makes_a_dead_letter_of_that_event_alon
 
 
 @pytest.mark.parametrize(
-    ("where", "code"), [("amout > 1", "FX-BUS-0112"), ("amount >", "FX-SQL-0103"), ("amount > 1 1", "FX-SQL-0103")]
+    ("where", "code"),
+    [
+        ("amout > 1", "FX-BUS-0112"),
+        ("amount >", "FX-SQL-0103"),
+        ("amount > 1 1", "FX-SQL-0103"),
+        ("MAX(amount) > 1", "FX-SQL-0207"),
+        ("amount IN (SELECT 1)", "FX-SQL-0205"),
+        ("UPER(region) = 'EU'", "FX-SQL-0210"),
+        ("COUNT(*) > 1", "FX-SQL-0207"),
+        ("1", "FX-SQL-0305"),
+        ("'yes'", "FX-SQL-0305"),
+        ("", "FX-SQL-0104"),
+    ],
 )
 def test_a_wrong_condition_is_refused_when_it_is_written(where: str, code: str) -> None:
     with pytest.raises(fx.FluxError) as caught:
@@ -595,6 +607,23 @@ def test_an_event_that_no_group_could_read_is_refused(wrong: dict[str, Any], cod
 
     run(test)
     assert got == [2]
+
+
+@pytest.mark.parametrize(
+    ("where", "holds"), [("1 = 1", True), ("TRUE", True), ("1 = 0", False), ("NULL", False), ("RAND() < 2", True)]
+)
+def test_a_condition_without_fields_is_one_as_well(where: str, holds: bool) -> None:
+    got: list[Any] = []
+
+    async def test(bus: fx.Bus) -> None:
+        bus.on("n", where=where)(got.append)
+        await bus.publish("n", 1)
+        await bus.publish("n", pa.record_batch({"n": [2, 3]}))
+        await bus.drain()
+        assert bool([event async for event in bus.read("n", where=where)]) == holds
+
+    run(test)
+    assert got == ([1, {"n": 2}, {"n": 3}] if holds else [])
 
 
 def test_a_script_may_close_the_bus_itself() -> None:
