@@ -129,6 +129,8 @@ class Bus:
     async def compact(self, topic: str) -> None:
         """Keep of each key of a topic only its last event, in all of its files that are full; the one that is written is ended first.
 
+        In memory nothing is done: there a topic keeps few events that all groups have passed, and those it has in full.
+
         Raises: ``BusError`` FX-BUS-0119 for a topic that isn't there, or isn't declared with ``compact=True``.
         """
         found = self._topics.by_name.get(topic)

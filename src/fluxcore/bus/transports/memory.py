@@ -193,7 +193,7 @@ class MemoryTopic:
         self._trim_at = max(self.start + self.options.keep + _SLACK, self.end + _SLACK // 4)
 
     async def compact(self) -> None:
-        """Do nothing: what is in memory is forgotten anyway."""
+        """Do nothing: what all groups have passed is forgotten anyway, but for ``keep`` events."""
 
     async def retain(self) -> int:
         """Forget what need not be kept, and return the first offset."""
