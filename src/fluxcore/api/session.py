@@ -21,8 +21,9 @@ from fluxcore.core.ports import TableDescription
 from fluxcore.core.quotes import quoted
 from fluxcore.core.schema import Schema
 from fluxcore.core.settings import Settings
-from fluxcore.errors import ScriptError, nearest
+from fluxcore.errors import ScriptError
 from fluxcore.plan import nodes
+from fluxcore.sql.bind_tables import checked_columns
 from fluxcore.sql.catalog import Catalog
 from fluxcore.sql.functions import Lifetime, Registered, is_built_in
 from fluxcore.sql.materialized import Action
@@ -38,7 +39,6 @@ from fluxcore.sql.script import (
     bind_query,
     bind_script,
 )
-from fluxcore.sql.table_options import COMMON_OPTIONS, check_alignment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -302,7 +302,7 @@ class Session:
     ) -> Stream:
         """Return the stream of a file or folder, also as a table for SQL (named after the file unless ``name`` is given).
 
-        ``format`` csv, json or parquet, by the suffix when left out; ``options`` as in ``WITH (...)``; ``watermark`` as in
+        ``format`` csv, json, parquet or debezium-json, by the suffix when left out; ``options`` as in ``WITH (...)``; ``watermark`` as in
         :meth:`from_arrow`.
         """
         place = Path(path)
@@ -336,19 +336,12 @@ class Session:
     ) -> Stream:
         """Return the stream of a table as ``CREATE TABLE name (…) WITH (options)`` would declare it, also for SQL.
 
-        Raises: ``ScriptError`` FX-SQL-0511 for an option that the connector doesn't have, or what the connector refuses.
+        Raises: ``ScriptError`` FX-SQL-0511 to 0513 for options that the connector doesn't have, lacks or can't read, or what it
+        refuses.
         """
         time = schema.find(watermark[0]) if isinstance(watermark, tuple) else None
         description = TableDescription(name, schema, options, time_column=time)
-        connector = registry.connector(options["connector"])
-        known = {option.name for option in (*COMMON_OPTIONS, *connector.options_for(options))}
-        for key in options:
-            if key not in known:
-                hint = nearest(key, known)
-                raise ScriptError("FX-SQL-0511", f"the connector has no option '{key}'", hint=hint)
-        check_alignment(description)
-        connector.validate(description)
-        node: nodes.Node = nodes.Scan(description, tuple(range(len(schema))))
+        node = checked_columns(description)
         if watermark is not None:
             node = with_watermark(node, watermark)
         self.catalog.register(name, node)

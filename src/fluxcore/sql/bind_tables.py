@@ -51,8 +51,7 @@ def bind_table(tree: CreateTable) -> BoundTable:
     if not stored:
         raise ScriptError("FX-SQL-0504", "a table needs at least one column that is not computed", span=tree.span)
     table = _description(tree, stored, keys, options, spans)
-    check_options(messages(table) if holds_changes(table) else table)
-    node = stored_columns(table)
+    node = checked_columns(table)
     if any(column.type is None or column.metadata is not None for column in tree.columns):
         node = _all_columns(tree, node)
     if tree.watermark is not None:
@@ -60,6 +59,12 @@ def bind_table(tree: CreateTable) -> BoundTable:
     written = tuple(column for column in stored if not column.virtual)
     target = table if table.metadata == {} else _description(tree, written, {}, options, spans)
     return BoundTable(table, target, node)
+
+
+def checked_columns(table: TableDescription) -> Node:
+    """Check a table's options, and return what :func:`stored_columns` does. Raises as :func:`check_options`."""
+    check_options(messages(table) if holds_changes(table) else table)
+    return stored_columns(table)
 
 
 def stored_columns(table: TableDescription) -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow as pa
 import pytest
 
 import fluxcore as fx
@@ -99,3 +100,14 @@ def test_what_is_not_there_is_refused_by_name(table):
         with pytest.raises(FluxError) as caught:
             rows(script)
         assert caught.value.code == "FX-SQL-0900"
+
+
+def test_sessions_read_changes_and_check_options_as_create_table_does(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(each) + "\n" for each in (CREATED, UPDATED)))
+    schema = pa.schema([("id", pa.int32()), ("name", pa.string())])
+    read = fx.Session().read(path, schema=schema, format="debezium-json")
+    assert read.to_arrow().to_pylist() == [{"id": 1, "name": "b"}]
+    with pytest.raises(ScriptError) as caught:
+        fx.Session().read(path, schema=schema, format="csv", options={"csv.header": "maybe"})
+    assert caught.value.code == "FX-SQL-0513"
