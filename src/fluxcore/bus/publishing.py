@@ -86,7 +86,7 @@ class Pending(Publishing):
     In: the topic's name, the acknowledgement that is waited for, and the thread of the bus's event loop.
     """
 
-    __slots__ = ("_acks", "_duplicate", "_error", "_loop_thread", "_offset", "_topic", "_waiters")
+    __slots__ = ("_acks", "_awaits", "_duplicate", "_error", "_loop_thread", "_offset", "_topic", "_waiters")
 
     def __init__(self, topic: str, acks: str, loop_thread: int) -> None:
         self._topic = topic
@@ -95,15 +95,19 @@ class Pending(Publishing):
         self._offset = -1
         self._error: Exception | None = None
         self._duplicate = False
-        self._waiters: list[Callable[[], None]] | None = None
+        self._awaits: asyncio.Future[None] | None = None
+        self._waiters: list[Callable[[], object]] | None = None
 
     def __await__(self) -> Generator[Any, None, Receipt]:
         if self._offset < 0 and self._error is None:
             loop = asyncio.get_running_loop()
             future = loop.create_future()
-            wake = partial(_wake, future)
-            here = threading.get_ident() == self._loop_thread
-            self._listen(wake if here else partial(_wake_elsewhere, loop, wake))
+            if threading.get_ident() != self._loop_thread:
+                self._listen(partial(loop.call_soon_threadsafe, _wake, future))
+            elif self._awaits is None:
+                self._awaits = future  # nearly all wait here, once: it needs no lock, as it is settled on this thread
+            else:
+                self._listen(partial(_wake, future))
             yield from future
         return self._receipt()
 
@@ -130,23 +134,27 @@ class Pending(Publishing):
         """Take the offset, and wake who waits; on the event loop."""
         self._duplicate = duplicate
         self._offset = offset
+        if self._awaits is not None:
+            _wake(self._awaits)
         if self._waiters is not None:
             self._tell()
 
     def fail(self, error: Exception) -> bool:
         """Take what kept the event from being published, and wake who waits; return whether anybody does."""
         self._error = error
-        if self._waiters is None:
-            return False
-        self._tell()
-        return True
+        if self._awaits is not None:
+            _wake(self._awaits)
+        if self._waiters is not None:
+            self._tell()
+            return True
+        return self._awaits is not None
 
     def _receipt(self) -> Receipt:
         if self._error is not None:
             raise self._error
         return Receipt(self._topic, self._offset, self._acks, self._duplicate)
 
-    def _listen(self, wake: Callable[[], None]) -> None:
+    def _listen(self, wake: Callable[[], object]) -> None:
         """Call ``wake`` once when the outcome is known. Who adds it looks again behind that, so no outcome is missed in between."""
         with _listening:
             if self._waiters is None:
@@ -163,10 +171,6 @@ class Pending(Publishing):
 
 
 _listening = threading.Lock()
-
-
-def _wake_elsewhere(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(wake)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from fluxcore.bus.batch_event import BatchEvent, plain_rows
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event, StoredEvent, check_rest
-from fluxcore.bus.payloads import encode
+from fluxcore.bus.payloads import RAW, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ def plain_row(event: Event) -> tuple[Any, ...]:
     Raises: ``BusError`` FX-BUS-0202 for a payload without a form in JSON, FX-BUS-0204 for a header that is no text.
     """
     data = event.data
-    form = BYTES if isinstance(data, bytes | bytearray | memoryview) else JSON
+    form = BYTES if isinstance(data, RAW) else JSON
     return (event.subject, event.key, event._id, event.time_ms, more_of(event), form, encode(data))
 
 
