@@ -223,6 +223,9 @@ BUS_FEED_BYTES: Final = 16 * 1024 * 1024
 BUS_FEED_PIECES: Final = 16
 """Pieces in which they are kept."""
 
+BUS_REFUSED_PAUSE_S: Final = 0.25
+"""How long an event whose dead letter can't be stored waits at least before it comes again; also between two warnings of that."""
+
 BUS_FOLLOW_S: Final = 0.004
 """How often a process looks whether another one has written to a topic that it follows."""
 

@@ -28,7 +28,6 @@ from fluxcore.bus.transports import transport_of
 from fluxcore.bus.watch import Watch
 from fluxcore.core.interpreter import quiet_interpreter
 from fluxcore.core.log import Log
-from fluxcore.errors import FluxError
 from fluxcore.limits import BUS_BATCH_EVENTS, BUS_CLOSE_S
 
 if TYPE_CHECKING:
@@ -486,11 +485,7 @@ class Bus:
             done(None)
             return
         subject, headers = dead_letters.letter(event, group, error)
-        try:
-            self._publish(event.again(subject, headers)).when_done(done)
-        except FluxError as refusal:
-            _log.warning("a dead letter can't be stored, and its event comes again", subject=event.subject, offset=event.offset, error=refusal.message)  # fmt: skip
-            done(refusal)
+        self._publish(event.again(subject, headers)).when_done(done)
 
 
 def _batch(

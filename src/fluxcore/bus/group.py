@@ -16,7 +16,7 @@ from fluxcore.bus.inbox import Inbox
 from fluxcore.bus.order import Order
 from fluxcore.bus.progress import Counts, Progress, progress_of
 from fluxcore.core.log import Log
-from fluxcore.limits import BUS_DELAYED_EVENTS_MAX, BUS_OPEN_EVENTS_MAX, BUS_PART_ROWS
+from fluxcore.limits import BUS_DELAYED_EVENTS_MAX, BUS_OPEN_EVENTS_MAX, BUS_PART_ROWS, BUS_REFUSED_PAUSE_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,6 +64,7 @@ class Group(Bell):
         self._beside = 0
         self._delayed = 0
         self._asked = -1
+        self._quiet_until = 0.0
 
     # -- what workers call ------------------------------------------------------------------------------------------
 
@@ -159,13 +160,12 @@ class Group(Bell):
         event = self._of_its_own(event)
         if self.options.ordered:
             self.order.hold(event)
-        again = asyncio.get_running_loop().call_later
-        pause_s = self.options.retry.pause_s(event.attempt)
         if event.attempt < self.options.retry.attempts:
+            pause_s = self.options.retry.pause_s(event.attempt)
             event.attempt += 1
-            again(pause_s, self._again, event)
+            asyncio.get_running_loop().call_later(pause_s, self._again, event)
         else:
-            self._give_up(event, error, lambda: again(pause_s, self._again, event))
+            self._give_up(event, error, lambda: self._again(event))
 
     def put_back(self, event: Event) -> None:
         """Let an event come again at once, as if it had not been handed out."""
@@ -327,29 +327,29 @@ class Group(Bell):
 
     def _refuse(self, event: Event, error: Exception) -> None:
         """Give up an event for which the condition can't be told."""
-
-        def again() -> None:
-            asyncio.get_running_loop().call_later(self.options.retry.pause_s(1), self._refuse, event, error)
-
         self.open[event.offset] = event
-        self._give_up(event, error, again)
+        self._give_up(event, error, lambda: self._refuse(event, error))
 
     def _give_up(self, event: Event, error: BaseException, again: Callable[[], object]) -> None:
-        """Make a dead letter of an event, which is done when the letter is kept; call ``again`` if it can't be."""
+        """Make a dead letter of an event, which is done when the letter is kept; call ``again`` later if it can't be."""
 
         def done(refusal: Exception | None) -> None:
             if refusal is None:
                 self.counts.dead += rows_of(event)
                 self._close(event)
-            else:
-                again()
+                return
+            now = time.monotonic()
+            if now >= self._quiet_until:
+                self._quiet_until = now + BUS_REFUSED_PAUSE_S
+                _log.warning("a dead letter can't be kept, and its event comes again", group=self.name, subject=event.subject,
+                             offset=event.offset, error=text_of(refusal))  # fmt: skip
+            pause_s = max(self.options.retry.pause_s(event.attempt), BUS_REFUSED_PAUSE_S)
+            asyncio.get_running_loop().call_later(pause_s, again)
 
         try:
             self._bury(event, self, error, done)
         except Exception as failure:  # noqa: BLE001  (the event must not be lost, whatever happened)
-            _log.warning("a dead letter can't be kept, and its event comes again", group=self.name, subject=event.subject,
-                         offset=event.offset, error=text_of(failure))  # fmt: skip
-            again()
+            done(failure)
 
     def _close(self, event: Event) -> None:
         """Be done with an event, and let those go on that waited for it."""

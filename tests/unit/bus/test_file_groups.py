@@ -201,7 +201,7 @@ def test_dead_letters_last_and_are_given_back_once() -> None:
     assert got == [0, 1, 2]
 
 
-def test_an_event_comes_again_while_its_dead_letter_can_not_be_stored() -> None:
+def test_an_event_comes_again_while_its_dead_letter_can_not_be_stored(caplog: pytest.LogCaptureFixture) -> None:
     disk, tried = SimulatedDisk(), []
 
     async def test(bus: fx.Bus) -> None:
@@ -221,6 +221,41 @@ def test_an_event_comes_again_while_its_dead_letter_can_not_be_stored() -> None:
 
     run(disk, test)
     assert tried[:2] == [1, 2]
+    told = [each for each in caplog.records if "a dead letter can't be kept" in each.getMessage()]
+    assert told
+    assert "No space left" in str(told[0].__dict__)
+
+
+def test_a_dead_letter_waits_while_another_process_writes_those() -> None:
+    """Two logs of one folder on a simulated disk are as those of two processes: each has its lock."""
+    disk, tried = SimulatedDisk(), []
+
+    def bus_of(name: str) -> fx.Bus:
+        bus = fx.Bus(transport=FileTransport("bus", disk))
+
+        @bus.on(name, group=name, retry=AT_ONCE)
+        async def take(n: int) -> None:
+            tried.append(name)
+            raise ValueError(n)
+
+        return bus
+
+    async def main() -> None:
+        second = bus_of("b")
+        async with asyncio.timeout(60), bus_of("a") as first:
+            await first.publish("a", 1)
+            await first.drain()
+            await second.__aenter__()
+            await second.publish("b", 2)
+            await until(lambda: tried.count("b") >= 3)
+            assert (
+                second.statistics()["b"]["groups"]["b"] | {"dead": 0, "position": 0, "lag": 1}
+                == (second.statistics()["b"]["groups"]["b"])
+            )
+        await second.close()
+        assert second.statistics()["b"]["groups"]["b"]["dead"] == 1
+
+    asyncio.run(main())
 
 
 def test_a_paused_group_is_paused_in_the_next_process() -> None:
