@@ -114,7 +114,7 @@ def test_flink_plans_every_golden_query_that_ports(gateway: Gateway, tmp_path: P
             modes = {"execution.runtime-mode": "batch"}
             job = print_job([select.plan], select.settings.with_value("execution.runtime-mode", "batch"))
         if job.unportable or any("LANGUAGE PYTHON" in each for each in job.statements):
-            continue  # the second need a cluster with PyFlink: tests/services/test_python_on_flink.py
+            continue  # the second need a cluster with PyFlink: test_golden_on_flink.py asks them there
         with gateway.session(modes) as remote:
             try:
                 for statement in job.statements[:-1]:
