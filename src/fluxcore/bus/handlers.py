@@ -12,7 +12,7 @@ import pyarrow as pa
 from fluxcore.bus.batch_event import BatchEvent
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.event import ID, KEY, NO_HEADERS, SUBJECT, TIME, Event
-from fluxcore.bus.payloads import convert, plain
+from fluxcore.bus.payloads import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -113,17 +113,17 @@ def _one(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Event]
     if len(wants) == 1:
         if kind in (None, Any, object):
             return lambda event: function(event.data)
-        return lambda event: function(convert(event.data, kind))
+        return lambda event: function(event.data_as(kind))
     if kind in (None, Any, object):
         return lambda event: function(event.data, event)
-    return lambda event: function(convert(event.data, kind), event)
+    return lambda event: function(event.data_as(kind), event)
 
 
 def _many(function: Callable[..., Any], wants: Sequence[Any]) -> Callable[[Sequence[Event]], Any]:
     kind = _element(wants[0])
 
     def payloads(events: Sequence[Event]) -> Any:
-        return list(events) if kind is Event else [convert(event.data, kind) for event in events]
+        return list(events) if kind is Event else [event.data_as(kind) for event in events]
 
     if len(wants) == 1:
         return lambda events: function(payloads(events))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Callable, Coroutine
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -624,6 +626,44 @@ def test_a_condition_without_fields_is_one_as_well(where: str, holds: bool) -> N
 
     run(test)
     assert got == ([1, {"n": 2}, {"n": 3}] if holds else [])
+
+
+@dataclasses.dataclass
+class Sale:
+    amount: Decimal
+    at: dt.datetime
+    tags: tuple[str, ...] = ()
+
+
+class Sold(msgspec.Struct):
+    sale: Sale
+    counts: dict[int, str]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        (Sold, Sold(Sale(Decimal("1.10"), dt.datetime(2024, 1, 1, tzinfo=dt.UTC), ("a", "b")), {1: "x"})),
+        (Sale, Sale(Decimal("12345678901234567890.1"), dt.datetime(2024, 1, 1, 12))),
+        (Decimal, Decimal("0.1")),
+        (dict, {"a": [1, None]}),
+        (str, "ü"),
+        (int | None, None),
+    ],
+)
+def test_a_handler_gets_a_payload_as_the_type_that_it_names(kind: Any, data: Any) -> None:
+    got: list[Any] = []
+
+    async def test(bus: fx.Bus) -> None:
+        def take(payload: Any, event: fx.Event) -> None:
+            got.append(payload)
+
+        take.__annotations__["payload"] = kind
+        bus.on("n")(take)
+        await bus.publish("n", data)
+
+    run(test)
+    assert got == [data]
 
 
 def test_a_script_may_close_the_bus_itself() -> None:
