@@ -6,6 +6,7 @@ import importlib
 import math
 import random
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -146,6 +147,43 @@ def test_a_function_whose_source_is_nowhere_stays_with_python() -> None:
     names: dict[str, Any] = {}
     exec("def f(x: int) -> int:\n    return x", names)
     assert note_of(fx.udf(names["f"]).user, 1) == "in Python: its source can't be read"
+
+
+class Shy:
+    def __hash__(self) -> int:
+        raise RuntimeError("not to be looked at")
+
+
+SHY = Shy()
+LAZY = types.ModuleType("lazy")
+
+
+def not_yet(name: str) -> Any:
+    raise RuntimeError(name)
+
+
+LAZY.__getattr__ = not_yet  # type: ignore[method-assign]
+
+
+@fx.udf
+def of_the_shy(x: int) -> int:
+    return SHY(x) if x > 1 else x
+
+
+@fx.udf
+def of_the_lazy(x: int) -> int:
+    return LAZY.number if x > 1 else x
+
+
+def test_names_that_can_not_be_looked_at_are_left_to_python() -> None:
+    @fx.udf
+    def of_the_unset(x: int) -> int:
+        return unset if x > 1 else x
+
+    for function in (of_the_shy, of_the_lazy, of_the_unset):
+        assert note_of(function.user, 1).startswith("in Python: what it names can't be read: ")
+        assert user_kernel(function.user, 1)([pa.array([1])], 1).to_pylist() == [1]
+    unset = 1
 
 
 CHANGES = [("x + 1", "x + 2"), ("x + ONE", "x + TWO"), ("math.sin(x)", "math.cos(x)"), ("abs(x)", "float(x)")]

@@ -115,7 +115,7 @@ class Compiled:
             if any(read() is not meant for read, meant in self._module.program.guards):
                 return None
             found = [each.read() for each in self._module.outside]
-        except (NameError, AttributeError, ValueError, KeyError):
+        except Exception:  # Python meets the same, and tells it of a row  # noqa: BLE001
             return None
         kinds = [each.kind for each in self._module.outside]
         return found if all(_is_of(value, kind) for value, kind in zip(found, kinds, strict=True)) else None
@@ -181,5 +181,7 @@ def _found(user: ScalarFunction, count: int) -> Compiled | str:
             found = str(error)
         except RecursionError:
             found = "its expressions are too deep"
+        except Exception as error:  # what the objects that it names do when they are looked at  # noqa: BLE001
+            found = f"what it names can't be read: {type(error).__name__}"
         known[count] = found
     return found
