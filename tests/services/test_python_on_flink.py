@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -72,9 +73,11 @@ def test_a_cluster_without_python_says_so(folder: Path, flink: Cluster) -> None:
     assert "fluxcore flink up --python" in done.stderr
 
 
-def table(folder: Path, address: str) -> fx.Stream:
+def table(folder: Path, address: str, setting: str = "") -> fx.Stream:
     (folder / "t.csv").write_text("1,a bb\n6,c\n1,ccc dd\n")
     session = fx.Session(target=address)
+    if setting:
+        session.execute(setting)
     session.execute(
         f"CREATE TABLE t (x INT, s STRING) WITH ('connector' = 'filesystem', 'path' = '{folder}/t.csv', 'format' = 'csv')"
     )
@@ -91,6 +94,21 @@ def test_a_program_takes_its_functions_along(folder: Path, flink_python: Cluster
     assert rows(steps.to_arrow()) == [("a bb", 0), ("c", 8), ("ccc dd", 0)]
     longest = t.group_by("x").agg(longest=fx.udaf(golden_functions.Longest())("s"))
     assert rows(longest.to_arrow()) == [(1, "ccc dd"), (6, "c")]
+
+
+def test_the_files_that_a_program_names_go_along_beside_its_functions(
+    folder: Path, flink_python: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere" / "named_file.py").write_text("ONE = 1\n")
+    text = (
+        "import fluxcore as fx\n@fx.udf\ndef f(x: int) -> int:\n    import named_file\n    return x + named_file.ONE\n"
+    )
+    (folder / "uses_a_named_file.py").write_text(text)
+    monkeypatch.syspath_prepend(str(folder))
+    function = importlib.import_module("uses_a_named_file").f
+    t = table(folder, flink_python.address, f"SET 'python.files' = '{folder}/elsewhere/named_file.py'")
+    assert rows(t.select(more=function(fx.col("x"))).to_arrow()) == [(2,), (2,), (7,)]
 
 
 def test_a_program_hears_of_a_cluster_without_python(folder: Path, flink: Cluster) -> None:
