@@ -108,6 +108,17 @@ def script(name: str) -> str:
     return f"CREATE FUNCTION f AS 'shipped_module.{name}' LANGUAGE PYTHON;\nSELECT f(1);"
 
 
+def test_hidden_files_of_a_package_stay_here(folder: Path) -> None:
+    package = folder / "shipped_package"
+    (package / ".env").write_text("TOKEN=secret")
+    (package / ".git").mkdir()
+    (package / ".git" / "config").write_text("secret")
+    ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {})
+    ready.shipment.write("127.0.0.1:8083")
+    with zipfile.ZipFile(BytesIO((ready.shipment.folder / "shipped_package.zip").read_bytes())) as archive:
+        assert archive.namelist() == ["shipped_package/__init__.py", "shipped_package/deep.py"]
+
+
 def test_a_script_names_the_module_that_goes_along(folder: Path) -> None:
     ready = ready_script(statements_of(script("half")), str(folder / "a.sql"), {})
     created = ready.statements[0].text

@@ -194,11 +194,13 @@ def _imports(source: bytes) -> Iterator[str]:
 
 
 def _zipped(package: Path) -> bytes:
-    """Return a package as an archive that is the same each time."""
+    """Return a package as an archive that is the same each time. Hidden files stay here: some hold secrets."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(package.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                info = zipfile.ZipInfo(str(path.relative_to(package.parent)))
+            inside = path.relative_to(package.parent)
+            left_out = any(part == "__pycache__" or part.startswith(".") for part in inside.parts)
+            if path.is_file() and not left_out:
+                info = zipfile.ZipInfo(str(inside))
                 archive.writestr(info, path.read_bytes())
     return held.getvalue()
