@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import pyarrow as pa
 
+from fluxcore.api.calls import bind_calls, boolean, over_call
 from fluxcore.api.expressions import Term, col, named, term
+from fluxcore.api.grouped import Grouped
+from fluxcore.api.joining import as_of_join, equal_join, interval_join, join_kind, length, lookup_join
 from fluxcore.api.lookups import lookup_options
 from fluxcore.api.processing import (
     Broadcast,
@@ -21,27 +24,20 @@ from fluxcore.api.processing import (
     columns_of,
     side_output,
 )
-from fluxcore.api.windowing import COMPUTED, late_rows, windowing
+from fluxcore.api.windowing import late_rows, windowing
 from fluxcore.api.windows import Window
 from fluxcore.core.batch_function import BatchFunction
-from fluxcore.core.duration import duration_ms
 from fluxcore.core.lookups import AskedFunction
 from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import ProcessFunction
 from fluxcore.core.schema import Column, Schema, TimeKind
-from fluxcore.core.types import BOOLEAN, IntervalType, same
-from fluxcore.errors import ScriptError, nearest
-from fluxcore.expr import aggregates, build
+from fluxcore.core.types import same
+from fluxcore.errors import ScriptError
 from fluxcore.expr.aggregates import looks_ahead
-from fluxcore.expr.nodes import AggCall, ColumnRef, Expr, Literal
-from fluxcore.expr.pushdown import conjunction
+from fluxcore.expr.nodes import ColumnRef
 from fluxcore.plan import nodes
 from fluxcore.plan.columns import attached_window, named_as, select
 from fluxcore.plan.correlate import Correlate
-from fluxcore.plan.joins import join, temporal_join
-from fluxcore.plan.lookup_join import LookupJoin
-from fluxcore.plan.rules.slice_windows import slice_windows
-from fluxcore.plan.windows import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -61,6 +57,7 @@ if TYPE_CHECKING:
     from fluxcore.core.ports import Operator, Sink
 
 Columns = str | Term
+INNER_OR_LEFT = (nodes.JoinKind.INNER, nodes.JoinKind.LEFT)
 
 
 class Stream:
@@ -84,7 +81,7 @@ class Stream:
         """Keep the rows for which all conditions hold."""
         node = self.node
         for each in conditions:
-            node = nodes.Filter(node, _boolean(each.bind(node.schema)))
+            node = nodes.Filter(node, boolean(each.bind(node.schema)))
         return self._with(node)
 
     def select(self, *columns: Columns, **computed: Any) -> Stream:
@@ -144,7 +141,7 @@ class Stream:
 
         ``ttl``: a group that got no row for so long by the clock is forgotten; as ``table.exec.state.ttl`` says without it.
         """
-        return Grouped(self, tuple(named(each) for each in columns), None, None if ttl is None else _length(ttl))
+        return Grouped(self, tuple(named(each) for each in columns), None, None if ttl is None else length(ttl))
 
     def process(
         self,
@@ -250,27 +247,13 @@ class Stream:
         are forgotten when no partner can come any more. ``ttl``: without windows and ``within``, how long by the clock rows are
         kept, of both sides or of each; as ``table.exec.state.ttl`` says without it.
         """
-        kinds = {kind.value.lower(): kind for kind in nodes.JoinKind}
-        if how not in kinds:
-            raise ScriptError("FX-API-0005", f"there is no join '{how}'", hint=nearest(how, kinds))
-        left, right = self._positions(on), other._positions(on)
-        if within is not None:
-            if ttl is not None:
-                raise ScriptError("FX-API-0005", "a join takes within or ttl, not both")
-            return self._join_within(other, kinds[how], (left, right), within)
-        sides = [attached_window(side.node) for side in (self, other)]
-        windows = sides if all(sides) else [None, None]
-        node = nodes.Join(
-            self.node, other.node, kinds[how], left, right, left_window=windows[0], right_window=windows[1]
-        )
+        kind = join_kind(how, tuple(nodes.JoinKind), "join")
+        keys = self._positions(on), other._positions(on)
+        if within is None:
+            return self._with(equal_join(self.node, other.node, kind, keys, ttl))
         if ttl is not None:
-            if node.left_window is not None:
-                raise ScriptError(
-                    "FX-API-0005", "a join within windows takes no ttl", hint="its rows go with their window"
-                )
-            ages = ttl if isinstance(ttl, tuple) else (ttl, ttl)
-            node = replace(node, ttl_ms=(_length(ages[0]), _length(ages[1])))
-        return self._with(_without_doubles(node, other.node, set(right)))
+            raise ScriptError("FX-API-0005", "a join takes within or ttl, not both")
+        return self._with(interval_join(self.node, other.node, kind, keys, within))
 
     def join_as_of(
         self, other: Stream, on: Sequence[str], how: str = "inner", *, tolerance: Duration | None = None
@@ -280,23 +263,9 @@ class Stream:
         The other side's key columns are dropped. ``how``: inner, or left to keep rows without one. With a ``tolerance`` a row
         that is older than that does not count. A row comes out when the watermark has passed it.
         """
-        kinds = {"inner": nodes.JoinKind.INNER, "left": nodes.JoinKind.LEFT}
-        if how not in kinds:
-            raise ScriptError("FX-API-0005", f"there is no join as of '{how}'", hint="inner or left")
+        kind = join_kind(how, INNER_OR_LEFT, "join as of")
         keys = self._positions(on), other._positions(on)
-        times = (_event_time(self.schema), _event_time(other.schema))
-        both = (*self.schema, *other.schema)
-        width = len(self.schema)
-        refs = [ColumnRef(index=index, name=column.name, type=column.type) for index, column in enumerate(both)]
-        conditions = [build.call("=", [refs[a], refs[width + b]]) for a, b in zip(*keys, strict=True)]
-        if tolerance is not None:
-            oldest = build.call("-", [refs[times[0]], build.literal(_length(tolerance), IntervalType())])
-            conditions.append(build.call(">=", [refs[width + times[1]], oldest]))
-        node = temporal_join(self.node, other.node, kinds[how], conjunction(conditions), times)
-        if node is None:
-            raise ScriptError("FX-API-0005", "a join as of a time needs equal columns", hint="on=['key']")
-        kept = [index for index in range(len(both)) if index < width or index - width not in keys[1]]
-        return self._with(_distinctly_named(select(node, kept)))
+        return self._with(as_of_join(self.node, other.node, kind, keys, tolerance))
 
     def lookup(
         self,
@@ -315,40 +284,14 @@ class Stream:
         keep their order; those whose key is NULL find nothing. ``how``: inner, or left to keep rows for which nothing is found.
         Raises ``ScriptError``.
         """
-        kinds = {"inner": nodes.JoinKind.INNER, "left": nodes.JoinKind.LEFT}
-        if how not in kinds:
-            raise ScriptError("FX-API-0005", f"there is no lookup '{how}'", hint="inner or left")
+        kind = join_kind(how, INNER_OR_LEFT, "lookup")
         keys = self._positions([on] if isinstance(on, str) else on)
         columns = Schema.from_arrow(schema if isinstance(schema, pa.Schema) else pa.schema(list(schema.items())))
         if not keys or not columns.columns:
             hint = "on=['id'], schema={'name': pa.string()}"
             raise ScriptError("FX-API-0005", "a lookup needs keys and columns", hint=hint)
         asked = AskedFunction(function, self.schema.select(keys), columns, lookup_options(cache, calls))
-        node = LookupJoin(self.node, kinds[how], keys, asked, columns)
-        return self._with(_distinctly_named(select(node, range(len(node.schema)))))
-
-    def _join_within(
-        self,
-        other: Stream,
-        kind: nodes.JoinKind,
-        keys: tuple[tuple[int, ...], tuple[int, ...]],
-        within: tuple[Duration, Duration],
-    ) -> Stream:
-        width = len(self.schema)
-        times = (_event_time(self.schema), _event_time(other.schema))
-
-        def column(index: int) -> ColumnRef:
-            each = (self.schema if index < width else other.schema)[index if index < width else index - width]
-            return ColumnRef(index=index, name=each.name, type=each.type)
-
-        mine, theirs = column(times[0]), column(width + times[1])
-        before, after = (build.literal(_length(each), IntervalType()) for each in within)
-        conditions = [build.call("=", [column(a), column(width + b)]) for a, b in zip(*keys, strict=True)]
-        conditions.append(build.call(">=", [theirs, build.call("-", [mine, before])]))
-        conditions.append(build.call("<=", [theirs, build.call("+", [mine, after])]))
-        node = join(self.node, other.node, kind, conjunction(conditions))
-        assert isinstance(node, nodes.Join), "plain columns need no projection"
-        return self._with(_without_doubles(node, other.node, set(keys[1])))
+        return self._with(lookup_join(self.node, kind, keys, asked))
 
     def top(
         self,
@@ -370,7 +313,7 @@ class Stream:
         window = attached_window(self.node)
         node = nodes.Rank(self.node, self._positions(per), order, rows, number=rank or None, window=window)
         if ttl is not None and window is None:
-            node = replace(node, ttl_ms=_length(ttl))
+            node = replace(node, ttl_ms=length(ttl))
         return self._with(node)
 
     def deduplicate(self, on: str | Sequence[str], keep: str = "first") -> Stream:
@@ -405,8 +348,8 @@ class Stream:
         partition = self._positions([partition_by] if isinstance(partition_by, str) else partition_by)
         names = [order_by] if isinstance(order_by, str) else list(order_by)
         order = tuple(nodes.SortKey(index, not ascending, ascending) for index in self._positions(names))
-        base, calls = _calls(self.node, functions)
-        overs = tuple(_over_call(call, each, order) for call, each in zip(calls, functions.values(), strict=True))
+        base, calls = bind_calls(self.node, functions)
+        overs = tuple(over_call(call, each, order) for call, each in zip(calls, functions.values(), strict=True))
         ahead = any(looks_ahead(over.call.function, over.preceding, over.following) for over in overs)
         by_time = len(order) == 1 and ascending and self.schema[order[0].column].time is TimeKind.EVENT and not ahead
         time = order[0].column if by_time else None
@@ -500,153 +443,3 @@ class Windowed(Stream):
         if ttl is not None:
             raise ScriptError("FX-API-0031", "windows with a trigger take no ttl", hint="purge, or evict rows")
         return Grouped(self._stream, tuple(named(each) for each in columns), self._window)
-
-
-class Grouped:
-    """A stream grouped by columns."""
-
-    def __init__(
-        self, stream: Stream, keys: tuple[Term, ...], window: Windowing | None = None, ttl_ms: int | None = None
-    ) -> None:
-        self._stream = stream
-        self._keys = keys
-        self._window = window
-        self._ttl_ms = ttl_ms
-
-    def agg(self, **functions: Aggregate) -> Stream:
-        """Return one row per group: the keys, and each function under its keyword's name.
-
-        Of rows in windows it gives one per group and window, when the window is complete, with its start, end and time; with
-        a trigger or allowed lateness a row may be given anew in the place of the one before.
-        """
-        stream = self._stream
-        schema = stream.schema
-        keys = [key.bind(schema) for key in self._keys]
-        names = [key.output_name() or f"EXPR${index}" for index, key in enumerate(self._keys)]
-        base, calls = _calls(stream.node, functions, keys)
-        width = len(schema)
-        positions = tuple(
-            key.index if isinstance(key, ColumnRef) else width + computed
-            for key, computed in zip(keys, _computed_before(keys), strict=True)
-        )
-        window = attached_window(stream.node)
-        node: nodes.Node
-        if self._window is not None:
-            node = self._window.aggregate(base, positions, calls, tuple(functions))
-        elif window is None:
-            node = nodes.Aggregate(base, positions, calls, tuple(functions), self._ttl_ms)
-        else:
-            (node,) = slice_windows([nodes.WindowAggregate(base, window, positions, calls, tuple(functions))])
-        output = [*names, *functions, *node.schema.names[len(names) + len(functions) :]]
-        refs = tuple(ColumnRef(index=i, name=c.name, type=c.type) for i, c in enumerate(node.schema))
-        return Stream(stream._session, nodes.Project(node, refs, tuple(output)))
-
-
-def _computed_before(keys: Sequence[Expr]) -> list[int]:
-    """Return for each key how many keys before it are computed rather than plain columns."""
-    counts, seen = [], 0
-    for key in keys:
-        counts.append(seen)
-        seen += not isinstance(key, ColumnRef)
-    return counts
-
-
-def _calls(
-    node: nodes.Node, functions: dict[str, Aggregate], keys: Sequence[Expr] = ()
-) -> tuple[nodes.Node, tuple[AggCall, ...]]:
-    """Return the node with computed keys and arguments appended as columns, and the calls over it."""
-    schema = node.schema
-    extra: list[Expr] = [key for key in keys if not isinstance(key, ColumnRef)]
-
-    def place(expr: Expr) -> int:
-        if isinstance(expr, ColumnRef):
-            return expr.index
-        extra.append(expr)
-        return len(schema) + len(extra) - 1
-
-    calls = []
-    for function in functions.values():
-        args = [arg.bind(schema) for arg in function.args]
-        constants = [build.literal(value) for value in function.parameters]
-        if function.user is not None:
-            type_ = function.user.result_type([arg.type for arg in args])
-        else:
-            given = [arg.type for arg in (*args, *constants)]
-            type_ = aggregates.aggregate_type(function.function, given, distinct=function.is_distinct)
-        parameters = aggregates.call_parameters(function.function, constants, type_) if constants else ()
-        where = None if function.condition is None else place(_boolean(function.condition.bind(schema)))
-        calls.append(
-            AggCall(
-                function=function.function,
-                type=type_,
-                args=tuple(place(arg) for arg in args),
-                parameters=parameters,
-                distinct=function.is_distinct,
-                where=where,
-                user=function.user,
-            )
-        )
-    if not extra:
-        return node, tuple(calls)
-    refs = [ColumnRef(index=i, name=column.name, type=column.type) for i, column in enumerate(schema)]
-    names = schema.names + [f"{COMPUTED}{index}" for index in range(len(extra))]
-    return nodes.Project(node, (*refs, *extra), tuple(names)), tuple(calls)
-
-
-def _over_call(call: AggCall, function: Aggregate, order: Sequence[nodes.SortKey]) -> nodes.OverCall:
-    frame = function.frame
-    if aggregates.is_over_function(call.function) and call.function != "NTH_VALUE":
-        if not order:
-            raise ScriptError("FX-API-0012", f"{call.function} needs order_by")
-        if frame is not None or call.distinct or call.where is not None:
-            raise ScriptError("FX-API-0012", f"{call.function} takes no frame, no condition and no distinct values")
-        return nodes.OverCall(call, rows=False)
-    if frame is None:
-        return nodes.OverCall(call, rows=False, following=0 if order else None)
-    if frame.preceding is not None and frame.following is not None and -frame.preceding > frame.following:
-        raise ScriptError("FX-API-0012", "the frame ends before it starts")
-    if not frame.by_rows and not order and (frame.preceding or frame.following):
-        raise ScriptError("FX-API-0012", "a range with a bound needs order_by")
-    return nodes.OverCall(call, frame.by_rows, frame.preceding, frame.following)
-
-
-def _boolean(expr: Expr) -> Expr:
-    if not same(expr.type, BOOLEAN) and not (isinstance(expr, Literal) and expr.value is None):
-        raise ScriptError("FX-API-0006", f"a condition must be BOOLEAN, not {expr.type.name()}")
-    return expr
-
-
-def _event_time(schema: Schema) -> int:
-    found = next((index for index, column in enumerate(schema) if column.time is TimeKind.EVENT), None)
-    if found is None:
-        hint = "give the source a watermark: watermark=('ts', '5 seconds')"
-        raise ScriptError("FX-API-0002", "a side of the join has no event time", hint=hint)
-    return found
-
-
-def _length(value: Duration) -> int:
-    try:
-        return duration_ms(value)
-    except ValueError as error:
-        raise ScriptError("FX-API-0003", str(error)) from error
-
-
-def _without_doubles(node: nodes.Join, right: nodes.Node, keys: set[int]) -> nodes.Node:
-    """Drop the right side's keys and window; a name that both sides have gets a 0 behind the right one's."""
-    width = len(node.left.schema)
-    if len(node.schema) == width:
-        return node
-    found = window_of(right) if node.left_window else None
-    dropped = keys | ({found.start, found.end, found.time} if found else set())
-    kept = [*range(width), *(width + index for index in range(len(right.schema)) if index not in dropped)]
-    return _distinctly_named(select(node, kept))
-
-
-def _distinctly_named(projected: nodes.Project) -> nodes.Project:
-    """Put a 0 behind a name that an earlier column has."""
-    seen: set[str] = set()
-    names = []
-    for name in projected.names:
-        names.append(f"{name}0" if name in seen else name)
-        seen.add(name)
-    return replace(projected, names=tuple(names))
