@@ -74,9 +74,17 @@ def as_of_join(
     node = temporal_join(left, right, kind, conjunction(conditions), times)
     if node is None:
         raise ScriptError("FX-API-0005", "a join as of a time needs equal columns", hint="on=['key']")
-    return distinctly_named(
-        select(node, [index for index in range(len(both)) if index < width or index - width not in keys[1]])
-    )
+    return _without_keys(node, width, keys[1])
+
+
+def table_join(left: nodes.Node, right: nodes.Node, kind: nodes.JoinKind, keys: JoinKeys) -> nodes.Node:
+    """Return a join of each row with what the right side holds for its key when the row comes."""
+    both, width = _columns(left, right), len(left.schema)
+    conditions = [build.call("=", [both[a], both[width + b]]) for a, b in zip(*keys, strict=True)]
+    node = temporal_join(left, right, kind, conjunction(conditions), None)
+    if node is None:
+        raise ScriptError("FX-API-0005", "a join with a table needs equal columns", hint="on=['key']")
+    return _without_keys(node, width, keys[1])
 
 
 def lookup_join(left: nodes.Node, kind: nodes.JoinKind, keys: tuple[int, ...], asked: AskedFunction) -> nodes.Node:
@@ -92,6 +100,12 @@ def join_kind(how: str, kinds: Sequence[nodes.JoinKind], what: str) -> nodes.Joi
         hint = nearest(how, known) if len(known) > 2 else " or ".join(known)
         raise ScriptError("FX-API-0005", f"there is no {what} '{how}'", hint=hint)
     return known[how]
+
+
+def _without_keys(node: nodes.Node, width: int, keys: tuple[int, ...]) -> nodes.Node:
+    """Drop the right side's keys."""
+    kept = [index for index in range(len(node.schema)) if index < width or index - width not in keys]
+    return distinctly_named(select(node, kept))
 
 
 def _columns(left: nodes.Node, right: nodes.Node) -> list[ColumnRef]:

@@ -13,6 +13,7 @@ from fluxcore.core.async_call import Answer, AsyncCall
 from fluxcore.core.duration import duration_ms
 from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import BroadcastFunction, KeyedFunction, TwoInputFunction, outputs_of
+from fluxcore.core.row_function import RowFunction, Takes
 from fluxcore.core.schema import Schema, TimeKind
 from fluxcore.core.types import TimestampType, same
 from fluxcore.errors import ScriptError, nearest
@@ -100,6 +101,17 @@ def async_call(function: Callable[..., Any], options: CallOptions) -> AsyncCall:
     return AsyncCall(
         function, lengths[0], options.capacity, options.ordered, options.retries, lengths[1], options.on_timeout
     )
+
+
+def row_function(function: Callable[..., Any], takes: Takes) -> RowFunction:
+    """Return a function that keeps nothing. Raises ``ScriptError`` FX-API-0021 for what is none, or is ``async``."""
+    if not callable(function):
+        raise ScriptError("FX-API-0021", f"this takes a function, not {type(function).__name__}")
+    found = RowFunction(function, takes)
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
+        message = f"{found.name} is an async function, and nobody waits for it here"
+        raise ScriptError("FX-API-0021", message, hint="use map_async, or def without async")
+    return found
 
 
 class Broadcast:

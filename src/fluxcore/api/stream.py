@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Unpack
 import pyarrow as pa
 
 from fluxcore.api.calls import bind_calls, boolean, over_call
+from fluxcore.api.choosing import first_that_holds, sampled
 from fluxcore.api.expressions import Term, col, named, term
 from fluxcore.api.grouped import Grouped
-from fluxcore.api.joining import as_of_join, equal_join, interval_join, join_kind, length, lookup_join
+from fluxcore.api.joining import as_of_join, equal_join, interval_join, join_kind, length, lookup_join, table_join
+from fluxcore.api.keyed import Keyed
 from fluxcore.api.lookups import lookup_options
 from fluxcore.api.processing import (
     Broadcast,
@@ -22,6 +24,7 @@ from fluxcore.api.processing import (
     async_call,
     check_function,
     columns_of,
+    row_function,
     side_output,
 )
 from fluxcore.api.windowing import late_rows, windowing
@@ -30,6 +33,7 @@ from fluxcore.core.batch_function import BatchFunction
 from fluxcore.core.lookups import AskedFunction
 from fluxcore.core.ports import CustomOperator
 from fluxcore.core.process import ProcessFunction
+from fluxcore.core.row_function import Takes
 from fluxcore.core.schema import Column, Schema, TimeKind
 from fluxcore.core.types import same
 from fluxcore.errors import ScriptError
@@ -40,7 +44,7 @@ from fluxcore.plan.columns import attached_window, named_as, select
 from fluxcore.plan.correlate import Correlate
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     import pandas as pd
     import polars as pl
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from fluxcore.api.windows import Duration
     from fluxcore.core.async_call import Answer
     from fluxcore.core.ports import Operator, Sink
+    from fluxcore.core.row_function import RowFunction
 
 Columns = str | Term
 INNER_OR_LEFT = (nodes.JoinKind.INNER, nodes.JoinKind.LEFT)
@@ -159,6 +164,46 @@ class Stream:
         check_function(function, ProcessFunction, BatchFunction)
         keys = self._positions([by] if isinstance(by, str) else by)
         return self._with(nodes.Process(self.node, function, keys, columns_of(schema, time)))
+
+    def map(
+        self,
+        function: Callable[[dict[str, Any]], Mapping[str, Any] | None],
+        *,
+        schema: RowSchema,
+        time: str | None = None,
+    ) -> Stream:
+        """Call a function for each row, a dict by column name; return the rows that it gives, none where it gives None.
+
+        ``schema`` and ``time`` as in :meth:`process`. The function keeps nothing, gives the same for the same row, and may be
+        called from several threads. Raises ``ScriptError`` FX-API-0021.
+        """
+        return self._mapped(row_function(function, Takes.ROW), columns_of(schema, time))
+
+    def flat_map(
+        self,
+        function: Callable[[dict[str, Any]], Iterable[Mapping[str, Any]] | None],
+        *,
+        schema: RowSchema,
+        time: str | None = None,
+    ) -> Stream:
+        """Call a function for each row, as :meth:`map` does; return all the rows that it gives: a list, or a generator's."""
+        return self._mapped(row_function(function, Takes.ROWS), columns_of(schema, time))
+
+    def map_batches(
+        self, function: Callable[[pa.RecordBatch], Any], *, schema: RowSchema, time: str | None = None
+    ) -> Stream:
+        """Call a function for each record batch; return the rows that it gives: a batch, a dict of columns, or None.
+
+        As many as came in are one for each. Others are given with the numbers (int64, not falling) of the input rows that they
+        came with, ``(rows, numbers)``, where event times or rows that are taken back matter. How rows are cut into batches is
+        not fixed. The rest is as in :meth:`map`.
+        """
+        return self._mapped(row_function(function, Takes.BATCH), columns_of(schema, time))
+
+    def key_by(self, *columns: str) -> Keyed:
+        """Return the stream by key, for ``reduce`` and ``process``."""
+        self._positions(columns)
+        return Keyed(self, columns)
 
     def map_async(
         self,
@@ -293,6 +338,16 @@ class Stream:
         asked = AskedFunction(function, self.schema.select(keys), columns, lookup_options(cache, calls))
         return self._with(lookup_join(self.node, kind, keys, asked))
 
+    def enrich(self, table: Stream, on: Sequence[str], how: str = "left") -> Stream:
+        """Give each row the columns that another stream, as a table, has for its key at the moment that the row comes.
+
+        Bounded input of the table is read first; where it has an event time :meth:`join_as_of` asks for the row's own moment.
+        ``how``: left, with NULLs where there is none, or inner. Raises ``ScriptError``.
+        """
+        kind = join_kind(how, INNER_OR_LEFT, "enriching join")
+        keys = self._positions(on), table._positions(on)
+        return self._with(table_join(self.node, table.node, kind, keys))
+
     def top(
         self,
         rows: int,
@@ -358,6 +413,26 @@ class Stream:
         kept = [*range(width), *range(width + extra, width + extra + len(functions))]
         return self._with(select(node, kept))
 
+    def sample(self, share: float, *, by: str | Sequence[str] = (), seed: int = 0) -> Stream:
+        """Keep about a share (0 to 1) of the rows, chosen by a hash of all columns, or of the columns ``by``.
+
+        With ``by`` all rows of a chosen key are kept, such as all events of a tenth of the users. The same rows are chosen each
+        time, and on Flink too; another ``seed`` chooses others. Raises ``ScriptError`` FX-API-0003.
+        """
+        chosen = self._positions([by] if isinstance(by, str) else by) or range(len(self.schema))
+        return self._with(nodes.Filter(self.node, sampled(self.schema, chosen, share, seed)))
+
+    def split(self, *conditions: Term) -> tuple[Stream, ...]:
+        """Return a stream for each condition, and one for the rest: each row goes to the first that holds for it.
+
+        Read together, by ``fx.collect`` or ``fx.run``, the streams are one job.
+        """
+        bound = [boolean(each.bind(self.schema)) for each in conditions]
+        return tuple(
+            self if condition is None else self._with(nodes.Filter(self.node, condition))
+            for condition in first_that_holds(bound)
+        )
+
     def sort(self, *columns: str, ascending: bool = True) -> Stream:
         """Order the final rows of bounded input."""
         keys = tuple(nodes.SortKey(index, not ascending, ascending) for index in self._positions(columns))
@@ -408,6 +483,9 @@ class Stream:
     def explain(self) -> str:
         """Return the plan as it would run."""
         return self._session.explain(self.node)
+
+    def _mapped(self, function: RowFunction, columns: Schema) -> Stream:
+        return self._with(nodes.Map(self.node, function, columns))
 
     def _with(self, node: nodes.Node) -> Stream:
         return Stream(self._session, node)

@@ -29,6 +29,7 @@ from fluxcore.plan.nodes import (
     AssignWindow,
     Filter,
     Insert,
+    Map,
     Project,
     Scan,
     SideOutput,
@@ -44,7 +45,13 @@ from fluxcore.runtime.late import LateRows
 from fluxcore.runtime.memory import MemoryBudget
 from fluxcore.runtime.nodes import BroadcastNode, ExchangeNode, MapNode, OperatorNode, Outlet, Partials, SinkNode
 from fluxcore.runtime.operators import recipe_of
-from fluxcore.runtime.pure import changes_function, correlate_function, watermark_function, window_function
+from fluxcore.runtime.pure import (
+    changes_function,
+    correlate_function,
+    map_function,
+    watermark_function,
+    window_function,
+)
 from fluxcore.runtime.reading_order import independent, waiting
 from fluxcore.runtime.recipe import Recipe, plain
 from fluxcore.runtime.scans import alignment_of, idle_timeout_s, source_of
@@ -163,6 +170,8 @@ class _Builder:
             return self._map(node, number, window_function(node, settings))
         if isinstance(node, Correlate):
             return self._map(node, number, correlate_function(node, settings))
+        if isinstance(node, Map):
+            return self._map(node, number, map_function(node))
         if isinstance(node, ToChangelog | FromChangelog):
             return self._map(node, number, changes_function(node))
         if isinstance(node, StampTime):

@@ -14,6 +14,7 @@ from fluxcore.expr.compile import compile_expr, compile_predicate
 from fluxcore.expr.table_calls import compile_table_call
 from fluxcore.operators.change_rows import from_changelog, to_changelog
 from fluxcore.operators.correlate import correlate
+from fluxcore.operators.process.mapped import mapped
 from fluxcore.operators.windows.window_assign import AssignKind, AssignOptions, assign_windows
 from fluxcore.plan.changelog import unique_key
 from fluxcore.plan.changes import ToChangelog
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
     from fluxcore.plan.changes import FromChangelog
     from fluxcore.plan.correlate import Correlate
-    from fluxcore.plan.nodes import AssignWatermark, AssignWindow
+    from fluxcore.plan.nodes import AssignWatermark, AssignWindow, Map
 
 
 def watermark_function(node: AssignWatermark, settings: Settings) -> Callable[[Batch], Batch]:
@@ -68,6 +69,11 @@ def changes_function(node: ToChangelog | FromChangelog) -> Callable[[Batch], Bat
     if isinstance(node, ToChangelog):
         return to_changelog(node.codes, unique_key(node.input), plain(node.schema))
     return from_changelog(node.codes, node.op)
+
+
+def map_function(node: Map) -> Callable[[Batch], Batch]:
+    """Return the function that hands rows or batches to one of the user's."""
+    return mapped(node.function, plain(node.input.schema), plain(node.schema))
 
 
 def correlate_function(node: Correlate, settings: Settings) -> Callable[[Batch], Batch]:

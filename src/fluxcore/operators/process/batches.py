@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
-from fluxcore.core.batch_function import arrays_of, state_columns_of
+from fluxcore.core.batch_function import state_columns_of
 from fluxcore.core.frozen import keyed
 from fluxcore.core.ports import Operator
 from fluxcore.core.types import BIGINT
-from fluxcore.errors import DataError, FluxError
-from fluxcore.operators.process.given import copied, told
+from fluxcore.errors import FluxError
+from fluxcore.operators.process.given import batch_of, copied, told, unfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +80,8 @@ class BatchOperator(Operator):
         if sources is None:  # rows that came with no row in particular are as early as the first, so never too late
             sources = np.arange(batch.rows) if given.num_rows == batch.rows else np.zeros(given.num_rows, np.int64)
         elif len(sources) != given.num_rows:
-            raise self._unfit("process", f"{given.num_rows} rows with {len(sources)} numbers of input rows")
+            what = f"{given.num_rows} rows with {len(sources)} numbers of input rows"
+            raise unfit(f"{type(self._function).__name__}.process", what, self._options.output)
         return [Batch(given, None, batch.steps_for(np.asarray(sources, np.int64)))]
 
     def finish(self) -> Sequence[Batch]:
@@ -139,13 +140,5 @@ class BatchOperator(Operator):
     def _rows(self, given: Any, method: str) -> pa.RecordBatch | None:
         if given is None:
             return None
-        schema = self._options.output
-        try:
-            batch = pa.RecordBatch.from_arrays(arrays_of(given, schema), schema=schema)
-        except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
-            raise self._unfit(method, str(error)) from error
+        batch = batch_of(given, self._options.output, f"{type(self._function).__name__}.{method}")
         return batch if batch.num_rows else None
-
-    def _unfit(self, method: str, what: str) -> DataError:
-        message = f"{type(self._function).__name__}.{method} gave rows that do not fit its schema: {what}"
-        return DataError("FX-RUN-0211", message, hint=f"the schema: {', '.join(map(str, self._options.output))}")

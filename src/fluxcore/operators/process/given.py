@@ -9,10 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.batch import Batch
+from fluxcore.core.batch_function import arrays_of
 from fluxcore.core.user_code import user_line
 from fluxcore.errors import DataError, ScriptError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fluxcore.core.batch import Int64s
 
 Function = TypeVar("Function")
@@ -49,6 +52,20 @@ class Given:
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, AttributeError) as error:
             message = f"{self._function} gave a row that does not fit its schema: {error}"
             raise DataError("FX-RUN-0211", message, hint=f"the schema: {', '.join(map(str, self._schema))}") from error
+
+
+def batch_of(given: pa.RecordBatch | Mapping[str, Any], schema: pa.Schema, function: str) -> pa.RecordBatch:
+    """Return columns that a function gave as a batch. Raises ``DataError`` FX-RUN-0211 for those that do not fit the schema."""
+    try:
+        return pa.RecordBatch.from_arrays(arrays_of(given, schema), schema=schema)
+    except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
+        raise unfit(function, str(error), schema) from error
+
+
+def unfit(function: str, what: str, schema: pa.Schema) -> DataError:
+    """Return the error of rows that do not fit a function's schema."""
+    message = f"{function} gave rows that do not fit its schema: {what}"
+    return DataError("FX-RUN-0211", message, hint=f"the schema: {', '.join(map(str, schema))}")
 
 
 def told(error: BaseException, function: str, given: str) -> DataError:

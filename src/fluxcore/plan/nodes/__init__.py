@@ -10,7 +10,7 @@ from fluxcore.plan.nodes.aggregates import Aggregate
 from fluxcore.plan.nodes.joins import Interval, Join, JoinKind, TemporalJoin
 from fluxcore.plan.nodes.node import Node, OneInput, TwoInputs, show, show_call
 from fluxcore.plan.nodes.order import Over, OverCall, Rank, Sort, SortKey
-from fluxcore.plan.nodes.processes import Connect, Process
+from fluxcore.plan.nodes.processes import Connect, Map, Process
 from fluxcore.plan.nodes.rows import Filter, Insert, Project, Scan, SideOutput, Union, Values
 from fluxcore.plan.nodes.times import AssignWatermark, StampTime, TimeSort
 from fluxcore.plan.nodes.windows import (
@@ -35,6 +35,7 @@ __all__ = [
     "Interval",
     "Join",
     "JoinKind",
+    "Map",
     "Node",
     "OneInput",
     "Over",

@@ -1,4 +1,4 @@
-"""Functions written in Python over the rows of keys."""
+"""Functions written in Python over rows, or over the rows of keys."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fluxcore.core.batch_function import BatchFunction
     from fluxcore.core.ports import CustomOperator
     from fluxcore.core.process import BroadcastFunction, ProcessFunction, TwoInputFunction
+    from fluxcore.core.row_function import RowFunction
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,21 @@ class Process(OneInput):
     def describe(self) -> str:
         keys = ", ".join(self.input.schema[index].name for index in self.keys)
         return f"Process({title_of(self.function)}, by=[{keys}])"
+
+
+@dataclass(frozen=True)
+class Map(OneInput):
+    """Hands each row, or each batch, to a function written in Python that keeps nothing, and gives the rows that it makes."""
+
+    function: RowFunction
+    columns: Schema
+
+    @property
+    def schema(self) -> Schema:
+        return self.columns
+
+    def describe(self) -> str:
+        return f"Map({self.function.name})"
 
 
 @dataclass(frozen=True)

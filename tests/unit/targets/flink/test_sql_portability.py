@@ -96,6 +96,7 @@ def windows(orders, **more):
 
 CASES = {
     "process": (lambda o, r: o.process(Doubled(), by="id", schema=OUT), "the function Doubled", "Python on the rows"),
+    "map": (lambda o, r: o.map(dict, schema=OUT), "the function dict", "Python on whole rows"),
     "batches": (lambda o, r: o.process(Batches(), by="id", schema=OUT), "the function Batches", "Python on the rows"),
     "async": (lambda o, r: o.map_async(ask, schema=OUT), "the function async ask", "Python on the rows"),
     "operator": (lambda o, r: o.transform(Own, schema=OUT), "the function Own", "Python on the rows"),

@@ -256,6 +256,15 @@ def _process(node: nodes.Process, printer: Printer) -> Block:
 
 
 @print_node.register
+def _map(node: nodes.Map, printer: Printer) -> Block:
+    why = (
+        "it is Python on whole rows, which Flink SQL has no place for; functions of columns (fx.udf, fx.udtf) go along"
+    )
+    printer.report.add(f"the function {node.function.name}", why, source_line(node.function.function) or place_of(node))
+    return placeholder(node, printer, place_of(node))
+
+
+@print_node.register
 def _connect(node: nodes.Connect, printer: Printer) -> Block:
     why = "Flink SQL has no function over two streams"
     name = type(node.function).__name__
