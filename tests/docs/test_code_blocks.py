@@ -1,7 +1,7 @@
 """Every code block of the documentation runs.
 
 Blocks of one page run in order in one folder, which holds a copy of `docs/data`:
-- ```sql``` as a script, ```python``` as a program, in one namespace per page;
+- ```sql``` and ```yaml``` as a script, ```python``` as a program, in one namespace per page;
 - ```console``` lines that begin with `$ fluxcore` as commands, which must end with exit code 0.
 `<!-- skip: reason -->` before a block leaves it out; `<!-- fails -->` means that it must fail with a clear error.
 """
@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"(?:<!-- (skip: [^>]*|fails) -->\s*)?```(sql|python|console)\n(.*?)```", re.DOTALL)
+BLOCK = re.compile(r"(?:<!-- (skip: [^>]*|fails) -->\s*)?```(sql|yaml|python|console)\n(.*?)```", re.DOTALL)
 FLUXCORE = str(Path(sys.executable).parent / "fluxcore")
 
 
@@ -29,9 +29,9 @@ def blocks(path: Path) -> list[tuple[str, str, str]]:
 
 
 def commands(kind: str, text: str, folder: Path, number: int) -> list[list[str]]:
-    if kind == "sql":
-        (folder / f"block{number}.sql").write_text(text)
-        return [[FLUXCORE, "run", f"block{number}.sql"]]
+    if kind in ("sql", "yaml"):
+        (folder / f"block{number}.{kind}").write_text(text)
+        return [[FLUXCORE, "run", f"block{number}.{kind}"]]
     if kind == "python":
         (folder / f"block{number}.py").write_text(text)
         return [[sys.executable, f"block{number}.py"]]

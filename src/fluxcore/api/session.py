@@ -110,6 +110,17 @@ class Session:
         """
         self.execute_script(script)
 
+    def load(self, path: str | Path) -> None:
+        """Take the settings, functions, tables and views of a pipeline in YAML into the session; nothing runs.
+
+        Raises: ``ScriptError`` FX-YAML-0001 and FX-YAML-0002 for a pipeline that is none, and as a script that can't be bound.
+        """
+        from fluxcore.api.yaml import read_pipeline  # needed by few programs
+
+        pipeline = read_pipeline(Path(path).read_text("utf-8-sig"), str(path))
+        with pipeline.places():
+            self.execute_script(pipeline.definitions.text, file=str(path))
+
     def bind(self, text: str, *, file: str | None = None) -> BoundScript:
         """Parse and bind a whole script against the session's tables; its DDL and SET take effect."""
         self.tables.keep(self.catalog.materialized())

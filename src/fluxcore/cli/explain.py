@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.api.target import explaining
 from fluxcore.cli.errors import tell
-from fluxcore.cli.run import new_session, read_script, run_job
+from fluxcore.cli.run import new_session, run_job, script_text
 from fluxcore.core.settings import Settings
 from fluxcore.errors import JobError, ScriptError
 from fluxcore.sql.materialized import Action, MaterializedStatement
@@ -40,11 +40,12 @@ def explain(options: RunOptions) -> None:
 
 def _explain_script(options: RunOptions) -> None:
     """Print the plan of each query, and of the inserts that run together."""
-    text, name = read_script(options.script)
     session = new_session(options.settings(), options.target)
+    with script_text(options.script) as (text, name):
+        statements = session.bind(text, file=name).statements
     groups: list[list[Node]] = []
     inserting = False
-    for statement in session.bind(text, file=name).statements:
+    for statement in statements:
         if isinstance(statement, InsertStatement | StatementSet):
             several = statement.inserts if isinstance(statement, StatementSet) else (statement,)
             if not inserting:
@@ -62,7 +63,7 @@ def _explain_script(options: RunOptions) -> None:
             groups.append(list(statement.plan))
             inserting = False
     if not groups:
-        raise ScriptError("FX-CLI-0006", f"'{name}' holds no query and no INSERT")
+        raise ScriptError("FX-CLI-0006", f"'{options.script}' holds no query and no INSERT")
     print("\n\n".join(session.explain(*plans) for plans in groups))  # noqa: T201
 
 
@@ -70,8 +71,8 @@ def _explain_for_flink(options: RunOptions) -> list[str]:
     """Print a script's statements as they would be sent; return what Flink has no twin of."""
     from fluxcore.targets.flink.script import sent_statements
 
-    text, name = read_script(options.script)
-    statements, unportable = sent_statements(text, name, {**Settings.load().values, **options.settings()})
+    with script_text(options.script) as (text, name):
+        statements, unportable = sent_statements(text, name, {**Settings.load().values, **options.settings()})
     print("\n\n".join(f"{statement};" for statement in statements))  # noqa: T201
     return [each.describe() for each in unportable]
 

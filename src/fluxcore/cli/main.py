@@ -65,7 +65,9 @@ def _terminated(number: int, frame: object) -> None:  # noqa: ARG001
 
 @app.command()
 def run(
-    script: Annotated[str, typer.Argument(help="A SQL script, a Python job (.py), or - for standard input.")],
+    script: Annotated[
+        str, typer.Argument(help="A SQL script, a pipeline (.yaml), a Python job (.py), or - for standard input.")
+    ],
     format: Annotated[str, typer.Option(help="How SELECTs are printed: table, json, csv or changelog.")] = "table",
     parallelism: Parallelism = None,
     set: Set = None,
@@ -125,7 +127,9 @@ def sql(
 
 @app.command()
 def explain(
-    script: Annotated[str, typer.Argument(help="A SQL script, a Python job (.py), or - for standard input.")],
+    script: Annotated[
+        str, typer.Argument(help="A SQL script, a pipeline (.yaml), a Python job (.py), or - for standard input.")
+    ],
     parallelism: Parallelism = None,
     set: Set = None,
     target: Target = "embedded",

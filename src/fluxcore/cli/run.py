@@ -6,6 +6,7 @@ import os
 import runpy
 import sys
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +21,8 @@ from fluxcore.plan.changelog import is_append_only, unique_key
 from fluxcore.runtime.kernels import use_cache_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fluxcore.api.session import Session, Step
     from fluxcore.sql.script import SelectStatement
 
@@ -77,8 +80,7 @@ def run(options: RunOptions) -> None:
     if options.script.endswith(".py"):
         run_job(Path(options.script), settings, options.target)
         return
-    text, name = read_script(options.script)
-    with new_session(settings, options.target) as session:
+    with script_text(options.script) as (text, name), new_session(settings, options.target) as session:
         run_script(session, text, name, options.format)
         tell_of_stopping(session)
 
@@ -125,6 +127,23 @@ def read_script(name: str) -> tuple[str, str]:
         raise ScriptError("FX-CLI-0003", f"'{name}' can't be read: {reason.lower()}", hint=near) from error
     except UnicodeDecodeError as error:
         raise ScriptError("FX-CLI-0004", f"'{name}' is not UTF-8 text (byte {error.start})") from error
+
+
+@contextmanager
+def script_text(name: str) -> Iterator[tuple[str, str]]:
+    """Return a script as SQL and its name for messages; a pipeline in YAML is written as SQL, and errors are shown at its places.
+
+    Raises: ``ScriptError`` as :func:`read_script`, FX-YAML-0001 and FX-YAML-0002 for a pipeline that is none.
+    """
+    text, name = read_script(name)
+    if Path(name).suffix not in (".yaml", ".yml"):
+        yield text, name
+        return
+    from fluxcore.api.yaml import read_pipeline  # needed by few scripts
+
+    pipeline = read_pipeline(text, name)
+    with pipeline.places():
+        yield pipeline.script.text, name
 
 
 def run_script(session: Session, text: str, name: str, format_: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.cli.errors import tell
 from fluxcore.cli.output.replies import show_reply
 from fluxcore.cli.output.sinks import output_sink
-from fluxcore.cli.run import check_format, read_script
+from fluxcore.cli.run import check_format, script_text
 from fluxcore.core.settings import Settings
 from fluxcore.targets.flink.address import cluster_at
 from fluxcore.targets.flink.script import ScriptOptions, ScriptRun
@@ -29,10 +29,10 @@ _PROGRESS_EVERY_S = 0.5
 def run(options: RunOptions) -> None:
     """Run a script on the cluster that the command line names. Raises what went wrong."""
     check_format(options.format)
-    text, name = read_script(options.script)
     console = Terminal(options.format)
-    script = ScriptRun(text, name, console, ScriptOptions(options.format == "changelog", options.detach))
-    script.run(cluster_at(options.target), flink_properties({**Settings.load().values, **options.settings()}))
+    with script_text(options.script) as (text, name):
+        script = ScriptRun(text, name, console, ScriptOptions(options.format == "changelog", options.detach))
+        script.run(cluster_at(options.target), flink_properties({**Settings.load().values, **options.settings()}))
 
 
 class Terminal:

@@ -8,6 +8,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def path(name: str) -> str:
+    """Return a name of several parts with dots between them, each part in backquotes."""
+    return ".".join(map(quoted, name.split(".")))
+
+
 def text(value: str) -> str:
     """Return a string constant. A backslash is a letter like others, as in Flink."""
     return "'" + value.replace("'", "''") + "'"
