@@ -226,6 +226,18 @@ BUS_FEED_PIECES: Final = 16
 BUS_REFUSED_PAUSE_S: Final = 0.25
 """How long an event whose dead letter can't be stored waits at least before it comes again; also between two warnings of that."""
 
+BUS_SHARED_HOLD_S: Final = 0.25
+"""How long a process has a log open that several write to, such as that of dead letters, while others may wait."""
+
+BUS_SHARED_IDLE_S: Final = 0.02
+"""How long it keeps such a log when nothing more comes."""
+
+BUS_SHARED_PAUSE_S: Final = 0.06
+"""How long it leaves such a log to others before it asks again; who found it taken asks again after half of that."""
+
+BUS_SHARED_WARN_S: Final = 10.0
+"""After how long a warning says that another process doesn't give such a log back."""
+
 BUS_FOLLOW_S: Final = 0.004
 """How often a process looks whether another one has written to a topic that it follows."""
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from fluxcore.bus.group import Group
     from fluxcore.bus.options import Condition, Duration
-    from fluxcore.bus.ports import Transport
+    from fluxcore.bus.ports import Topic, Transport
 
 _log = Log("bus")
 ANY = -1
@@ -296,11 +296,26 @@ class Bus:
         replay = Replay(selection, start, speed, batches, stop)
         if follow:
             return replay.following(lambda: self._topics.matching(patterns), lambda: self._closed)
-        return replay.once(self._topics.matching(patterns))
+        return replay.once(lambda: self._there_now(patterns))
+
+    def _there_now(self, patterns: tuple[Pattern, ...]) -> list[Topic]:
+        """Return the topics that may have events of some patterns, those among them that another process has just made."""
+        if self._loop is not None and not self._closed:
+            for name in self._transport.topics():
+                self._topics.find(name)
+        return self._topics.matching(patterns)
 
     async def revive(self, subjects: str | Sequence[str] = ">", *, where: str | None = None) -> int:
-        """Give dead letters back to the groups that gave them up, each once; return how many."""
+        """Give dead letters back to the groups that gave them up, each once; return how many.
+
+        They are published again, to the topics that they came from. Raises what keeps them from that: ``JobError`` FX-LOG-0001 where
+        another process writes to such a topic; ``BusError`` FX-BUS-0405 where another one gives letters back for long.
+        """
         patterns = _patterns(subjects)
+        async with self._transport.giving_back():
+            return await self._revive(patterns, where)
+
+    async def _revive(self, patterns: tuple[Pattern, ...], where: str | None) -> int:
         count = 0
         given: list[tuple[Event, Publishing]] = []
         try:

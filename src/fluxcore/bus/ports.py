@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
@@ -54,7 +55,7 @@ class Topic(Protocol):
         """Let a group have no more events."""
 
     def look(self) -> None:
-        """Find out where the slowest group stands, and let publishers go on that waited for it."""
+        """Find out how far the topic has come and where the slowest group stands, and let publishers go on that waited for it."""
 
     async def compact(self) -> None:
         """Keep of each key only its last event."""
@@ -98,6 +99,9 @@ class Transport(Protocol):
 
     def is_paused(self, group: str) -> bool:
         """Return whether a group was paused, perhaps by an earlier process."""
+
+    def giving_back(self) -> AbstractAsyncContextManager[None]:
+        """Hold off other processes that want to give dead letters back; what is given back is remembered at its end."""
 
     def revived(self, topic: str, offset: int) -> bool:
         """Return whether a dead letter was given back already."""

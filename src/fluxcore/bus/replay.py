@@ -38,9 +38,10 @@ class Replay:
         if isinstance(self.start, str) and self.start not in ("earliest", "new"):
             raise BusError("FX-BUS-0104", f"start is 'earliest', 'new', an offset or a time, not '{self.start}'")
 
-    async def once(self, topics: Sequence[Topic]) -> AsyncIterator[Event]:
+    async def once(self, topics: Callable[[], Sequence[Topic]]) -> AsyncIterator[Event]:
         """Yield what is there now, topic by topic."""
-        for topic in topics:
+        for topic in topics():
+            topic.look()
             before = None
             stop = min(topic.end, self.stop) if isinstance(self.stop, int) else topic.end
             span = Span(await self._first(topic), stop, self.selection.bounds)

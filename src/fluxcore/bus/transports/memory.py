@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import OrderedDict
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
@@ -18,6 +19,7 @@ from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_HANDLER_HOL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
@@ -246,6 +248,10 @@ class MemoryTransport:
     def is_paused(self, group: str) -> bool:  # noqa: ARG002
         """Return False."""
         return False
+
+    def giving_back(self) -> AbstractAsyncContextManager[None]:
+        """Hold off nobody: there is no other process."""
+        return nullcontext()
 
     def revived(self, topic: str, offset: int) -> bool:
         """Return whether a dead letter was given back already."""

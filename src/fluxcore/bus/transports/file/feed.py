@@ -66,7 +66,8 @@ class Feed:
     def __init__(self, folder: str, topic: str, desk: Desk, arrived: Callable[[int], None]) -> None:
         self.lost = 0
         self.bytes = 0
-        self.make_reader: Callable[[], Reader] = lambda: Reader.open(folder, desk.own_files)
+        self._opens: Callable[[], Reader] = lambda: Reader.open(folder, desk.own_files)
+        self.make_reader = self._opens
         self._topic = topic
         self._desk = desk
         self._arrived = arrived
@@ -76,6 +77,7 @@ class Feed:
         self._choice = 0
         self._reading = False
         self._reader: Reader | None = None
+        self._is_outdated = False
         self.reached = 0
 
     @property
@@ -111,10 +113,10 @@ class Feed:
         if self.reached < end:
             self.ask(self.reached, end)
 
-    def reopen(self, make_reader: Callable[[], Reader]) -> None:
-        """Read in another way from now on."""
-        self.make_reader = make_reader
-        self._desk.run(self._forget_reader)
+    def reopen(self, make_reader: Callable[[], Reader] | None) -> None:
+        """Read in another way from now on; None: as one who doesn't write to the log."""
+        self.make_reader = make_reader or self._opens
+        self._is_outdated = True
 
     def close(self) -> None:
         """Let go of the files; on a thread for the disk, when nothing is read any more."""
@@ -132,6 +134,9 @@ class Feed:
         lost: list[Lost] = []
         error: Exception | None = None
         try:
+            if self._is_outdated:
+                self._is_outdated = False
+                self._forget_reader()
             reader = self._reader
             if reader is None:
                 reader = self._reader = self.make_reader()

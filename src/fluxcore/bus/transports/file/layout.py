@@ -33,7 +33,7 @@ Kind = TypeVar("Kind", bound=msgspec.Struct)
 DECLARATION = "topic.json"
 _FORMAT = 1
 _SUFFIX = ".json"
-_REVIVED = "revived.json"
+_REVIVED, _REVIVED_LOCK = "revived.json", "revived.lock"
 _NAME_MOST = 255 - len(".json.new")  # what file systems take, as long as the longest of the names that are made of it
 
 
@@ -212,6 +212,13 @@ class Folder:
     def revived(self) -> Revived:
         """Return which dead letters were given back."""
         return self._read(f"{self.root}/{_REVIVED}", Revived) or Revived()
+
+    def revived_lock(self) -> str:
+        """Return the path of the file whose lock is held by the process that gives dead letters back."""
+        path = f"{self.root}/{_REVIVED_LOCK}"
+        with disk_calls(path):
+            self.files.make_folder(self.root)
+        return path
 
     def save_revived(self, found: Revived) -> None:
         """Save which dead letters were given back, durably and in one step."""

@@ -19,14 +19,14 @@ from fluxcore.errors import FluxError
 from fluxcore.limits import BUS_PENDING_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
     from concurrent.futures import Future
 
     from fluxcore.bus.log import Log, LogOptions, Producer, Settled
     from fluxcore.bus.transports.file.desk import Desk
 
 _records = Records("bus")
-_FULL, _IN_USE = "FX-LOG-0006", "FX-LOG-0001"
+_FULL, IN_USE, BROKEN = "FX-LOG-0006", "FX-LOG-0001", "FX-LOG-0004"
 _AT_ONCE = 256
 
 
@@ -42,8 +42,11 @@ class Opener(Protocol):
     def refused(self) -> None:
         """Take it that the log can't be opened now."""
 
+    def given_back(self) -> None:
+        """Take it that the log was closed, and others may open it."""
 
-class _Letter(NamedTuple):
+
+class Letter(NamedTuple):
     """An event that waits for room, or for the log to be opened."""
 
     content: tuple[Any, ...] | pa.RecordBatch
@@ -71,8 +74,9 @@ class Outbox:
         self._desk = desk
         self._topic = topic
         self._direct: dict[str, Producer] = {}
+        self._senders: dict[str, Producer] = {}
         self._patient: dict[str, Producer] = {}
-        self._waiting: deque[_Letter] = deque()
+        self._waiting: deque[Letter] = deque()
         self._waiting_bytes = 0
         self._opening: Future[None] | None = None
         self._refusal: Exception | None = None
@@ -92,13 +96,13 @@ class Outbox:
                     raise
             else:
                 return pending
-        self._keep(_Letter(row, pending, acks, size, None), here)
+        self._keep(Letter(row, pending, acks, size, None), here)
         return pending
 
     def publish_batch(self, rows: pa.RecordBatch, topic: str, acks: str, expect: Expect | None = None) -> Pending:
         """Hand over rows in columns. Raises as ``publish_row`` does."""
         here, pending = self._begin(topic, acks)
-        self._keep(_Letter(rows, pending, acks, rows.nbytes, expect), here)
+        self._keep(Letter(rows, pending, acks, rows.nbytes, expect), here)
         return pending
 
     # -- opening and closing ----------------------------------------------------------------------------------------
@@ -117,11 +121,12 @@ class Outbox:
         try:
             registry.release(registry.acquire(self._folder, self._options(), self._desk.own_files))
         except FluxError as error:
-            if error.code != _IN_USE:
+            if error.code != IN_USE:
                 _records.warning("a topic can't be recovered", folder=self._folder, error=error.message)
 
-    async def its_log(self) -> Log:
-        """Return the log, opened. Raises what keeps it from being opened."""
+    @contextlib.asynccontextmanager
+    async def its_log(self) -> AsyncIterator[Log]:
+        """Give the log, opened, to work with. Raises what keeps it from being opened."""
         if self.log is None:
             with self._lock:
                 self._begin_to_open()
@@ -131,19 +136,19 @@ class Outbox:
             if self._refusal is not None:
                 raise self._refusal
         assert self.log is not None
-        return self.log
+        yield self.log
 
     def close(self) -> int:
         """Write and sync all, give the log back, and return its durable end; on a thread for the disk."""
-        log = self.log
-        if log is None:
-            return 0
+        return 0 if self.log is None else self._end(self.log)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _end(self, log: Log) -> int:
         with contextlib.suppress(FluxError):  # whoever waits has been told of a broken disk
             log.sync()
         registry.release(log)
         return log.durable_end
-
-    # -- inside -----------------------------------------------------------------------------------------------------
 
     def _begin(self, topic: str, acks: str) -> tuple[bool, Pending]:
         """Count an event, and return whether this is the event loop's thread."""
@@ -163,7 +168,7 @@ class Outbox:
             with self._lock:
                 self._published_elsewhere -= 1
 
-    def _keep(self, letter: _Letter, here: bool) -> None:
+    def _keep(self, letter: Letter, here: bool) -> None:
         """Put a letter behind those that wait, and see to it that they are sent."""
         with self._lock:
             while self._waiting_bytes and self._waiting_bytes + letter.size > BUS_PENDING_BYTES:
@@ -193,6 +198,8 @@ class Outbox:
             end = log.end
         except Exception as error:  # noqa: BLE001  (whatever it is, the publishers must know)
             with self._lock:
+                if self._is_for_later(error):
+                    return
                 refused, self._waiting = self._waiting, deque()
                 self._waiting_bytes = 0
                 self._opening = None
@@ -201,19 +208,30 @@ class Outbox:
             self._desk.mail.post(self._fail, [each.pending for each in refused], error)
             self._desk.mail.post(self._topic.refused)
             return
-        for acks in ("memory", "os", "disk"):
-            self._direct[acks] = log.producer(self._done, acks, wait=False)
-            self._patient[acks] = log.producer(self._done, acks)
         with self._lock:
-            self.log = log
+            self._use(log)
             self._opening = None
             self._room.notify_all()
         self._desk.mail.post(self._topic.opened, log, end)
         self._send()
 
+    def _use(self, log: Log) -> None:
+        """Take the log that was opened; the lock is held."""
+        for acks in ("memory", "os", "disk"):
+            self._direct[acks] = self._senders[acks] = log.producer(self._done, acks, wait=False)
+            self._patient[acks] = log.producer(self._done, acks)
+        self.log = log
+
+    def _is_for_later(self, error: Exception) -> bool:  # noqa: ARG002  (as those need it that share a log)
+        """Return whether the log is to be opened again later, so that letters go on waiting; the lock is held."""
+        return False
+
+    def _may_send(self) -> bool:
+        return self.log is not None
+
     def _send(self) -> None:
         """Hand over what waits, as far as there is room, and come back when there is more."""
-        while self._waiting and self.log is not None:
+        while self._waiting and (log := self.log) is not None and self._may_send():
             refused: list[tuple[Pending, FluxError]] = []
             with self._lock:
                 more = self._send_some(refused)
@@ -221,11 +239,13 @@ class Outbox:
             for pending, error in refused:
                 self._desk.mail.post(self._fail, [pending], error)
             if not more:
-                self.log.when_room(self._send_later)
+                log.when_room(self._send_later)
                 return
 
     def _send_some(self, refused: list[tuple[Pending, FluxError]]) -> bool:
         """Hand over some of what waits; return False where there is no room. The lock is held, and given back now and then."""
+        if not self._may_send():
+            return True
         for _ in range(min(len(self._waiting), _AT_ONCE)):
             letter = self._waiting[0]
             try:
@@ -241,8 +261,8 @@ class Outbox:
     def _send_later(self) -> None:
         self._desk.run(self._send)
 
-    def _append(self, letter: _Letter) -> None:
-        producer = self._direct[letter.acks]
+    def _append(self, letter: Letter) -> None:
+        producer = self._senders[letter.acks]
         if letter.expect is not None and self.log is not None and self.log.options.key_column is None:
             hint = "close what has opened it before it was declared with versions"
             raise BusError("FX-BUS-0114", f"the log in '{self._folder}' keeps no versions of keys yet", hint=hint)

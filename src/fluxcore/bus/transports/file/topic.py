@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from fluxcore.bus.batch_event import BatchEvent
+from fluxcore.bus.dead_letters import TOPIC as DEAD
 from fluxcore.bus.log import Reader, ReadOptions
 from fluxcore.bus.log.live import LiveReader
 from fluxcore.bus.log.queue import Expect
@@ -17,6 +18,7 @@ from fluxcore.bus.rows import PLAIN, columnar, envelope, plain_row, row_bytes, r
 from fluxcore.bus.schemas import Rows
 from fluxcore.bus.transports.file.feed import Feed, read_piece
 from fluxcore.bus.transports.file.outbox import Outbox
+from fluxcore.bus.transports.file.shared_outbox import SharedOutbox
 from fluxcore.core.log import Log as Records
 from fluxcore.errors import FluxError
 
@@ -68,7 +70,8 @@ class FileTopic:
         self._desk = desk
         self._folder = desk.folder.topic(self.name)
         self._feed = Feed(self._folder, self.name, desk, self._arrived)
-        self._outbox = Outbox(self._folder, prepare, desk, self)
+        kind = SharedOutbox if self.name == DEAD else Outbox
+        self._outbox = kind(self._folder, prepare, desk, self)
         self._live = LiveReader(desk.folder.files, self._folder)
         self._rows = None if options.schema is None else Rows(options.schema, self.name)
         self._look_back()
@@ -150,7 +153,8 @@ class FileTopic:
         self._feed.choose([each.bounds for each in self.groups])
 
     def look(self) -> None:
-        """Do nothing: nobody waits for a group."""
+        """See how far another process has come; nobody waits for a group."""
+        self.follow()
 
     def follow(self) -> None:
         """See how far another process has come that writes to the topic."""
@@ -161,13 +165,13 @@ class FileTopic:
 
     async def compact(self) -> None:
         """Keep of each key only its last event. Raises ``JobError`` FX-LOG-0001 where another process writes to the topic."""
-        log = await self._outbox.its_log()
-        await self._desk.wait(partial(log.compact, whole=True))
+        async with self._outbox.its_log() as log:
+            await self._desk.wait(partial(log.compact, whole=True))
 
     async def retain(self) -> int:
         """Remove what need not be kept, and return the first offset. Raises ``JobError`` FX-LOG-0001."""
-        log = await self._outbox.its_log()
-        self._arrived(await self._desk.wait(log.retain))
+        async with self._outbox.its_log() as log:
+            self._arrived(await self._desk.wait(log.retain))
         return self.start
 
     def statistics(self) -> dict[str, Any]:
@@ -217,6 +221,10 @@ class FileTopic:
         """Take it that the log can't be opened for writing: who has it open says how far it goes."""
         self.follow()
         self._bring_back(self.end)
+
+    def given_back(self) -> None:
+        """Read as one who doesn't write, until the log is opened again."""
+        self._feed.reopen(None)
 
     def _bring_back(self, end: int) -> None:
         """Let groups go on at the end that stand beyond it, as when the folder was put back from a copy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from dataclasses import replace
@@ -21,7 +22,7 @@ from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_CLOSE_S, BUS_DISCOVER_S, BUS_FOLLOW_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from concurrent.futures import Future
 
     from fluxcore.bus.log import LogOptions
@@ -45,6 +46,7 @@ class FileTransport:
         self._by_name: dict[str, FileTopic] = {}
         self._tasks: list[Future[Any]] = []
         self._saving: dict[str, Future[Any]] = {}
+        self._reviving: list[Future[Any]] = []
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
     def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
@@ -131,15 +133,34 @@ class FileTransport:
         """Return whether a group was paused."""
         return self._cursors.is_paused(group)
 
+    @contextlib.asynccontextmanager
+    async def giving_back(self) -> AsyncIterator[None]:
+        """Hold off other processes that want to give dead letters back. Raises ``BusError`` FX-BUS-0401, 0404, 0405."""
+        end = time.monotonic() + BUS_CLOSE_S
+        while not await self._desk.wait(self._given_back.begin):
+            if time.monotonic() > end:
+                raise BusError(
+                    "FX-BUS-0405", "another process gives dead letters back", hint="try again when it is done"
+                )
+            await asyncio.sleep(BUS_FOLLOW_S)
+        try:
+            yield
+        finally:
+            saving, self._reviving = self._reviving, []
+            try:
+                await asyncio.gather(*map(asyncio.wrap_future, saving))
+            finally:
+                await self._desk.wait(self._given_back.end)
+
     def revived(self, topic: str, offset: int) -> bool:
-        """Return whether a dead letter was given back already. Raises ``BusError`` FX-BUS-0401."""
+        """Return whether a dead letter was given back already."""
         return self._given_back.has(topic, offset)
 
     def revive(self, topic: str, offset: int) -> None:
         """Remember that a dead letter was given back."""
         saving = self._given_back.add(topic, offset)
         if saving is not None:
-            self._tasks.append(saving)
+            self._reviving.append(saving)
 
     def save(self) -> None:
         """Save what lasts of groups, now. Raises ``BusError`` FX-BUS-0404. Cost: two syncs a group."""
