@@ -226,6 +226,9 @@ BUS_FEED_PIECES: Final = 16
 BUS_REFUSED_PAUSE_S: Final = 0.25
 """How long an event whose dead letter can't be stored waits at least before it comes again; also between two warnings of that."""
 
+BUS_HANDS_MAX: Final = 1023
+"""Workers of a group in a topic of whose events it is noted that they are in hand."""
+
 BUS_SHARED_HOLD_S: Final = 0.25
 """How long a process has a log open that several write to, such as that of dead letters, while others may wait."""
 

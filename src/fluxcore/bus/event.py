@@ -20,13 +20,14 @@ TRACE_HEADERS = ("traceparent", "tracestate")
 
 class Rare:
     """What few events have: another attempt than the first, a priority, times between which it may be handled, someone who waits for
-    the answer.
+    the answer; ``died`` attempts the process did not survive.
     """
 
-    __slots__ = ("attempt", "expires_ms", "not_before_ms", "priority", "reply_to")
+    __slots__ = ("attempt", "died", "expires_ms", "not_before_ms", "priority", "reply_to")
 
     def __init__(self) -> None:
         self.attempt = 1
+        self.died = 0
         self.priority = 0
         self.expires_ms: int | None = None
         self.not_before_ms: int | None = None
@@ -35,7 +36,12 @@ class Rare:
     def copy(self) -> Rare:
         """Return the same, for another event."""
         found = Rare()
-        found.attempt, found.priority, found.reply_to = self.attempt, self.priority, self.reply_to
+        found.attempt, found.died, found.priority, found.reply_to = (
+            self.attempt,
+            self.died,
+            self.priority,
+            self.reply_to,
+        )
         found.expires_ms, found.not_before_ms = self.expires_ms, self.not_before_ms
         return found
 
@@ -83,6 +89,15 @@ class Event:
     @attempt.setter
     def attempt(self, value: int) -> None:
         self._its_rare().attempt = value
+
+    @property
+    def died(self) -> int:
+        """How many of the attempts before this one the process did not survive, since a handler has raised last."""
+        return 0 if self.rare is None else self.rare.died
+
+    @died.setter
+    def died(self, value: int) -> None:
+        self._its_rare().died = value
 
     @property
     def priority(self) -> int:

@@ -12,6 +12,7 @@ from fluxcore.bus.batch_event import BatchEvent, rows_of
 from fluxcore.bus.bell import Bell
 from fluxcore.bus.errors import text_of
 from fluxcore.bus.event import Rare
+from fluxcore.bus.hold import NoHolds, ProcessDied
 from fluxcore.bus.inbox import Inbox
 from fluxcore.bus.order import Order
 from fluxcore.bus.progress import Counts, Progress, progress_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fluxcore.bus.event import Event
+    from fluxcore.bus.hold import Holds
     from fluxcore.bus.options import HandlerOptions, Selection
     from fluxcore.bus.ports import Topic
 
@@ -35,7 +37,8 @@ class Group(Bell):
 
     Events of one key are handed out one after the other where the group is ordered, however many workers there are: one that
     failed keeps those behind it back until it went well or was given up, which is when ``bury`` gets it; if the dead letter can't be
-    kept, the event comes again. A batch whose rows have keys of their own is handled alone. A paused group hands out none.
+    kept, the event comes again. A batch whose rows have keys of their own is handled alone, and so is an event that was in hand when
+    the process died; its last attempt is its dead letter. A paused group hands out none.
     ``bury`` calls back when the letter is kept, or with what kept it from that.
     """
 
@@ -55,6 +58,7 @@ class Group(Bell):
         self.hand: Event | None = None
         self.counts = Counts()
         self.bounds = selection.bounds
+        self.holds: Holds = NoHolds()
         self._bury = bury
         self._inbox = Inbox(topic, name, selection, _first_offset(topic, options.start), self._refuse)
         self._ordered = options.ordered
@@ -81,10 +85,13 @@ class Group(Bell):
     def take_many(
         self, count: int, *, whole: bool, most: int | None = None, to: list[Event] | None = None
     ) -> list[Event]:
-        """Return the next events, at most ``count``, behind those in ``to``. A request comes alone, and a batch as it is."""
+        """Return the next events, at most ``count``, behind those in ``to``.
+
+        A request comes alone, and a batch as it is; so does an event that was in hand when the process died.
+        """
         found: list[Event] = [] if to is None else to
         while len(found) < count and (event := self.take(whole=whole, most=most)) is not None:
-            if isinstance(event, BatchEvent) or event.offset < 0:
+            if isinstance(event, BatchEvent) or event.offset < 0 or event.died:
                 if not found:
                     return [event]
                 self.put_back(event)
@@ -143,6 +150,10 @@ class Group(Bell):
             self.counts.expired += rows_of(event)
             self._close(event)
             return False
+        if rare is not None and rare.died and rare.attempt > self.options.retry.attempts:
+            rare.attempt -= 1  # the last one that there was
+            self._refuse(event, ProcessDied("the process died while a handler had the event"))
+            return False
         self.counts.delivered += rows_of(event)
         return True
 
@@ -158,6 +169,9 @@ class Group(Bell):
             self._beside += 1
             self.counts.delivered += 1
         event = self._of_its_own(event)
+        if event.died:  # this time the process has survived it: others need not wait
+            event.died = 0
+            self.order.alone = None
         if self.options.ordered:
             self.order.hold(event)
         if event.attempt < self.options.retry.attempts:
@@ -239,8 +253,10 @@ class Group(Bell):
         hand = self._hand()
         begun = [*self.open.values(), *self._inbox.overtaken(), *(self._run[self._run.index(hand) :] if hand else ())]
         found = progress_of([event for event in begun if event.offset >= 0], self._inbox.first_in_order())
-        done, attempts = self._inbox.remembered()
-        return Progress(found.position, found.done + done, found.attempts | attempts)
+        before = self._inbox.remembered()
+        return Progress(
+            found.position, found.done + before.done, found.attempts | before.attempts, found.died + before.died
+        )
 
     def has_more(self) -> bool:
         """Return whether there may be something for another worker."""
@@ -274,6 +290,8 @@ class Group(Bell):
                     return None
                 event = following
             if not isinstance(event, BatchEvent) or event.offset < 0:
+                if event.died and event.offset not in self.open and self._is_kept_back(event):
+                    continue
                 return event
             rare = event.rare
             if event.offset not in self.open and rare is not None and self._waits_for_its_time(event, rare):
@@ -285,7 +303,10 @@ class Group(Bell):
                 except Exception as error:  # noqa: BLE001  (a value that Python has no form for, such as a date far away)
                     self._refuse(event, error)
                     continue
-                return self._apart(event, rows, BUS_PART_ROWS)
+                event = self._apart(event, rows, BUS_PART_ROWS)
+                if event.died and self._is_kept_back(event):
+                    continue
+                return event
             if most is not None and event.data.num_rows > most:
                 event = self._apart(event, [event.slice(0, most)], most)
             if not self._is_kept_back(event):
@@ -306,10 +327,11 @@ class Group(Bell):
             self.order.alone = None
         return first[0]
 
-    def _is_kept_back(self, event: BatchEvent) -> bool:
-        """Return whether a batch must wait, because its rows have keys and others are being handled."""
+    def _is_kept_back(self, event: Event) -> bool:
+        """Return whether an event that is to be handled alone must wait, because others are being handled."""
         order = self.order
-        if event is order.alone or not self.options.ordered or not event.has_keys():
+        has_keys = self.options.ordered and isinstance(event, BatchEvent) and event.has_keys()
+        if event is order.alone or not (has_keys or event.died):
             return False
         self.open[event.offset] = event
         if len(self.open) - self._delayed == 1:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fluxcore.bus.batch_event import BatchEvent, rows_of
+from fluxcore.bus.done import Done
+from fluxcore.bus.progress import Progress
 from fluxcore.limits import BUS_FETCH_EVENTS, BUS_SUBJECTS_MAX, BUS_WINDOW_EVENTS
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from fluxcore.bus.event import Event
     from fluxcore.bus.options import Selection
     from fluxcore.bus.ports import Topic
-    from fluxcore.bus.progress import Progress
 
 ONLY_GROUP = "frys-only-group"
 """The header of an event that comes again for one group alone."""
@@ -43,7 +42,7 @@ class Inbox:
         self._name = name
         self._selection = selection
         self._refused = refused
-        self._done: _Done | None = None
+        self._done: Done | None = None
         self._wanted: dict[str, bool] = {}
         self._chunk: list[Event] = []
         self._at = 0
@@ -54,11 +53,11 @@ class Inbox:
     def resume(self, progress: Progress) -> None:
         """Go on where an earlier process left off; to be called before anything is handed out."""
         self.cursor = progress.position
-        self._done = _Done(progress) if progress.done or progress.attempts else None
+        self._done = Done(progress) if progress.done or progress.attempts or progress.died else None
 
-    def remembered(self) -> tuple[list[tuple[int, int]], dict[int, int]]:
-        """Return what an earlier process did of the events that were not fetched yet: ranges that are done, and attempts."""
-        return ([], {}) if self._done is None else self._done.above(self.cursor)
+    def remembered(self) -> Progress:
+        """Return what an earlier process did of the events that were not fetched yet."""
+        return Progress(self.cursor) if self._done is None else self._done.above(self.cursor)
 
     def __len__(self) -> int:
         return len(self._chunk) - self._at if self._heap is None else len(self._heap)
@@ -155,7 +154,7 @@ class Inbox:
         """Return those of the events that the group wants; count the others. Where all are single ones, each is a row."""
         done = self._done
         if done is not None:
-            events = [left for event in events if (left := done.left(event)) is not None]
+            events = [left for event in events for left in done.left(event)]
             if behind > done.until:
                 self._done = None
         rows = len(events) if is_plain else _rows(events)
@@ -175,41 +174,3 @@ class Inbox:
 
 def _rows(events: Sequence[Event]) -> int:
     return sum(rows_of(event) for event in events)
-
-
-class _Done:
-    """What was done before the group began again: ``left`` gives what is left of an event; above ``until`` nothing was done."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._starts = np.array([start for start, _ in progress.done], np.int64)
-        self._stops = np.array([stop for _, stop in progress.done], np.int64)
-        self._attempts = progress.attempts
-        self.until = max([progress.position, *self._stops.tolist(), *(each + 1 for each in progress.attempts)])
-
-    def left(self, event: Event) -> Event | None:
-        if isinstance(event, BatchEvent):
-            offsets = event.offsets()
-            mask = ~self._are_done(offsets)
-            if not mask.any():
-                return None
-            found: Event = event if mask.all() else event.select(mask)
-        elif self._are_done(np.array([event.offset]))[0]:
-            return None
-        else:
-            found = event
-        failed = self._attempts.get(found.offset)
-        if failed:
-            found.attempt = failed + 1
-        return found
-
-    def above(self, offset: int) -> tuple[list[tuple[int, int]], dict[int, int]]:
-        ranges = zip(self._starts.tolist(), self._stops.tolist(), strict=True)
-        return (
-            [(max(start, offset), stop) for start, stop in ranges if stop > offset],
-            {each: count for each, count in self._attempts.items() if each >= offset},
-        )
-
-    def _are_done(self, offsets: np.ndarray) -> np.ndarray:
-        range_ = np.searchsorted(self._starts, offsets, side="right") - 1
-        found: np.ndarray = (range_ >= 0) & (offsets < np.append(self._stops, 0)[range_])
-        return found

@@ -36,12 +36,14 @@ class Progress(msgspec.Struct, omit_defaults=True):
     """How far a group has come in a topic.
 
     ``position`` is the first offset that is not done; ``done`` the ranges above it that are, each up to, not including, its second
-    number; ``attempts`` how often the handler has failed so far, by offset, where it has.
+    number; ``attempts`` how often the handler has failed so far, by offset, where it has; ``died`` ranges of offsets that were in hand
+    when the process died, and how often, besides.
     """
 
     position: Offset
     done: list[tuple[Offset, Offset]] = []
     attempts: dict[Offset, Offset] = {}
+    died: list[tuple[Offset, Offset, Offset]] = []
 
 
 def progress_of(opened: Collection[Event], frontier: int) -> Progress:
@@ -54,4 +56,6 @@ def progress_of(opened: Collection[Event], frontier: int) -> Progress:
         place = max(place, end_of(event))
     if -1 < place < frontier:
         done.append((place, frontier))
-    return Progress(position, done, {event.offset: event.attempt - 1 for event in opened if event.attempt > 1})
+    failed = {event.offset: event.attempt - 1 - event.died for event in opened if event.attempt > 1 + event.died}
+    died = [(event.offset, end_of(event), event.died) for event in opened if event.died]
+    return Progress(position, done, failed, died)

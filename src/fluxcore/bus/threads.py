@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from fluxcore.bus.event import Event
+    from fluxcore.bus.hold import Hold
 
 
 class Raised:
@@ -32,10 +33,13 @@ class Call:
     that began (monotonic seconds). Once ``stop`` is set no other item begins. ``done`` is a future of the event loop.
     """
 
-    __slots__ = ("_function", "at", "done", "items", "results", "since", "stop", "thread")
+    __slots__ = ("_function", "_hold", "at", "done", "items", "results", "since", "stop", "thread")
 
-    def __init__(self, function: Callable[[Any], Any], items: Sequence[Any], done: asyncio.Future[None]) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any], items: Sequence[Any], done: asyncio.Future[None], hold: Hold | None
+    ) -> None:
         self._function = function
+        self._hold = hold
         self.items = items
         self.results: list[Any] = []
         self.at = 0
@@ -54,6 +58,8 @@ class Call:
             if self.stop:
                 break
             CURRENT.set(_last(item))
+            if self._hold is not None:
+                self._hold.take(item)
             try:
                 results.append(function(item))
             except BaseException as error:  # noqa: BLE001  (whatever a handler raises, sys.exit() too, concerns its event)
@@ -79,10 +85,10 @@ class HandlerThreads:
         self.hung: set[Call] = set()
         self._came_back: list[asyncio.Future[None]] = []
 
-    def call(self, function: Callable[[Any], Any], items: Sequence[Any]) -> Call:
-        """Begin a call; to be called on the event loop."""
+    def call(self, function: Callable[[Any], Any], items: Sequence[Any], hold: Hold | None = None) -> Call:
+        """Begin a call; to be called on the event loop. ``hold`` notes each item, which is then an event, before the function has it."""
         loop = asyncio.get_running_loop()
-        call = Call(function, items, loop.create_future())
+        call = Call(function, items, loop.create_future(), hold)
         if self._idle:
             waiting = self._idle.pop()
         else:

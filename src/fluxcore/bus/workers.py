@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fluxcore.bus.event import Event
     from fluxcore.bus.group import Group
     from fluxcore.bus.handlers import Handler
+    from fluxcore.bus.hold import Hold
     from fluxcore.bus.options import HandlerOptions
 
 _log = Log("bus")
@@ -42,6 +43,7 @@ class Workers:
         self._timeout_s = None if options.timeout_ms is None else options.timeout_ms / 1000
         self._tasks: set[asyncio.Task[None]] = set()
         self._hands: dict[asyncio.Task[None], Sequence[Event] | Call] = {}
+        self._holds: dict[asyncio.Task[None], Hold] = {}
         self._code = code_of(handler.function)
         self._stopped = False
         self._quiet_until = 0.0
@@ -63,6 +65,7 @@ class Workers:
             work = self._work()
         task = asyncio.get_running_loop().create_task(work, name=f"fluxcore {self.handler.name}")
         self._tasks.add(task)
+        self._holds[task] = self.group.holds.lend()
         task.add_done_callback(self._ended)
         return True
 
@@ -127,13 +130,20 @@ class Workers:
             return 0
         group, call, is_async, is_timed = self.group, self._call, self.handler.is_async, self._timeout_s is not None
         busy, at = group.order.busy, 0
+        hold = self._holds[_task()]
+        cells, cell = hold.cells, hold.at
+        hold.take(run[0])
         try:
             for event in run:
                 at += 1
+                if cells is not None:
+                    cells[cell] = event.offset
                 if event.rare is not None or is_timed or (busy and event.key in busy):
                     if group.admit(event):
                         group.hand = event
                         await self._handle(event)
+                        if cells is not None:
+                            cells[cell + 1] = 1
                 else:
                     group.hand = event
                     CURRENT.set(event)
@@ -150,12 +160,15 @@ class Workers:
                 if group.paused:
                     break
         finally:
+            hold.clear()
             group.end_run(run[at:])
         return at
 
     async def _handle(self, event: Event) -> None:
         """Handle an event that was admitted."""
         self._hands[_task()] = (event,)
+        hold = self._holds[_task()]
+        hold.take(event)
         CURRENT.set(event)
         try:
             if self._timeout_s is None:
@@ -170,6 +183,8 @@ class Workers:
             self._failed((event,), error)
         else:
             self._well((event,), result)
+        finally:
+            hold.clear()
 
     # -- on threads -------------------------------------------------------------------------------------------------
 
@@ -201,11 +216,13 @@ class Workers:
     async def _call_on_thread(self, threads: HandlerThreads, events: list[Event], *, is_run: bool) -> None:
         """Call the handler for each event on a thread; what it has not come to when the worker is to end is put back."""
         group = self.group
-        call = self._hands[_task()] = threads.call(self._call, events)
+        hold = self._holds[_task()]
+        call = self._hands[_task()] = threads.call(self._call, events, None if hold.cells is None else hold)
         hangs = False
         try:
             hangs = await self._hangs(call)
         finally:  # also when the worker is to end: a thread can't be stopped, and what it did counts
+            hold.clear()
             results = list(call.results)
             for event, result in zip(events, results, strict=False):
                 if type(result) is Raised:
@@ -270,13 +287,14 @@ class Workers:
                 await self._wait()
 
     async def _handle_all(self, events: list[Event]) -> None:
-        group, options = self.group, self._options
+        group, options, hold = self.group, self._options, self._holds[_task()]
         try:
             if options.linger_ms and len(events) < options.events and not isinstance(events[0], BatchEvent):
                 await asyncio.sleep(options.linger_ms / 1000)
                 group.take_many(options.events, whole=self.handler.takes_batches, most=options.batch, to=events)
             group.look_for_more()
             self._hands[_task()] = events
+            hold.take_all(events)
             CURRENT.set(events[-1])
             if self._threads is not None:
                 result = await self._result_on_thread(self._threads, events)
@@ -291,6 +309,8 @@ class Workers:
                     group.put_back(event)
                 raise
             result = Raised(error)
+        finally:
+            hold.clear()
         if type(result) is Raised:
             self._failed(events, result.error)
         else:
@@ -350,6 +370,7 @@ class Workers:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._hands.pop(task, None)
+        self.group.holds.take_back(self._holds.pop(task))
         if self._stopped:
             return
         if not task.cancelled() and task.exception() is not None:

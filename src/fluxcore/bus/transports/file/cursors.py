@@ -10,8 +10,10 @@ import weakref
 from typing import TYPE_CHECKING
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.hold import counted
 from fluxcore.bus.log.files import read_file, write_all
 from fluxcore.bus.progress import Progress
+from fluxcore.bus.transports.file.hands import Hands, left_in_hand
 from fluxcore.bus.transports.file.layout import GroupState, disk_calls
 from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_SAVE_S, BUS_SAVE_SHARE
@@ -39,6 +41,7 @@ class Cursors:
         self._new: set[str] = set()
         self._saving = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
+        self._hands: list[Hands] = []
         self._began_ms = time.time_ns() // 1_000_000
         _open.add(self)
 
@@ -72,16 +75,46 @@ class Cursors:
         In a topic that was made after the group, or since this bus began, it has all events, whenever the topic is come upon.
         """
         state = self._states.get(group.name) if group.options.group is not None else None
-        if state is not None:
-            self._groups.append((topic, group))
-        known = state.topics.get(topic.name) if state is not None else None
-        if known is not None:
-            return known
+        if state is None:
+            return self._first(topic, group)
+        self._groups.append((topic, group))
+        found = state.topics.get(topic.name) or self._first(topic, group)
+        return found if self._desk.own_files is not None else self._count_deaths(state, found, topic, group)
+
+    def _first(self, topic: FileTopic, group: Group) -> Progress:
+        state = self._states.get(group.name) if group.options.group is not None else None
         start = group.options.start
         since = self._began_ms if state is None else state.made_ms
         if start == "earliest" or (start == "new" and topic.made_ms >= since):
             return Progress(topic.start)
         return Progress(topic.end if isinstance(start, str) else max(start, topic.start))
+
+    def _count_deaths(self, state: GroupState, found: Progress, topic: FileTopic, group: Group) -> Progress:
+        """Return the progress with what was in hand when a process died, and note from now on what workers have in hand.
+
+        The count is saved before the note is taken away: whatever happens, it isn't lost.
+        """
+        path = self._desk.folder.hands(group.name, topic.name)
+        try:
+            left = left_in_hand(path)
+            in_hand = [(max(first, found.position), stop) for first, stop in left if stop > found.position]
+            if in_hand:
+                _records.warning("a process died while handlers had events", group=group.name, topic=topic.name,
+                                 offsets=in_hand[:10], events=sum(stop - first for first, stop in in_hand))  # fmt: skip
+                died = counted(found.died, in_hand)
+                found = Progress(found.position, found.done, found.attempts, died)
+                state.topics[topic.name] = found
+                with self._saving:
+                    self._desk.folder.save_group(state)
+            with disk_calls(path):
+                hands = Hands(path)
+        except (BusError, OSError) as error:
+            _records.warning("what handlers have in hand can't be noted", group=group.name, topic=topic.name,
+                             error=getattr(error, "message", str(error)))  # fmt: skip
+            return found
+        group.holds = hands
+        self._hands.append(hands)
+        return found
 
     def pause(self, name: str, *, paused: bool) -> None:
         """Remember whether a group is paused."""
@@ -137,11 +170,20 @@ class Cursors:
             self._timer = None
 
     def close(self) -> None:
-        """Give the locks back."""
+        """Take the notes of what is in hand away, and give the locks back."""
+        for each in self._hands:
+            with contextlib.suppress(OSError):  # then it is found, and what it says was done
+                each.close()
+        self._hands.clear()
         for handle in self._locks.values():
             self._desk.folder.files.close(handle)
         self._locks.clear()
         _open.discard(self)
+
+    def forked(self) -> None:
+        """Let this child of a process hold no lock; the parent's stay, and its notes."""
+        self._hands.clear()
+        self.close()
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
@@ -162,16 +204,17 @@ class Cursors:
 
 def _clipped(progress: Progress, end: int) -> Progress:
     """Return progress without what lies beyond the durable end: after a failure of power those offsets may be other events'."""
-    if progress.position <= end and all(stop <= end for _, stop in progress.done):
+    if progress.position <= end and all(each[1] <= end for each in (*progress.done, *progress.died)):
         return progress
     done = [(first, min(stop, end)) for first, stop in progress.done if first < end]
     attempts = {offset: count for offset, count in progress.attempts.items() if offset < end}
-    return Progress(min(progress.position, end), done, attempts)
+    died = [(first, min(stop, end), count) for first, stop, count in progress.died if first < end]
+    return Progress(min(progress.position, end), done, attempts, died)
 
 
 def _forked() -> None:
     for cursors in list(_open):
-        cursors.close()  # the child holds no lock; the parent's stays
+        cursors.forked()
 
 
 os.register_at_fork(after_in_child=_forked)

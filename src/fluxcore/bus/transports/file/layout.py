@@ -1,7 +1,8 @@
 """What lies where in the folder of a bus, and the small files in it; readable without a bus.
 
 ``topics/NAME/`` is the log of a topic with its declaration, ``topic.json``; ``groups/NAME.json`` says how far a group has come in
-each topic, and whoever runs its handlers holds the lock of ``groups/NAME.lock``. Names stand as in URLs: what isn't a letter, a
+each topic, and whoever runs its handlers holds the lock of ``groups/NAME.lock``, and has in ``hands/NAME/TOPIC`` the offsets that
+they have in hand. Names stand as in URLs: what isn't a letter, a
 digit or one of ``_-`` is ``%`` and its number.
 """
 
@@ -197,6 +198,10 @@ class Folder:
     def group(self, name: str) -> GroupState | None:
         """Return how far a group has come, or None where there is none."""
         return self._read(f"{self.groups_folder}/{file_name(name)}{_SUFFIX}", GroupState)
+
+    def hands(self, group: str, topic: str) -> str:
+        """Return the path of the file that notes what the workers of a group have in hand in a topic."""
+        return f"{self.root}/hands/{file_name(group)}/{file_name(topic)}"
 
     def save_group(self, state: GroupState) -> None:
         """Save how far a group has come, durably and in one step."""
