@@ -188,6 +188,14 @@ class Bus:
         Raises: ``BusError`` FX-BUS-0101 for no subject, FX-BUS-0301 for a bus that is closed or runs nowhere yet, FX-BUS-0306 where
         too much waits for the disk; awaiting it: FX-LOG-0009 where the last event is another one, FX-LOG-0004 and 0005 for the disk.
         """
+        here = get_ident() == self._loop_thread
+        topic = self._of_subject.get(subject) if here else None
+        if (
+            topic is not None and topic.short is not None and acks is None and expect == ANY and headers is NO_HEADERS
+            and not priority and delay is None and at is None and expires is None and data.__class__ not in ARROW
+            and CURRENT.get() is None
+        ):  # fmt: skip
+            return topic.short(subject, data, key, id)
         if data.__class__ in ARROW:
             event: Event = _batch(subject, data, key, headers, id)
         else:
@@ -198,7 +206,7 @@ class Bus:
             _timed(event, delay, at, expires)
         if acks is not None or expect != ANY:
             self._check(subject, acks, key, expect)
-        if get_ident() == self._loop_thread:
+        if here:
             return self._publish(event, acks, expect)
         return self._publish_elsewhere(event, acks, expect)
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
+import msgspec
+
 from fluxcore.bus.errors import BusError
 from fluxcore.bus.payloads import convert, decode
 
@@ -236,28 +238,17 @@ class StoredEvent(Event):
         return self.raw if wanted is bytes else decode(self.raw, wanted)
 
 
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What a publisher gets: where the event stands, and what it ``survives``.
 
     ``memory``: as long as the process lives; ``os``: the end of the process; ``disk``: a failure of power; ``replicated``: the
     loss of a machine. ``duplicate`` is true where an event of the same id was there already, at that offset.
     """
 
-    __slots__ = ("duplicate", "offset", "survives", "topic")
-
-    def __init__(self, topic: str, offset: int, survives: str, duplicate: bool = False) -> None:
-        self.topic = topic
-        self.offset = offset
-        self.survives = survives
-        self.duplicate = duplicate
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Receipt):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    def __hash__(self) -> int:
-        return hash((self.topic, self.offset))
+    topic: str
+    offset: int
+    survives: str
+    duplicate: bool = False
 
     def __repr__(self) -> str:
         more = ", duplicate=True" if self.duplicate else ""

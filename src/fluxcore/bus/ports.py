@@ -33,6 +33,10 @@ class Topic(Protocol):
     waiting: list[asyncio.Future[None]]
     watched: int
 
+    @property
+    def short(self) -> Callable[[str, Any, str | None, str | None], Publishing] | None:
+        """Return what publishes, on the event loop, events of nothing but subject, payload, key and id; None where it takes no less."""
+
     def publish(self, event: Event, acks: str | None = None, expect: int | None = -1) -> Publishing:
         """Take an event. ``acks`` None is the topic's; ``expect`` what the last event of the key must be: -1 for any, None for none."""
 

@@ -38,7 +38,8 @@ PLAIN = pa.schema([*ENVELOPE, pa.field(FORM, pa.uint8(), nullable=False), pa.fie
 JSON, BYTES = 0, 1
 """What ``$form`` says of ``$data``."""
 
-_ENVELOPE_BYTES = 64
+PLAIN_BYTES = 64
+"""What a row of :data:`PLAIN` takes beside its subject and its payload, about."""
 _FEW = 8
 
 
@@ -76,7 +77,7 @@ def envelope(event: Event) -> tuple[Any, ...]:
 def row_bytes(row: tuple[Any, ...]) -> int:
     """Return about how many bytes a row of :data:`PLAIN` takes."""
     more = row[4]
-    return _ENVELOPE_BYTES + len(row[0]) + len(row[6]) + (0 if more is None else len(more))
+    return PLAIN_BYTES + len(row[0]) + len(row[6]) + (0 if more is None else len(more))
 
 
 def more_of(event: Event) -> bytes | None:

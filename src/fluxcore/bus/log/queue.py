@@ -241,7 +241,7 @@ class Producer:
             run = queue.last
             if run is None or run.producer is not self or run.width != len(row) or run.size > LOG_FRAME_BYTES:
                 run = queue.begin(Run(self, len(row)))
-            run.values += row
+            run.values.extend(row)
             run.tokens.append(token)
             run.size += size
             queue.size += size

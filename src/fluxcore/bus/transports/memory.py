@@ -41,6 +41,7 @@ class MemoryTopic:
     """
 
     any_thread = False
+    short: None = None
 
     def __init__(self, options: TopicOptions) -> None:
         self.options = options

@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import threading
 from collections import deque
+from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from fluxcore.bus.errors import BusError
+from fluxcore.bus.log.options import ACKS
 from fluxcore.bus.log.queue import Expect
-from fluxcore.bus.publishing import Pending
+from fluxcore.bus.payloads import RAW, encode
+from fluxcore.bus.publishing import Origin, Pending, settle_all
+from fluxcore.bus.rows import BYTES, JSON, PLAIN_BYTES
 from fluxcore.bus.transports.file import registry
 from fluxcore.core.log import Log as Records
 from fluxcore.errors import FluxError
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from fluxcore.bus.log import Log, LogOptions, Producer, Settled
+    from fluxcore.bus.options import TopicOptions
     from fluxcore.bus.transports.file.desk import Desk
 
 _records = Records("bus")
@@ -31,7 +36,10 @@ _AT_ONCE = 256
 
 
 class Opener(Protocol):
-    """Who is told, on the event loop, what became of the log that was to be opened."""
+    """The topic; it is told, on the event loop, what became of the log that was to be opened."""
+
+    name: str
+    options: TopicOptions
 
     def opened(self, log: Log, end: int) -> None:
         """Take the log, and where it ended when it was opened."""
@@ -73,6 +81,9 @@ class Outbox:
         self._options = options
         self._desk = desk
         self._topic = topic
+        self._origins = {each: Origin(topic.name, each, desk.loop, desk.loop_thread) for each in ACKS}
+        self._own_origin = self._origins[topic.options.acks]
+        self._own: Producer | None = None
         self._direct: dict[str, Producer] = {}
         self._senders: dict[str, Producer] = {}
         self._patient: dict[str, Producer] = {}
@@ -83,9 +94,33 @@ class Outbox:
         self._lock = threading.Lock()
         self._room = threading.Condition(self._lock)
 
-    def publish_row(self, row: tuple[Any, ...], size: int, topic: str, acks: str) -> Pending:
+    def publish_plain(self, subject: str, data: Any, key: str | None, id_: str | None) -> Pending:
+        """Hand over an event of nothing but these, with the topic's own acknowledgement, on the event loop; as ``publish_row``.
+
+        This is what nearly every event takes: it does without what only few need. Raises ``BusError`` FX-BUS-0202 too.
+        """
+        if data.__class__ is bytes:
+            form, content = BYTES, data
+        else:
+            form, content = BYTES if isinstance(data, RAW) else JSON, encode(data)
+        row = (subject, key, id_, time_ns() // 1_000_000, None, form, content)
+        size = PLAIN_BYTES + len(subject) + len(content)
+        producer = self._own
+        if producer is None or self._waiting:
+            return self.publish_row(row, size, self._own_origin.acks)
+        pending = Pending(self._own_origin)
+        try:
+            producer.append_row(row, pending, size)
+        except FluxError as error:
+            if error.code != _FULL:
+                raise
+            self._keep(Letter(row, pending, self._own_origin.acks, size, None), here=True)
+        self._published += 1
+        return pending
+
+    def publish_row(self, row: tuple[Any, ...], size: int, acks: str) -> Pending:
         """Hand over a row of the log's schema. Raises what the log refuses with, or ``BusError`` FX-BUS-0306."""
-        here, pending = self._begin(topic, acks)
+        here, pending = self._begin(acks)
         producer = (self._direct if here else self._patient).get(acks)
         if producer is not None and not self._waiting:
             try:
@@ -99,9 +134,9 @@ class Outbox:
         self._keep(Letter(row, pending, acks, size, None), here)
         return pending
 
-    def publish_batch(self, rows: pa.RecordBatch, topic: str, acks: str, expect: Expect | None = None) -> Pending:
+    def publish_batch(self, rows: pa.RecordBatch, acks: str, expect: Expect | None = None) -> Pending:
         """Hand over rows in columns. Raises as ``publish_row`` does."""
-        here, pending = self._begin(topic, acks)
+        here, pending = self._begin(acks)
         self._keep(Letter(rows, pending, acks, rows.nbytes, expect), here)
         return pending
 
@@ -150,16 +185,15 @@ class Outbox:
         registry.release(log)
         return log.durable_end
 
-    def _begin(self, topic: str, acks: str) -> tuple[bool, Pending]:
+    def _begin(self, acks: str) -> tuple[bool, Pending]:
         """Count an event, and return whether this is the event loop's thread."""
-        loop_thread = self._desk.loop_thread
-        here = threading.get_ident() == loop_thread
+        here = threading.get_ident() == self._desk.loop_thread
         if here:
             self._published += 1
         else:
             with self._lock:
                 self._published_elsewhere += 1
-        return here, Pending(topic, acks, loop_thread)
+        return here, Pending(self._origins[acks])
 
     def _unbegin(self, here: bool) -> None:
         if here:
@@ -217,9 +251,10 @@ class Outbox:
 
     def _use(self, log: Log) -> None:
         """Take the log that was opened; the lock is held."""
-        for acks in ("memory", "os", "disk"):
+        for acks in ACKS:
             self._direct[acks] = self._senders[acks] = log.producer(self._done, acks, wait=False)
             self._patient[acks] = log.producer(self._done, acks)
+        self._own = self._direct[self._own_origin.acks]
         self.log = log
 
     def _is_for_later(self, error: Exception) -> bool:  # noqa: ARG002  (as those need it that share a log)
@@ -287,8 +322,7 @@ class Outbox:
                 first = each.offsets[0] if each.offsets else self.log.end
                 each.tokens[0].settle(first, each.new is not None and not any(each.new))
             elif each.new is None:
-                for pending, offset in zip(each.tokens, each.offsets, strict=True):
-                    pending.settle(offset)
+                settle_all(each.tokens, each.offsets)
             else:
                 for pending, offset, new in zip(each.tokens, each.offsets, each.new, strict=True):
                     pending.settle(offset, not new)

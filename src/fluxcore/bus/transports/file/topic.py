@@ -74,6 +74,7 @@ class FileTopic:
         self._outbox = kind(self._folder, prepare, desk, self)
         self._live = LiveReader(desk.folder.files, self._folder)
         self._rows = None if options.schema is None else Rows(options.schema, self.name)
+        self.short = self._outbox.publish_plain if self._rows is None else None
         self._look_back()
         self._feed.reached = self.end
 
@@ -87,16 +88,16 @@ class FileTopic:
         acks = acks or self.options.acks
         if isinstance(event, BatchEvent):
             payload = event.data if self._rows is None else self._rows.batch(event.data)
-            return self._outbox.publish_batch(
-                rows_of_batch(event, payload), self.name, acks, self._expected(event, expect)
-            )
-        row = plain_row(event) if self._rows is None else (*envelope(event), *self._rows.row(event.data))
+            return self._outbox.publish_batch(rows_of_batch(event, payload), acks, self._expected(event, expect))
+        row: tuple[Any, ...] = (
+            plain_row(event) if self._rows is None else (*envelope(event), *self._rows.row(event.data))
+        )
         if expect == -1:
-            return self._outbox.publish_row(row, row_bytes(row) if self._rows is None else _ROW_BYTES, self.name, acks)
+            return self._outbox.publish_row(row, row_bytes(row) if self._rows is None else _ROW_BYTES, acks)
         types = PLAIN if self._rows is None else columnar(self._rows.schema)
         arrays = [pa.array([value], type_) for value, type_ in zip(row, types.types, strict=True)]
         batch = pa.RecordBatch.from_arrays(arrays, schema=types)
-        return self._outbox.publish_batch(batch, self.name, acks, self._expected(event, expect))
+        return self._outbox.publish_batch(batch, acks, self._expected(event, expect))
 
     def _expected(self, event: Event, expect: int | None) -> Expect | None:
         return None if expect == -1 else Expect(event.key, expect)
