@@ -76,6 +76,7 @@ class GroupAggregateOperator(AgingOperator):
             columns[TOUCHED] = "i8"
         if self._ordered:
             columns["latest"] = "i8"
+        self._state = context.state
         self._table = context.state.table("groups", keys or [BIGINT.with_nullable(False)], columns)
         self._aggregates.open(context.state)
         self._expiry = Expiry(self._options.ttl_ms, context.clock, self._table) if self._options.ttl_ms else None
@@ -136,8 +137,8 @@ class GroupAggregateOperator(AgingOperator):
 
     @property
     def state_bytes(self) -> int:
-        """Return the bytes of the groups."""
-        return self._table.nbytes
+        """Return the bytes of the groups and of what their functions keep, such as different values."""
+        return self._state.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the groups and what their aggregates keep."""

@@ -42,6 +42,11 @@ class MemoryStateBackend:
         self.logs[name] = RowLog(schema, columns)
         return self.logs[name]
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use of all tables: those that functions within an operator keep count as well."""
+        return sum(table.nbytes for kind in (self.tables, self.row_tables, self.logs) for table in kind.values())
+
     def close(self) -> None:
         """Give the memory of all tables back: a job's pieces refer to each other, and may be collected much later."""
         tables: list[KeyedTable | RowTable | RowLog] = [*self.tables.values(), *self.row_tables.values()]

@@ -255,6 +255,14 @@ def test_a_best_value_that_is_taken_back_a_hundred_thousand_times_costs_no_searc
         assert out.data.column(1).to_pylist() == [start + 499, start - 1]
 
 
+def test_the_bytes_of_state_count_the_different_values_of_each_group():
+    operator = opened([call("COUNT", INTEGER, distinct=True)], append_only=True, at_end=False)
+    rows = [("x", value, None, None, None, True) for value in range(10_000)]
+    operator.process(batch_of(rows, None))
+    assert operator.state_rows == 1
+    assert operator.state_bytes >= 10_000 * 8
+
+
 def test_long_texts_that_come_and_go_leave_no_bytes_behind():
     operator = opened([call("MIN", TEXT), call("MAX", TEXT)], append_only=False, at_end=False)
     kept = []

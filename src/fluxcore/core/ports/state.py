@@ -186,6 +186,11 @@ class StateBackend(Protocol):
         """Return the log ``name`` of rows that only ever come, with value columns (name -> NumPy dtype)."""
         ...
 
+    @property
+    def nbytes(self) -> int:
+        """Return the bytes in use of all tables."""
+        ...
+
     def close(self) -> None:
         """Give the memory of all tables back."""
         ...

@@ -60,6 +60,7 @@ class SessionAggregateOperator(Operator):
         """Make the tables."""
         super().open(context)
         keys = [self._options.types[index] for index in self._options.keys]
+        self._state = context.state
         self._sessions = Sessions(context.state, keys, self._aggregates.columns())
         self._aggregates.open(context.state)
 
@@ -105,7 +106,7 @@ class SessionAggregateOperator(Operator):
     @property
     def state_bytes(self) -> int:
         """Return their bytes."""
-        return self._sessions.nbytes
+        return self._state.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the open sessions with what the aggregates keep, and the watermark."""

@@ -94,6 +94,7 @@ class WindowAggregateOperator(Operator):
         number = BIGINT.with_nullable(False)
         keys = [self._options.types[index] for index in self._options.keys]
         columns = self._aggregates.columns()
+        self._state = context.state
         self._table = context.state.table("slices", [number, *keys], {**columns, "key": "i8"})
         self._keys = context.state.table("keys", keys or [number], {"slices": "i8"})
         self._aggregates.open(context.state)
@@ -165,8 +166,8 @@ class WindowAggregateOperator(Operator):
 
     @property
     def state_bytes(self) -> int:
-        """Return the bytes of the slices."""
-        return self._table.nbytes + self._keys.nbytes
+        """Return the bytes of the slices and of what their functions keep, such as different values."""
+        return self._state.nbytes
 
     def freeze(self) -> dict[str, pa.RecordBatch]:
         """Return the keys of open slices with what the aggregates keep, and the watermark."""
