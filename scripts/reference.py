@@ -95,6 +95,7 @@ CATEGORIES = {
     "Type conversion": ("Types",),
     "Collections": ("Collections",),
     "JSON": ("JSON",),
+    "Variant": ("Variant",),
     "Hash": ("Hash",),
 }
 """Flink's categories of scalar functions, and those of the registry in them."""

@@ -5,7 +5,7 @@ questions ignore it: compare with :func:`same` and build variants with :meth:`Da
 
 Arrow forms: TIMESTAMP(p) ``timestamp[us]`` (``ns`` for p > 6), TIMESTAMP_LTZ(p) the same in UTC, TIME ``time32[ms]``,
 DATE ``date32``, DECIMAL ``decimal128``, day-time intervals ``int64`` milliseconds, year-month intervals ``int32`` months,
-strings ``string``, bytes ``binary``.
+strings ``string``, bytes ``binary``, VARIANT ``string``: JSON text in one form, see ``fluxcore.expr.variants``.
 """
 
 from __future__ import annotations
@@ -232,6 +232,17 @@ class RowType(DataType):
 
 
 @dataclass(frozen=True, slots=True)
+class VariantType(DataType):
+    """VARIANT: a value whose type each row tells, such as parsed JSON."""
+
+    def arrow(self) -> pa.DataType:
+        return pa.string()
+
+    def name(self) -> str:
+        return "VARIANT"
+
+
+@dataclass(frozen=True, slots=True)
 class NullType(DataType):
     """The type of a bare NULL, which takes any other type where one is wanted."""
 
@@ -254,12 +265,25 @@ BYTES = BytesType()
 DATE = DateType()
 TIME = TimeType()
 TIMESTAMP = TimestampType(precision=3)
+VARIANT = VariantType()
 TIMESTAMP_LTZ = TimestampType(precision=3, local=True)
 
 
 def same(left: DataType, right: DataType) -> bool:
     """Return whether two types are equal but for nullability at the top."""
     return left.with_nullable(True) == right.with_nullable(True)
+
+
+def holds_variant(type_: DataType) -> bool:
+    """Return whether a type is VARIANT or holds one."""
+    match type_:
+        case ArrayType(element=element):
+            return holds_variant(element)
+        case MapType(key=key, value=value):
+            return holds_variant(key) or holds_variant(value)
+        case RowType(fields=fields):
+            return any(holds_variant(field) for _, field in fields)
+    return isinstance(type_, VariantType)
 
 
 def is_numeric(type_: DataType) -> bool:

@@ -16,6 +16,7 @@ from fluxcore.core.types import (
     MapType,
     RowType,
     StringType,
+    VariantType,
     is_numeric,
 )
 from fluxcore.errors import ScriptError, nearest, not_supported
@@ -162,8 +163,8 @@ def _type(name: str, args: list[DataType]) -> DataType | None:
     if len(args) != 1:
         return None
     if name in {"MIN", "MAX", "FIRST_VALUE", "LAST_VALUE"}:
-        row = isinstance(first, RowType) and name in ("MIN", "MAX")
-        return None if row or isinstance(first, ArrayType | MapType) else first
+        unordered = isinstance(first, RowType | VariantType) and name in ("MIN", "MAX")
+        return None if unordered or isinstance(first, ArrayType | MapType) else first
     if name in {"JSON_ARRAYAGG", "JSON_OBJECTAGG"}:
         return STRING.with_nullable(False) if isinstance(first, StringType) else None
     if name == "ARRAY_AGG":

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.core import types as t
-from fluxcore.core.types import DataType, NullType, StringType, same
+from fluxcore.core.types import DataType, NullType, StringType, VariantType, same
 from fluxcore.errors import ScriptError, nearest
 from fluxcore.expr import functions as _functions
 from fluxcore.expr import utf16
@@ -47,7 +47,8 @@ def call(function: str, args: Sequence[Expr], *, span: Span | None = None) -> Ex
 
 def cast(expr: Expr, type_: DataType, *, lenient: bool = False, span: Span | None = None) -> Expr:
     """Return ``expr`` as another type. Raises ``ScriptError`` FX-SQL-0311 where no such cast exists."""
-    target = type_.with_nullable(expr.type.nullable or lenient)
+    may_be_null = expr.type.nullable or lenient or isinstance(expr.type, VariantType)  # which holds a null of its own
+    target = type_.with_nullable(may_be_null)
     if same(expr.type, target):
         return expr
     if isinstance(expr, Literal) and expr.value is None:

@@ -29,6 +29,7 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
     TimeType,
+    VariantType,
 )
 from fluxcore.errors import DataError
 from fluxcore.expr.lists import map_array, maps_of
@@ -37,6 +38,7 @@ from fluxcore.expr.made_text import MadeText, check_batch
 from fluxcore.expr.rowwise import mapped
 from fluxcore.expr.text_casts import from_text, rounded
 from fluxcore.expr.texts import double_text, milliseconds_text, months_text, time_text, timestamp_text
+from fluxcore.expr.variant_casts import from_variant
 
 if TYPE_CHECKING:
     from fluxcore.core.settings import Settings
@@ -58,6 +60,9 @@ def cast_values(array: pa.Array, source: DataType, target: DataType, *, lenient:
         return pa.nulls(len(array), wanted)
     if array.type == wanted and type(source) is type(target) and not isinstance(target, _WITH_LENGTH):
         return array
+    if isinstance(source, VariantType):
+        found = from_variant(array, target, lenient=lenient)
+        return _fit(found, target) if isinstance(target, StringType) else found
     if isinstance(target, StringType):
         return _fit(_to_text(array, source, settings), target)
     if isinstance(target, BytesType) and isinstance(source, StringType | BytesType):

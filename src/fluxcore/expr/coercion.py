@@ -26,6 +26,7 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
     TimeType,
+    VariantType,
     same,
 )
 
@@ -152,6 +153,8 @@ def can_cast(source: DataType, target: DataType) -> bool:
         return True
     numbers = (IntegerType, DecimalType, FloatType)
     times = (DateType, TimeType, TimestampType)
+    if isinstance(source, VariantType):
+        return isinstance(target, (*numbers, BooleanType, StringType))
     if isinstance(target, StringType):
         return True
     if isinstance(source, StringType):

@@ -22,6 +22,7 @@ from fluxcore.core.types import (
     RowType,
     StringType,
     TimestampType,
+    VariantType,
 )
 from fluxcore.expr.texts import double_text
 
@@ -36,11 +37,12 @@ def _exact(text: str) -> Decimal:
     return found if found else abs(found)
 
 
-def _refused(text: str) -> Any:
+def refused(text: str) -> Any:
+    """Raise ``ValueError`` for a constant such as NaN, which is no JSON."""
     raise ValueError(f"{text} is no JSON")
 
 
-_DECODER = json.JSONDecoder(parse_float=_exact, parse_constant=_refused)
+_DECODER = json.JSONDecoder(parse_float=_exact, parse_constant=refused)
 
 
 def parse(text: str) -> Any:
@@ -48,9 +50,14 @@ def parse(text: str) -> Any:
 
     Raises: ``ValueError`` for what is no JSON, ``RecursionError`` for too deep nesting.
     """
+    return first_value(text, _DECODER)
+
+
+def first_value(text: str, decoder: json.JSONDecoder) -> Any:
+    """Return what a decoder makes of the first JSON value of a text. Raises as :func:`parse`."""
     start = _BLANK.match(text)
     assert start is not None
-    value, end = _DECODER.raw_decode(text, start.end())
+    value, end = decoder.raw_decode(text, start.end())
     last, follower = text[end - 1], text[end : end + 1]
     if (
         follower
@@ -94,6 +101,11 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+def java_numbers(text: str) -> str:
+    """Return a VARIANT's text with its numbers as Flink shows them: DOUBLEs in Java's form, DECIMALs without zeros at their end."""
+    return write(_JAVA_NUMBERS.decode(text)) if "E" in text or "." in text else text
+
+
 class Raw:
     """A text that is JSON already and is written as it is."""
 
@@ -111,9 +123,8 @@ def is_json_type(type_: DataType) -> bool:
         return isinstance(type_.key, StringType) and is_json_type(type_.value)
     if isinstance(type_, RowType):
         return all(is_json_type(field) for _, field in type_.fields)
-    return isinstance(
-        type_, StringType | BooleanType | DecimalType | IntegerType | FloatType | TimestampType | BytesType
-    )
+    plain = StringType | BooleanType | DecimalType | IntegerType | FloatType | TimestampType | BytesType | VariantType
+    return isinstance(type_, plain)
 
 
 def json_value(value: Any, type_: DataType) -> Any:
@@ -125,6 +136,8 @@ def json_value(value: Any, type_: DataType) -> Any:
             return float_value(float(value))
         case TimestampType():
             return _moment(value, type_)
+        case VariantType():
+            return Raw(java_numbers(value))
         case BytesType():
             return base64.b64encode(value).decode()
         case ArrayType():
@@ -149,3 +162,10 @@ def _moment(value: dt.datetime, type_: TimestampType) -> str:
     fraction = f"{value.microsecond:06}{nanos:03}".rstrip("0")
     text = f"{value.year:04}-{value:%m-%dT%H:%M:%S}"
     return text + (f".{fraction}" if fraction else "") + ("Z" if type_.local else "")
+
+
+def _java_number(text: str) -> Raw:
+    return Raw(double_text(float(text)) if "E" in text else text.rstrip("0").rstrip("."))
+
+
+_JAVA_NUMBERS = json.JSONDecoder(parse_float=_java_number, parse_int=Raw)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from fluxcore.core.schema import Schema
 
 
+VARIANT_HINT = "write JSON_STRING(v) into a STRING column, and read it with PARSE_JSON"
+"""What to do where a format holds no VARIANT, as none of Flink's does."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
     """What is wanted of encoded rows.

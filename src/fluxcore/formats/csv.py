@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fluxcore.core.ports import Option
-from fluxcore.core.types import ArrayType, MapType, RowType
+from fluxcore.core.types import ArrayType, MapType, RowType, VariantType
 from fluxcore.errors import ScriptError
-from fluxcore.formats.base import Format
+from fluxcore.formats.base import VARIANT_HINT, Format
 from fluxcore.formats.csv_rows import CsvStyle, validate_style
 
 if TYPE_CHECKING:
@@ -51,12 +51,10 @@ class CsvFormat(Format):
         validate_style(table)
         for index, column in enumerate(table.schema):
             if index not in table.metadata and not _supported(column.type):
-                raise ScriptError(
-                    "FX-FMT-0002",
-                    f"column '{column.name}': CSV can't hold {column.type.name()}",
-                    span=table.span,
-                    hint="use the json format for maps and nested collections",
-                )
+                variant = isinstance(column.type, VariantType)
+                hint = VARIANT_HINT if variant else "use the json format for maps and nested collections"
+                message = f"column '{column.name}': CSV can't hold {column.type.name()}"
+                raise ScriptError("FX-FMT-0002", message, span=table.span, hint=hint)
 
     def open_file(self, path: str, request: DecodeRequest, position: Mapping[str, Any] | None = None) -> SplitReader:
         """Return a reader of a CSV file."""
@@ -86,4 +84,4 @@ def _supported(type_: DataType, top: bool = True) -> bool:
         return top and _supported(type_.element, top=False)
     if isinstance(type_, RowType):
         return top and all(_supported(kind, top=False) for _, kind in type_.fields)
-    return not isinstance(type_, MapType)
+    return not isinstance(type_, MapType | VariantType)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fluxcore.core.ports import Option
+from fluxcore.core.types import holds_variant
 from fluxcore.errors import ScriptError
-from fluxcore.formats.base import Format
-from fluxcore.formats.json_rows import map_problem
+from fluxcore.formats.base import VARIANT_HINT, Format
+from fluxcore.formats.json_rows import type_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -58,9 +59,10 @@ class JsonFormat(Format):
                 span=table.spans.get("json.fail-on-missing-field"),
             )
         for index, column in enumerate(table.schema):
-            problem = None if index in table.metadata else map_problem(column.type)
+            problem = None if index in table.metadata else type_problem(column.type)
             if problem:
-                raise ScriptError("FX-FMT-0002", f"column '{column.name}': {problem}", span=table.span)
+                hint = VARIANT_HINT if holds_variant(column.type) else None
+                raise ScriptError("FX-FMT-0002", f"column '{column.name}': {problem}", span=table.span, hint=hint)
 
     def open_file(self, path: str, request: DecodeRequest, position: Mapping[str, Any] | None = None) -> SplitReader:
         """Return a reader of a file of JSON lines."""

@@ -15,6 +15,7 @@ from fluxcore.core.types import (
     MapType,
     RowType,
     StringType,
+    VariantType,
 )
 from fluxcore.formats.faults import RowError
 from fluxcore.formats.values import parse_text
@@ -103,14 +104,16 @@ def _nested(type_: RowType | ArrayType | MapType, value: Any, required: bool) ->
     return {name: json_value(kind, value.get(name), required) for name, kind in type_.fields}
 
 
-def map_problem(type_: DataType) -> str | None:
-    """Return why JSON can't hold a type, or None when it can: keys of maps must be text."""
+def type_problem(type_: DataType) -> str | None:
+    """Return why Flink's JSON can't hold a type, or None when it can: keys of maps must be text, and nothing a VARIANT."""
     if isinstance(type_, MapType):
         if not isinstance(type_.key, StringType):
             return f"JSON can't hold {type_.name()}: its keys must be strings"
-        return map_problem(type_.value)
+        return type_problem(type_.value)
+    if isinstance(type_, VariantType):
+        return "JSON can't hold a VARIANT"
     if isinstance(type_, ArrayType):
-        return map_problem(type_.element)
+        return type_problem(type_.element)
     if isinstance(type_, RowType):
-        return next((found for _, kind in type_.fields if (found := map_problem(kind))), None)
+        return next((found for _, kind in type_.fields if (found := type_problem(kind))), None)
     return None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from fluxcore.core.ports import Option
+from fluxcore.core.types import holds_variant
 from fluxcore.errors import ScriptError
-from fluxcore.formats.base import Format
+from fluxcore.formats.base import VARIANT_HINT, Format
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,13 +29,17 @@ class ParquetFormat(Format):
     )
 
     def validate(self, table: TableDescription) -> None:
-        """Raise ``ScriptError`` FX-FMT-0001 for an option with a value that is not supported."""
+        """Raise ``ScriptError`` FX-FMT-0001 for an option with a value that is not supported, FX-FMT-0002 for a VARIANT."""
         if table.options.get("parquet.utc-timezone", "true").lower() != "true":
             raise ScriptError(
                 "FX-FMT-0001",
                 "'parquet.utc-timezone' = 'false' is not supported: times are kept in UTC",
                 span=table.spans.get("parquet.utc-timezone"),
             )
+        for column in table.schema:
+            if holds_variant(column.type):
+                message = f"column '{column.name}': Parquet can't hold a VARIANT"
+                raise ScriptError("FX-FMT-0002", message, span=table.span, hint=VARIANT_HINT)
 
     def open_file(self, path: str, request: DecodeRequest, position: Mapping[str, Any] | None = None) -> SplitReader:
         """Return a reader of a Parquet file. Raises: ``DataError`` FX-DAT-0010 to 0012."""

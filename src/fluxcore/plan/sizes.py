@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fluxcore.core import registry
-from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
+from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType, VariantType
 from fluxcore.errors import FluxError
 from fluxcore.expr.nodes import Call, ColumnRef
 from fluxcore.expr.pushdown import conjuncts
@@ -168,7 +168,7 @@ def _asked(node: Scan, settings: Settings) -> Size | None:
 
 
 def _row_bytes(schema: Schema) -> int:
-    wide = (StringType, BytesType, ArrayType, MapType, RowType)
+    wide = (StringType, BytesType, VariantType, ArrayType, MapType, RowType)
     return sum(_TEXT_BYTES if isinstance(column.type, wide) else _NUMBER_BYTES for column in schema)
 
 

@@ -49,7 +49,7 @@ def _bind_clause(node: Node, members: list[Member], values: dict[int, Expr]) -> 
     first = len(partition) + len(order)
     part = tuple(places[: len(partition)])
     ordered = zip(order, places[len(partition) : first], strict=True)
-    keys = tuple(sort_key(item, place) for (_, item), place in ordered)
+    keys = tuple(sort_key(item, place, wide.schema[place].type) for (_, item), place in ordered)
     by_clock = bool(keys) and wide.schema[keys[0].column].time is TimeKind.PROCESSING
     if keys:
         wide = stamped(wide, keys[0].column)

@@ -261,7 +261,8 @@ class QueryBinder:
             place = _output_place(item, found.names)
             if place is not None and not 0 <= place < len(names):
                 raise ScriptError("FX-SQL-0213", f"there is no column {place + 1} to order by", span=item.span)
-            keys.append(sort_key(item, next(places) if place is None else place))
+            column = next(places) if place is None else place
+            keys.append(sort_key(item, column, node.schema[column].type))
         node = Sort(node, tuple(keys), query.limit, query.offset)
         return Project(node, references(node, range(len(names))), names) if extra else node
 

@@ -26,6 +26,7 @@ _PLAIN: dict[str, DataType] = {
     "STRING": t.STRING,
     "BYTES": t.BYTES,
     "DATE": t.DATE,
+    "VARIANT": t.VARIANT,
 }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from fluxcore.core.nested_bytes import from_bytes, to_bytes
-from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType
+from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType, VariantType
 from fluxcore.core.words import canonical_words
 from fluxcore.state import table_kernels as kernels
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Int64s = NDArray[np.int64]
 
-_BY_ID = StringType | BytesType | ArrayType | MapType | RowType
+_BY_ID = StringType | BytesType | VariantType | ArrayType | MapType | RowType
 
 
 class KeyedTable:

@@ -26,7 +26,9 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
     TimeType,
+    VariantType,
 )
+from fluxcore.expr.variants import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,8 @@ def _json(array: pa.Array, type_: DataType) -> pa.Array:
         return array.cast(pa.string())
     if isinstance(type_, FloatType):
         return _floats(array, single=type_.bits == 32)
+    if isinstance(type_, VariantType):
+        return json_of(array)
     if isinstance(type_, StringType):
         return _quoted(array)
     if isinstance(type_, ArrayType | MapType | RowType):

@@ -25,6 +25,7 @@ from fluxcore.expr.functions import (
     time_parts,
     time_texts,
     types,
+    variants,
 )
 from fluxcore.expr.registry import REGISTRY
 
@@ -51,6 +52,7 @@ _MODULES = (
     types,
     time_parts,
     time_texts,
+    variants,
 )
 
 

@@ -8,9 +8,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import INT, ArrayType, DataType, IntegerType, MapType, NullType, RowType, StringType
+from fluxcore.core.types import (
+    INT,
+    ArrayType,
+    DataType,
+    IntegerType,
+    MapType,
+    NullType,
+    RowType,
+    StringType,
+    VariantType,
+)
 from fluxcore.errors import DataError
 from fluxcore.expr.coercion import common_type
+from fluxcore.expr.functions import variants
 from fluxcore.expr.lists import (
     Lists,
     codes_of,
@@ -62,6 +73,8 @@ def _item_rule(args: Sequence[Expr]) -> Resolved:
             name, type_ = fields[place - 1]
             field = Literal(type=StringType(length=max(1, len(name)), fixed=True, nullable=False), value=name)
             return [args[0], field], type_.with_nullable(type_.nullable or args[0].type.nullable)
+    if len(args) == 2 and isinstance(args[0].type, VariantType):
+        return variants.part_rule(args)
     return "an ARRAY and a position from 1, or a MAP and a key"
 
 
@@ -70,6 +83,8 @@ def _is_like(type_: DataType, key: DataType) -> bool:
 
 
 def _item(inputs: Inputs) -> pa.Array:
+    if isinstance(inputs.types[0], VariantType):
+        return variants.part(inputs)
     array, key = inputs.array(0), inputs.array(1)
     if isinstance(inputs.types[0], MapType):
         return _value_of(array, key)
@@ -162,7 +177,11 @@ def _row(inputs: Inputs) -> pa.Array:
 register(Function("FIELD", "Collections", _field_rule, _field, "A field of a row, written `row.field`."))
 register(
     Function(
-        "ITEM", "Collections", _item_rule, _item, "An element by position from 1, or a map's value by key: `a[1]`."
+        "ITEM",
+        "Collections",
+        _item_rule,
+        _item,
+        "An element by position from 1, a map's value by key, or a part of a VARIANT by either: `a[1]`.",
     )
 )
 register(Function("CARDINALITY", "Collections", _cardinality_rule, _cardinality, "How many elements.",

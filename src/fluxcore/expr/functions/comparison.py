@@ -20,6 +20,7 @@ from fluxcore.core.types import (
     NullType,
     RowType,
     TimestampType,
+    VariantType,
 )
 from fluxcore.expr.casts import cast_values
 from fluxcore.expr.lists import codes_of, nulls_of
@@ -90,7 +91,7 @@ def _ordered(args: Sequence[Expr]) -> tuple[Sequence[Expr], DataType] | str:
     if len(args) == len(types) == 2 and types[0].local != types[1].local:
         common = TimestampType(precision=max(type_.precision for type_ in types), local=True)
         return [to(arg, common) for arg in args], boolean_of(args)
-    if any(isinstance(arg.type, _NESTED) for arg in args):
+    if any(isinstance(arg.type, (*_NESTED, VariantType)) for arg in args):
         return "two values that have an order"
     return _two(args)
 

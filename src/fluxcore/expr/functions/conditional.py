@@ -23,6 +23,7 @@ from fluxcore.core.types import (
     RowType,
     StringType,
     TimestampType,
+    VariantType,
     is_numeric,
 )
 from fluxcore.expr.coercion import common_type
@@ -139,7 +140,7 @@ def _extreme(largest: bool) -> Function:
     example = (f"{name}(1, 3, 2)", "3" if largest else "1")
 
     def rule(args: Sequence[Expr]) -> Resolved | Expr:
-        if any(isinstance(arg.type, ArrayType | MapType | RowType) for arg in args):
+        if any(isinstance(arg.type, ArrayType | MapType | RowType | VariantType) for arg in args):
             return "values that have an order"
         return same_types(1)(args)
 

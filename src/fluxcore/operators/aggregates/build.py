@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType
+from fluxcore.core.types import ArrayType, BytesType, DecimalType, MapType, RowType, StringType, VariantType
 from fluxcore.errors import ScriptError, not_supported
 from fluxcore.operators.aggregates.approximate import ApproxDistinct, ApproxPercentile
 from fluxcore.operators.aggregates.base import NO_MASK, NO_WEIGHTS, Accumulator, Rows
@@ -67,7 +67,7 @@ def _accumulator(call: AggCall, type_: DataType | None, prefix: str, *, append_o
                 return (ChosenForever if texts or isinstance(type_, DecimalType) else Extreme)(call, type_, prefix)
             return (TextExtreme if texts else HeapExtreme)(call, type_, prefix)
         case "FIRST_VALUE" | "LAST_VALUE":
-            numeric = not isinstance(type_, (StringType, BytesType, DecimalType, *_NESTED))
+            numeric = not isinstance(type_, (StringType, BytesType, DecimalType, VariantType, *_NESTED))
             if append_only:
                 return (Ordered if numeric else ChosenForever)(call, type_, prefix)
             return Chosen(call, type_, prefix)

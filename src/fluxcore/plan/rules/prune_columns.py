@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fluxcore.core.schema import Schema
-from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType
+from fluxcore.core.types import ArrayType, BytesType, MapType, RowType, StringType, VariantType
 from fluxcore.expr.nodes import AggCall, columns_of, moved
 from fluxcore.plan.changes import FromChangelog, ToChangelog
 from fluxcore.plan.columns import select
@@ -70,7 +70,7 @@ def _needed(roots: Sequence[Node]) -> dict[Node, set[int]]:
 
 def _cheapest(schema: Schema) -> int:
     """Return the position of a column that stands for the row when none is wanted."""
-    wide = (StringType, BytesType, ArrayType, MapType, RowType)
+    wide = (StringType, BytesType, VariantType, ArrayType, MapType, RowType)
     return next((i for i, column in enumerate(schema) if not isinstance(column.type, wide)), 0)
 
 

@@ -22,13 +22,14 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
     TimeType,
+    VariantType,
 )
 
 if TYPE_CHECKING:
     from fluxcore.core.schema import Schema
 
 _INTEGERS = {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT"}
-_AS_THEY_ARE = (BooleanType, IntegerType, FloatType, DecimalType, StringType, BytesType, IntervalType)
+_AS_THEY_ARE = (BooleanType, IntegerType, FloatType, DecimalType, StringType, BytesType, IntervalType, VariantType)
 
 
 def carried(schema: Schema) -> bool:
@@ -47,7 +48,7 @@ def duckdb_type(type_: DataType) -> str | None:
             return "FLOAT" if type_.bits == 32 else "DOUBLE"
         case DecimalType():
             return f"DECIMAL({type_.precision}, {type_.scale})"
-        case StringType():
+        case StringType() | VariantType():
             return "VARCHAR"
         case BytesType():
             return "BLOB"

@@ -146,7 +146,7 @@ class Operation:
             return self._rest.get(uri)
         except RestError as error:
             if "Could not map response to JSON" in error.trace:
-                error.hint = "the gateway gives no MAP whose keys are not text: CAST the column to STRING in the query"
+                error.hint = "the gateway gives no MAP whose keys are not text, nor a VARIANT: CAST the column to STRING, or write JSON_STRING(v)"
             raise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fluxcore.core.quotes import quoted
-from fluxcore.core.types import IntegerType, IntervalType, StringType
+from fluxcore.core.types import IntegerType, IntervalType, StringType, VariantType
 from fluxcore.expr.nodes import Call, Cast, Literal
 from fluxcore.targets.flink.sql.json_calls import JSON_FORMS
 
@@ -125,6 +125,11 @@ def problem(expr: Expr) -> tuple[str, str] | None:
     """Return what Flink lacks of an expression, itself, and why it matters; None where it has all."""
     if isinstance(expr, Cast):
         source, target = expr.arg.type, expr.type
+        if isinstance(source, VariantType):
+            return (
+                f"CAST of VARIANT to {target.name()}",
+                "Flink 2.3 gives no value of a VARIANT; JSON_STRING gives its text",
+            )
         pair = isinstance(source, IntervalType), isinstance(target, IntervalType)
         constant = isinstance(expr.arg, Literal) and isinstance(source, IntegerType)
         if (pair[0] and not pair[1] and not isinstance(target, StringType)) or (pair == (False, True) and not constant):

@@ -19,6 +19,7 @@ from fluxcore.core.types import (
     StringType,
     TimestampType,
     TimeType,
+    VariantType,
 )
 from fluxcore.expr import utf16
 from fluxcore.targets.flink.sql.type_names import type_name
@@ -53,6 +54,8 @@ def literal(constant: Literal, zone: dt.tzinfo = dt.UTC) -> str:
             return _decimal(Decimal(value), type_)
         case FloatType():
             return _float(float(value), type_)
+        case VariantType():
+            return f"PARSE_JSON({text(value)})"
         case StringType():
             plain = type_.fixed and (utf16.length(value) == type_.length or not value)
             return text(value) if plain else _cast(text(value), type_)
