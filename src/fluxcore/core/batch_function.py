@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.arrays import whole
 from fluxcore.errors import ScriptError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def arrays_of(given: pa.RecordBatch | Mapping[str, Any], schema: pa.Schema) -> l
     for field in schema:
         values = given[field.name]
         if isinstance(values, pa.ChunkedArray):
-            values = values.combine_chunks()
+            values = whole(values)
         array = values if isinstance(values, pa.Array) else pa.array(values)
         arrays.append(array if array.type == field.type else array.cast(field.type))
     if len({len(array) for array in arrays}) > 1:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fluxcore.core.arrays import whole
 from fluxcore.core.settings import Settings
 from fluxcore.core.types import BOOLEAN
 from fluxcore.errors import FluxError
@@ -76,7 +77,7 @@ def compile_projection(
 
 def _array(value: Any, rows: int, wanted: pa.DataType) -> pa.Array:
     if isinstance(value, pa.ChunkedArray):
-        value = value.combine_chunks()
+        value = whole(value)
     array = value if isinstance(value, pa.Array) else spread(value, rows)
     return array if array.type == wanted else array.cast(wanted, safe=False)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.arrays import whole
 from fluxcore.core.user_code import user_line
 from fluxcore.core.user_functions import Form
 from fluxcore.core.user_values import python_values, results, row_values
@@ -140,7 +141,7 @@ def _checked(user: ScalarFunction, found: Any, rows: int) -> pa.Array:
     wanted = user.result.arrow()
     try:
         if isinstance(found, pa.ChunkedArray):
-            found = found.combine_chunks()
+            found = whole(found)
         if not isinstance(found, pa.Array):
             found = pa.array(found) if isinstance(found, np.ndarray) and found.ndim else pa.array(list(found), wanted)
         array = found if found.type == wanted else found.cast(wanted)

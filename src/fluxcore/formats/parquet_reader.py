@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from fluxcore.core.arrays import whole
 from fluxcore.core.batch import Batch
 from fluxcore.core.ports import Signal, SplitReader
 from fluxcore.core.types import TimestampType
@@ -147,7 +148,7 @@ class ParquetReader(SplitReader):
         found: dict[int, pa.Array] = {}
         for slot in slots:
             column = self._wanted[slot]
-            array = self._converted(column, table.column(column.name).combine_chunks())
+            array = self._converted(column, whole(table.column(column.name)))
             if not column.type.nullable and array.null_count:
                 self._refuse_nulls(unit, column, array)
             found[slot] = array

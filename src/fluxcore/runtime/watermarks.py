@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.arrays import whole
 from fluxcore.core.batch import Batch, Steps
 from fluxcore.core.watermarks import NO_WATERMARK, WatermarkGenerator
 from fluxcore.errors import DataError, FluxError
@@ -72,7 +73,7 @@ def splits_in_order(node: AssignWatermark) -> list[Scan]:
 def _milliseconds(given: Any) -> np.ndarray[Any, np.dtype[np.int64]]:
     """Return candidates as int64 milliseconds, whatever form the user's code gave them in."""
     if isinstance(given, pa.Array | pa.ChunkedArray):
-        values = given.combine_chunks() if isinstance(given, pa.ChunkedArray) else given
+        values = whole(given) if isinstance(given, pa.ChunkedArray) else given
         if pa.types.is_timestamp(values.type):
             per_ms = {"s": 1, "ms": 1, "us": 1_000, "ns": 1_000_000}[values.type.unit]
             scale = 1_000 if values.type.unit == "s" else 1

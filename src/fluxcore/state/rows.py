@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from fluxcore.core.arrays import whole
 from fluxcore.core.words import text_buffers
 from fluxcore.state import table_kernels as kernels
 from fluxcore.state.memory import RESERVED_SLOTS, reserve
@@ -239,7 +240,7 @@ class _Nested:
 
     def take(self, slots: Int64s) -> pa.Array:
         found = pa.chunked_array(self._chunks, self._type).take(pa.array(self._places[slots]))
-        return found.combine_chunks() if found.num_chunks != 1 else found.chunk(0)
+        return whole(found)
 
     def drop(self, slots: Int64s) -> None:
         self._places[slots] = -1
