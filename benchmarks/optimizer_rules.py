@@ -39,6 +39,8 @@ CASES = [
      "WHERE f.name = 'name7'"),
     ("prune_partitions", "SELECT k, v FROM divided WHERE n BETWEEN 20 AND 29"),
     ("prune_partitions", "SELECT SUM(v) AS s FROM divided WHERE (n = 3 AND v > 10) OR (n = 7 AND v < 5000)"),
+    ("read_twice", "SELECT e.v, e.t FROM events AS e JOIN (SELECT n, MAX(v) AS most FROM events GROUP BY n) AS m "
+     "ON e.n = m.n AND e.v = m.most"),
     ("push_limits", "SELECT v, t FROM events LIMIT 10"),
     ("prune_columns", "SELECT SUM(v) AS s FROM events"),
     ("drop_watermarks", "SELECT SUM(v) AS s FROM timed"),

@@ -18,13 +18,14 @@ from fluxcore.plan.rules.prune_columns import prune_columns
 from fluxcore.plan.rules.prune_partitions import prune_partitions
 from fluxcore.plan.rules.push_filters import push_filters
 from fluxcore.plan.rules.push_limits import push_limits
+from fluxcore.plan.rules.read_twice import read_twice
 from fluxcore.plan.rules.semi_joins import semi_joins
 from fluxcore.plan.rules.share_expressions import share_expressions
 from fluxcore.plan.rules.slice_windows import slice_windows
 from fluxcore.plan.rules.strengthen_joins import strengthen_joins
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from fluxcore.plan.nodes import Node
 
@@ -48,7 +49,16 @@ TOGETHER: tuple[Rule, ...] = (
 )
 """Rules that make room for each other: they are repeated until none of them changes anything."""
 
-LAST: tuple[Rule, ...] = (prune_partitions, order_joins, push_limits, prune_columns, merge_projects, share_expressions)
+LAST: tuple[Rule, ...] = (
+    prune_partitions,
+    order_joins,
+    push_limits,
+    read_twice,
+    drop_watermarks,
+    prune_columns,
+    merge_projects,
+    share_expressions,
+)
 """What is done once, when filters are where they stay."""
 
 RULES: dict[str, Rule] = {rule.__name__: rule for rule in (*FIRST, *BEFORE, *TOGETHER, *LAST)}
@@ -61,15 +71,19 @@ _ROUNDS_MAX = 10
 
 
 def optimize(
-    roots: Sequence[Node], settings: Settings | None = None, then: Callable[[list[Node]], list[Node]] = list
+    roots: Sequence[Node],
+    settings: Settings | None = None,
+    then: Callable[[list[Node]], list[Node]] = list,
+    without: Collection[str] = (),
 ) -> tuple[list[Node], list[str]]:
     """Return equivalent, cheaper plans with the same schemas, and the names of the rules that changed something.
 
     With ``settings`` also constants are computed that depend on the session's zone, sizes of sources count, and rules that
     ``fluxcore.optimizer.disabled-rules`` names are left out. ``then`` is applied once orders that nobody sees are gone.
+    Rules named in ``without`` are left out.
     Raises: ``ScriptError`` FX-SET-0005 for the name of a rule that there is not.
     """
-    off = disabled_rules(settings or Settings())
+    off = disabled_rules(settings or Settings()) | set(without)
     plans, fired = list(roots), dict.fromkeys(RULES, False)
 
     def apply(rules: Sequence[Rule]) -> bool:

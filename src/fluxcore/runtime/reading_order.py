@@ -7,10 +7,10 @@ first: the state is that of the smaller side, and the answer is the same.
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
-from fluxcore.plan.nodes import Join, Scan, TemporalJoin
+from fluxcore.plan.meetings import meet_in_joins
+from fluxcore.plan.nodes import Scan, TemporalJoin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,32 +22,14 @@ Pair = tuple["SourceStage", "SourceStage"]
 
 
 def independent(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> list[Pair]:
-    """Return the pairs of stages that may be read one after the other. In: the plan's nodes, inputs first.
+    """Return the pairs of stages that may be read one after the other, of two readings of a table the first before.
 
-    Sources that meet anywhere else than in a join without windows, intervals and versions are read together, since a watermark
-    or a waiting row of one would be held back by the other; so are all others that meet with those.
+    In: the plan's nodes, inputs first.
     """
-    if any(isinstance(node, TemporalJoin) for node in order):
-        return []
-    below: dict[Node, frozenset[Node]] = {}
-    joined: set[frozenset[Node]] = set()
-    tied: set[Node] = set()
-    for node in order:
-        if isinstance(node, Scan):
-            below[node] = frozenset({node})
-            continue
-        sides = [below[each] for each in node.inputs]
-        below[node] = frozenset().union(*sides)
-        for index, side in enumerate(sides):
-            for one, other in product(side, frozenset().union(*sides[:index])):
-                if _is_timeless(node) and one is not other:
-                    joined.add(frozenset({one, other}))
-                else:
-                    tied |= {one, other}
-    pairs = [tuple(sorted(pair, key=order.index)) for pair in joined if not pair & tied and pair <= stages.keys()]
-    return [
-        (stages[one], stages[other]) for one, other in sorted(pairs, key=lambda pair: [order.index(n) for n in pair])
-    ]
+    places = {node: (not (isinstance(node, Scan) and node.first), place) for place, node in enumerate(order)}
+    pairs = [sorted(pair, key=lambda node: places[node]) for pair in meet_in_joins(order) if pair <= stages.keys()]
+    pairs.sort(key=lambda pair: [places[node] for node in pair])
+    return [(stages[one], stages[other]) for one, other in pairs]
 
 
 def waiting(order: Sequence[Node], stages: Mapping[Node, SourceStage]) -> list[Pair]:
@@ -86,13 +68,9 @@ def _reached(start: frozenset[Node], waits: Mapping[Node, set[Node]]) -> set[Nod
 def put_in_order(pairs: Sequence[Pair]) -> None:
     """Let the larger of two stages wait for the end of the smaller; nothing happens where a size isn't known."""
     sizes = {stage: stage.source.size() for stage in {stage for pair in pairs for stage in pair}}
-    for one, other in pairs:
+    for one, other in pairs:  # of equal ones the one that stands first
         first, second = sizes[one], sizes[other]
         if one.alignment is not None or other.alignment is not None or first is None or second is None:
             continue  # aligned sources are read together as their watermarks say
         smaller, larger = (one, other) if first <= second else (other, one)
         larger.first.append(smaller)
-
-
-def _is_timeless(node: Node) -> bool:
-    return isinstance(node, Join) and node.left_window is None and node.interval is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import fluxcore as fx
@@ -98,3 +101,24 @@ def test_the_answer_does_not_depend_on_it(parallelism: str, kind: str) -> None:
         wanted += [(None, v) for v in range(5000) if v <= 100 or v % 70 not in names]
     rows = zip(*(column.to_pylist() for column in found.columns), strict=True)
     assert sorted(rows, key=repr) == sorted(wanted, key=repr)
+
+
+def test_rows_that_meet_their_groups_are_read_again_and_not_kept(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"k": [i % 7 for i in range(5_000)], "v": range(5_000)}), tmp_path / "rows.parquet")
+    session = fx.Session({"parallelism.default": "2"})
+    session.execute(
+        f"CREATE TABLE t (k BIGINT, v BIGINT) WITH ('connector' = 'filesystem', 'path' = '{tmp_path}', 'format' = 'parquet')"
+    )
+    query = (
+        "SELECT t.k, t.v FROM t JOIN (SELECT k, MAX(v) AS most FROM t GROUP BY k) AS m ON t.k = m.k AND t.v = m.most"
+    )
+    (best,), fired = optimize([session.sql(query).node], session.settings)
+    assert "read_twice" in fired
+    sink = CollectSink()
+    job = build([(best, sink)], Options(session.settings))
+    job.start().result()
+    rows, groups = job._parts.sources
+    assert (rows.first, groups.first) == ([groups], [])
+    assert sorted(row["v"] for row in session.sql(query).to_arrow().to_pylist()) == list(range(4_993, 5_000))
+    session.execute("SET 'fluxcore.optimizer.disabled-rules' = 'read_twice'")
+    assert sorted(row["v"] for row in session.sql(query).to_arrow().to_pylist()) == list(range(4_993, 5_000))

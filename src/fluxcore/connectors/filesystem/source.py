@@ -11,7 +11,7 @@ from fluxcore.connectors.filesystem.constants import ConstantColumns
 from fluxcore.connectors.filesystem.partitions import Partition, chosen, partitions_of
 from fluxcore.connectors.filesystem.paths import cannot, files_below, files_of, require_local
 from fluxcore.connectors.filesystem.staging import finish_for_reader
-from fluxcore.core.ports import Source, Split, SplitReader
+from fluxcore.core.ports import RowPolicy, Source, Split, SplitReader
 from fluxcore.core.schema import Schema
 from fluxcore.formats.base import DecodeRequest
 from fluxcore.formats.faults import RowFaults
@@ -50,6 +50,11 @@ class FilesystemSource(Source):
             faults=self._faults,
             block_bytes=_block_bytes(request),
         )
+
+    @property
+    def repeatable(self) -> bool:  # type: ignore[override]
+        """Return whether files can be read twice: bad rows would be counted and written down twice."""
+        return self._faults.policy is RowPolicy.FAIL
 
     def splits(self) -> list[Split]:
         """Return one split a file.

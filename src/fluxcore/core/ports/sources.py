@@ -66,10 +66,11 @@ class Split(ABC):
 
 
 class Source(ABC):
-    """Where a scan's rows come from."""
+    """Where a scan's rows come from. ``repeatable`` says that a second reading gives the same rows and does nothing else."""
 
     bounded: bool = True
     replayable: bool = True
+    repeatable: bool = False
 
     @abstractmethod
     def splits(self) -> Sequence[Split]:

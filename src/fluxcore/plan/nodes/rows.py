@@ -21,7 +21,8 @@ class Scan(Node):
     """Reads a table's columns ``columns`` (positions in the table's schema); ``predicate`` over those columns, pushed down.
 
     With a ``limit`` nobody needs more rows than that of those that pass, so that the reader may stop. ``partitions`` is a
-    condition over the columns that the table is partitioned by (places in ``partitioned_by``): others are not read.
+    condition over the columns that the table is partitioned by (places in ``partitioned_by``): others are not read. ``first``
+    marks that of two readings of a table which is done before the other where the order is free.
     """
 
     table: TableDescription
@@ -29,6 +30,7 @@ class Scan(Node):
     predicate: Expr | None = None
     limit: int | None = None
     partitions: Expr | None = None
+    first: bool = False
 
     @cached_property
     def schema(self) -> Schema:
@@ -39,7 +41,8 @@ class Scan(Node):
         limit = "" if self.limit is None else f", limit={self.limit}"
         keys = self.table.schema.select(self.table.partitioned_by)
         pruned = "" if self.partitions is None else f", partitions={show(self.partitions, keys)}"
-        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{pruned}{where}{limit})"
+        first = ", first" if self.first else ""
+        return f"Scan({self.table.name}, columns=[{', '.join(self.schema.names)}]{pruned}{where}{limit}{first})"
 
 
 @dataclass(frozen=True)

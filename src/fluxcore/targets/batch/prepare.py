@@ -50,7 +50,7 @@ def prepared(roots: Sequence[Node], settings: Settings) -> tuple[list[Node], lis
                 return replace(node, ttl_ms=(None, None))
         return node
 
-    plans, fired = optimize(rewrite(roots, timeless), settings)
+    plans, fired = optimize(rewrite(roots, timeless), settings, without=("read_twice",))
     return rewrite(plans, _conditions_apart), fired
 
 
