@@ -98,8 +98,9 @@ def run(options: NexmarkOptions) -> int:
         paths = write_files(folder, wanted) | side
         warm_paths = write_files(folder, replace(wanted, events=WARM_EVENTS)) | side
         task = replace(task, paths=_texts(paths), warm_paths=_texts(warm_paths))
+    size = sum(file.stat().st_size for path in task.paths.values() for file in Path(path).iterdir())
     results = []
-    with closing(_Runners(options, console)) as runners:
+    with closing(_Runners(options, size, console)) as runners:
         for query in options.queries:
             runs = _measure(replace(task, query=query), options, runners, console)
             results += [_result(query, engine, options, runs[engine]) for engine in runs]
@@ -107,12 +108,12 @@ def run(options: NexmarkOptions) -> int:
                 results[-1] |= runners.smallest_heap(
                     replace(task, query=query), statistics.median(results[-1]["seconds"])
                 )
-        versions = _versions(runners.flink)
-    size = sum(file.stat().st_size for path in task.paths.values() for file in Path(path).iterdir()) or None
-    about = {"bytes": size, "seed": SEED, "threads": options.threads, "batch_rows": BATCH_ROWS, **versions}
-    _print(results, about, options)
+        about = _about(options, size, runners.flink)
+    means = _compared(results, options)
+    _print(results, means, about, options)
     if options.json:
-        Path(options.json).write_text(json.dumps({"results": results, "about": about}, indent=1) + "\n", "utf-8")
+        told = {"results": results, "geometric_means": means, "about": about}
+        Path(options.json).write_text(json.dumps(told, indent=1) + "\n", "utf-8")
     return 0
 
 
@@ -132,15 +133,15 @@ def _check(options: NexmarkOptions) -> None:
 class _Runners:
     """Runs a task on its engine: in a fresh process, or on the one Flink cluster of this run."""
 
-    def __init__(self, options: NexmarkOptions, console: Console) -> None:
+    def __init__(self, options: NexmarkOptions, data_bytes: int, console: Console) -> None:
         self.flink: FlinkRival | None = None
         self._console = console
         if options.versus == "flink":
-            from fluxcore.bench.flink_rival import FlinkRival  # needs the extra
+            from fluxcore.bench.flink_rival import FlinkRival, best_heap  # needs the extra
 
             if options.source not in FILE_SOURCES:
                 raise ScriptError("FX-BEN-0001", f"Flink reads no data from the source '{options.source}'")
-            self.flink = FlinkRival(options.threads, console.print)
+            self.flink = FlinkRival(options.threads, console.print, best_heap(data_bytes))
 
     def run(self, task: Task) -> dict[str, Any]:
         """Run a task once; return its measurements."""
@@ -218,13 +219,49 @@ def _result(query: str, engine: str, options: NexmarkOptions, runs: list[dict[st
     }
 
 
-def _versions(flink: FlinkRival | None) -> dict[str, str]:
+def _about(options: NexmarkOptions, size: int, flink: FlinkRival | None) -> dict[str, Any]:
+    """Return what holds for all results: the data, the versions, and which queries the rival does not run, and why."""
     names = ("fluxcore", "duckdb", "pyarrow", "numba")
-    found = {"python": platform.python_version(), **{name: version(name) for name in names}}
-    return found | ({"flink": flink.version} if flink else {})
+    found: dict[str, Any] = {
+        "events": options.events,
+        "files_per_table": options.files,
+        "bytes": size or None,
+        "seed": SEED,
+        "runs": options.runs,
+        "threads": options.threads,
+        "batch_rows": BATCH_ROWS,
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+    }
+    if flink:
+        refused = {query: why for query in options.queries if (why := flink.refuses(query))}
+        found |= {"flink": flink.version, "not_on_flink": refused}
+    return found
 
 
-def _print(results: list[dict[str, Any]], about: dict[str, Any], options: NexmarkOptions) -> None:
+def _compared(results: list[dict[str, Any]], options: NexmarkOptions) -> list[dict[str, Any]]:
+    """Write into our engines' results their ratios to the rival, and of batch mode that to streaming; return the means."""
+    rates = {(each["query"], each["engine"]): each["rows_per_s"] for each in results}
+    means = []
+    for other in (options.versus, "fluxcore"):
+        for engine in OURS:
+            ratios = []
+            for each in results:
+                rival = rates.get((each["query"], other))
+                if each["engine"] == engine != other and rival is not None:
+                    ratio = each["rows_per_s"] / rival
+                    each.setdefault("ratios", {})[other] = round(ratio, 3)
+                    ratios.append(ratio)
+            if ratios:
+                mean, lowest = statistics.geometric_mean(ratios), min(ratios)
+                told = {"geometric_mean": round(mean, 3), "lowest": round(lowest, 3)}
+                means.append({"engine": engine, "to": other, "queries": len(ratios), **told})
+    return means
+
+
+def _print(
+    results: list[dict[str, Any]], means: list[dict[str, Any]], about: dict[str, Any], options: NexmarkOptions
+) -> None:
     console = Console()
     size = f", {about['bytes'] / 1e6:,.0f} MB" if about["bytes"] else ""
     console.print(
@@ -239,22 +276,19 @@ def _print(results: list[dict[str, Any]], about: dict[str, Any], options: Nexmar
         told = ", ".join(f"{key} = {value}" for key, value in _configuration(results, engine).items())
         number = about["fluxcore" if engine in OURS else engine]
         console.print(f"{engine} {number}: {told}", soft_wrap=True)
-    _print_table(console, results, options)
+    _print_table(console, results)
+    for each in means:
+        console.print(
+            f"{each['engine']} to {each['to']}: {each['queries']} queries, geometric mean of the ratios "
+            f"{each['geometric_mean']:.2f}, lowest {each['lowest']:.2f}"
+        )
+    for query, why in about.get("not_on_flink", {}).items():
+        console.print(f"{query}: not on Flink: {why}")
 
 
-def _print_table(console: Console, results: list[dict[str, Any]], options: NexmarkOptions) -> None:
-    """Print the rates, and of our engines the ratio to the rival, and of batch mode that to streaming."""
-    rates = {(each["query"], each["engine"]): each["rows_per_s"] for each in results}
-    others = [each for each in (options.versus, "fluxcore") if each != "none"]
-    ratios = {
-        other: {
-            (each["query"], each["engine"]): each["rows_per_s"] / rates[each["query"], other]
-            for each in results
-            if each["engine"] in OURS and each["engine"] != other and (each["query"], other) in rates
-        }
-        for other in others
-    }
-    ratios = {other: found for other, found in ratios.items() if found}
+def _print_table(console: Console, results: list[dict[str, Any]]) -> None:
+    """Print the rates, and of our engines the ratios."""
+    others = list(dict.fromkeys(other for each in results for other in each.get("ratios", ())))
     table = Table(header_style="bold")
     heads = (
         "query",
@@ -263,25 +297,17 @@ def _print_table(console: Console, results: list[dict[str, Any]], options: Nexma
         "seconds",
         "start-up s",
         "peak MB",
-        *(f"to {each}" for each in ratios),
+        *(f"to {each}" for each in others),
     )
     for name in heads:
         table.add_column(name, justify="left" if name in ("query", "engine") else "right")
     for each in results:
-        key, seconds = (each["query"], each["engine"]), statistics.median(each["seconds"])
-        cells = (*key, f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}", f"{each['startup_seconds']:.2f}")
-        shown = (f"{found[key]:.2f}" if key in found else "" for found in ratios.values())
-        table.add_row(*cells, f"{each['peak_rss_mb']:.0f}", *shown)
+        seconds = statistics.median(each["seconds"])
+        cells = (f"{each['rows_per_s'] / 1e6:.2f}", f"{seconds:.2f}", f"{each['startup_seconds']:.2f}")
+        ratios = each.get("ratios", {})
+        shown = (f"{ratios[other]:.2f}" if other in ratios else "" for other in others)
+        table.add_row(each["query"], each["engine"], *cells, f"{each['peak_rss_mb']:.0f}", *shown)
     console.print(table)
-    for other, found in ratios.items():
-        for engine in OURS:
-            of_engine = [ratio for (_, name), ratio in found.items() if name == engine]
-            if of_engine:
-                mean = statistics.geometric_mean(of_engine)
-                console.print(
-                    f"{engine} to {other}: {len(of_engine)} queries, geometric mean of the ratios {mean:.2f}, "
-                    f"lowest {min(of_engine):.2f}"
-                )
 
 
 def _configuration(results: list[dict[str, Any]], engine: str) -> dict[str, Any]:
