@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import importlib.util
+import os
 import resource
 import sys
+import time
 import types
 import zipfile
 from decimal import Decimal
@@ -188,6 +190,22 @@ def test_a_file_of_a_package_that_is_no_python_goes_along_unread(folder: Path) -
     ready.shipment.write("127.0.0.1:8083")
     with zipfile.ZipFile(ready.shipment.folder / "shipped_package.zip") as archive:
         assert "shipped_package/template.py" in archive.namelist()
+
+
+def test_files_of_the_cache_go_a_month_after_their_last_use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLUXCORE_CACHE_DIR", str(folder / "cache"))
+    kept, new = (ready_script(statements_of(script(name)), str(folder / "a.sql"), {}) for name in ("half", "shown"))
+    kept.shipment.write("127.0.0.1:8083")
+    old, young = (kept.shipment.folder.with_name(name) for name in ("old", "young"))
+    for each, days in ((old, 31), (young, 29), (kept.shipment.folder, 31)):
+        each.mkdir(exist_ok=True)
+        (each / "fluxcore_function.py").write_text("")
+        os.utime(each, (time.time() - days * 86_400,) * 2)
+    kept.shipment.write("127.0.0.1:8083")
+    new.shipment.write("127.0.0.1:8083")
+    assert {each.name for each in old.parent.iterdir()} == {
+        "young", kept.shipment.folder.name, new.shipment.folder.name
+    }  # fmt: skip
 
 
 def test_files_that_can_not_be_read_or_named_are_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,9 @@ import ast
 import hashlib
 import io
 import json
+import os
+import shutil
+import time
 import uuid
 import zipfile
 from importlib.machinery import PathFinder
@@ -19,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from fluxcore.core.folders import cache_folder
 from fluxcore.errors import JobError
+from fluxcore.limits import FLINK_FUNCTIONS_KEPT_S
 from fluxcore.targets.flink.python.specs import NotShipped, spec_of
 
 if TYPE_CHECKING:
@@ -106,7 +110,7 @@ class Shipment:
         return ",".join(filter(None, (self.paths, others)))
 
     def write(self, gateway: str) -> None:
-        """Write the files for a gateway, ``host:port``.
+        """Write the files for a gateway, ``host:port``; of the cache folder those go that no job has named for a month.
 
         Raises: ``JobError`` FX-FLK-0205 for a gateway on another machine, unless a folder that both see is named; FX-FLK-0206
         when they can't be written.
@@ -119,12 +123,24 @@ class Shipment:
         if "," in str(self.folder):
             raise JobError("FX-FLK-0206", f"{message}: commas stand between the names of python.files")
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            os.utime(self.folder)  # in use from now on, for other programs that look for what is old
             for name, data in self._files.items():
                 path = self.folder / name
                 if not path.exists() or path.read_bytes() != data:
                     _written(path, data)
+            if not self._given:
+                _prune(self._base)
         except OSError as error:
             raise JobError("FX-FLK-0206", f"{message}: {error.strerror or error}") from error
+
+
+def _prune(base: Path) -> None:
+    """Remove the folders that no job has named for so long; a job that runs has copies of its own."""
+    oldest = time.time() - FLINK_FUNCTIONS_KEPT_S
+    for folder in base.iterdir():
+        if folder.is_dir() and folder.stat().st_mtime < oldest:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _written(path: Path, data: bytes) -> None:
