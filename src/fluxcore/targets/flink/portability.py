@@ -22,10 +22,11 @@ class Unportable:
 
 
 class Report:
-    """Gathers what is unportable, each once, in the order of its discovery."""
+    """Gathers what is unportable, and what runs but not quite as here, each once, in the order of its discovery."""
 
     def __init__(self) -> None:
         self._found: dict[Unportable, None] = {}
+        self._notes: dict[str, None] = {}
 
     def add(self, what: str, why: str, where: str = "") -> None:
         """Add something that Flink SQL can't say."""
@@ -34,6 +35,15 @@ class Report:
     def extend(self, found: tuple[Unportable, ...]) -> None:
         """Add what was found elsewhere."""
         self._found.update(dict.fromkeys(found))
+
+    def note(self, text: str) -> None:
+        """Add something that runs on Flink, and is not quite the same there: one line for people."""
+        self._notes[text] = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what runs and is not quite the same."""
+        return tuple(self._notes)
 
     @property
     def found(self) -> tuple[Unportable, ...]:

@@ -89,8 +89,10 @@ class FlinkTarget:
         return is_bounded(node, settings)
 
     def explain(self, roots: Sequence[Node], settings: Settings, details: Sequence[str] = ()) -> str:  # noqa: ARG002
-        """Return the statements that would be sent."""
-        return "\n\n".join(f"{statement};" for statement in print_job(roots, settings).statements)
+        """Return the statements that would be sent, below comments that tell what is not quite the same there."""
+        job = print_job(roots, settings)
+        notes = "".join(f"-- not quite the same on Flink: {note}\n" for note in job.notes)
+        return notes + "\n\n".join(f"{statement};" for statement in job.statements)
 
     def problems(self, roots: Sequence[Node], settings: Settings) -> Sequence[str]:
         """Return what Flink has no twin of, and why."""

@@ -15,6 +15,7 @@ from fluxcore.core.schema import Column, Schema
 from fluxcore.core.settings import Settings
 from fluxcore.plan.nodes import Insert, Interval, Join, JoinKind, Scan, Values
 from fluxcore.targets.flink.sql.job import print_job
+from fluxcore.targets.flink.target import FlinkTarget
 
 DDL = """
 CREATE TABLE orders (id BIGINT, customer STRING, v DOUBLE, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND)
@@ -102,6 +103,19 @@ def test_an_event_time_is_declared_in_milliseconds(tmp_path):
     ddl = statements(session, stream)[0]
     assert "`ts` TIMESTAMP(3),\n  `other` TIMESTAMP_LTZ(6),\n" in ddl
     assert "WATERMARK FOR `ts` AS `ts` - INTERVAL '0.001' SECOND" in ddl
+
+
+def test_what_an_event_time_loses_on_flink_is_told_and_runs(tmp_path):
+    def explained(unit):
+        schema = pa.schema([("id", pa.int64()), ("ts", pa.timestamp(unit)), ("other", pa.timestamp("us", "UTC"))])
+        stream = session.read(tmp_path / "x.parquet", schema=schema, watermark=("ts", fx.monotonous()), name="x")
+        assert FlinkTarget().problems([stream.node], Settings()) == []
+        return FlinkTarget().explain([stream.node], Settings())
+
+    session = fx.Session()
+    told = "-- not quite the same on Flink: the event time 'ts' of table 'x' is cut to milliseconds, the finest that Flink has; "
+    assert explained("us").startswith(f"{told}here it keeps 6 digits\nCREATE TEMPORARY TABLE")
+    assert explained("ms").startswith("CREATE TEMPORARY TABLE")
 
 
 def test_two_tables_of_one_name_are_two(tmp_path):

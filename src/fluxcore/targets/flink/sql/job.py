@@ -38,13 +38,15 @@ class PrintedJob:
     """A job in Flink SQL, and all that Flink can't do of it.
 
     ``definitions`` make tables and views; ``insert`` is one INSERT, or a statement set of several; ``queries`` has a SELECT for
-    each query that is no INSERT, in order. ``shipment`` holds the functions in Python that go along.
+    each query that is no INSERT, in order. ``notes`` tell what runs and is not quite the same on Flink. ``shipment`` holds the
+    functions in Python that go along.
     """
 
     definitions: tuple[str, ...]
     insert: str | None
     queries: tuple[str, ...]
     unportable: tuple[Unportable, ...]
+    notes: tuple[str, ...]
     shipment: Shipment
 
     @property
@@ -73,7 +75,8 @@ def print_job(roots: Sequence[Node], settings: Settings) -> PrintedJob:
     printer.report.extend(flink_settings(settings.values)[1])
     declared = (*printer.functions.statements, *printer.tables.statements, *printer.views)
     shipment = printer.functions.shipment
-    return PrintedJob(declared, _together(inserts), tuple(queries), printer.report.found, shipment)
+    report = printer.report
+    return PrintedJob(declared, _together(inserts), tuple(queries), report.found, report.notes, shipment)
 
 
 def _check_changes(insert: Insert, printer: Printer) -> None:

@@ -168,12 +168,26 @@ class Tables:
 
     def _physical(self, table: TableDescription, index: int, is_time: bool) -> str:
         column = table.schema[index]
-        line = f"{quoted(column.name)} {declared(_time_type(column) if is_time else column.type)}"
+        if is_time:
+            column = self._time_column(table, column)
+        line = f"{quoted(column.name)} {declared(column.type)}"
         key = table.metadata.get(index)
         if key is None:
             return line
         writable = key in _WRITABLE_METADATA.get(table.options["connector"], ())
         return f"{line} METADATA FROM {text(key)}{'' if writable else ' VIRTUAL'}"
+
+    def _time_column(self, table: TableDescription, column: Column) -> Column:
+        """Return an event time as Flink has it, and tell what that cuts off."""
+        type_ = column.type
+        assert isinstance(type_, TimestampType)
+        if type_.precision <= _ROWTIME_PRECISION:
+            return column
+        self._report.note(
+            f"the event time '{column.name}' of table '{table.name}' is cut to milliseconds, the finest that Flink has; "
+            f"here it keeps {type_.precision} digits"
+        )
+        return replace(column, type=replace(type_, precision=_ROWTIME_PRECISION))
 
     def _watermark(self, declaration: Declaration) -> str:
         assert declaration.time is not None and declaration.watermark is not None
@@ -189,12 +203,6 @@ class Tables:
 
     def _text(self, expr: Expr, names: Sequence[str], table: TableDescription) -> str:
         return Expressions(columns(names), self._report, self._zone, f"table '{table.name}'").text(expr)
-
-
-def _time_type(column: Column) -> TimestampType:
-    type_ = column.type
-    assert isinstance(type_, TimestampType)
-    return replace(type_, precision=min(type_.precision, _ROWTIME_PRECISION))
 
 
 def _lean_time(expr: Expr) -> Expr:
