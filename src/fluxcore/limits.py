@@ -103,6 +103,9 @@ FLINK_POLL_MAX_S: Final = 0.5
 FLINK_HEARTBEAT_S: Final = 60.0
 """How often a session of the SQL gateway that waits for a job is kept alive."""
 
+FLINK_RESCALE_S: Final = 60.0
+"""Time that a job on a Flink cluster has to run with another parallelism, before its user is told that it doesn't."""
+
 FLINK_FUNCTIONS_KEPT_S: Final = 30 * 86_400.0
 """Time for which the files of functions that were sent to a Flink cluster are kept after their last use."""
 

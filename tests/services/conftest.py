@@ -61,3 +61,20 @@ def flink_python(java: None, services_folder: Path) -> Iterator[Cluster]:
     options = ClusterOptions(profile="small", work=services_folder / "flink-python", python=True)
     with needed(), running_cluster(options) as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def flink_kafka(java: None, services_folder: Path) -> Iterator[Cluster]:
+    """A Flink cluster as ``flink``, with the connector of Kafka, fetched by its short name."""
+    options = ClusterOptions(profile="small", work=services_folder / "flink-kafka", jars=("kafka",))
+    with needed(), running_cluster(options) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def flink_adaptive(java: None, services_folder: Path) -> Iterator[Cluster]:
+    """A Flink cluster as ``flink``, whose scheduler gives jobs that run another parallelism."""
+    settings = {"jobmanager.scheduler": "adaptive"}
+    options = ClusterOptions(profile="small", work=services_folder / "flink-adaptive", settings=settings)
+    with needed(), running_cluster(options) as cluster:
+        yield cluster

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fluxcore.bench.worker import Task
+    from fluxcore.targets.flink.address import Cluster
     from fluxcore.targets.flink.cluster.record import Cluster as LocalCluster
 
 _MINI_BATCH = "table.exec.mini-batch.enabled"
@@ -93,24 +94,8 @@ class FlinkRival:
         self._stack.close()
 
     def _run(self, task: Task, mini_batch: str) -> dict[str, Any]:
-        query = query_of(task.query)
-        columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in enumerate(result_schema(query)))
-        script = flink_tables(query, task.source, {table: Path(path) for table, path in task.paths.items()})
-        script += f"CREATE TABLE nexmark_result ({columns}) WITH ('connector' = 'blackhole');\n"
         configuration = self._configuration(task, mini_batch)
-        try:
-            with self._cluster.gateway.session(configuration) as session:
-                for statement in statements_of(script):
-                    session.run(statement.text)
-                id_ = session.run(f"INSERT INTO nexmark_result\n{query.flink}").job
-                assert id_ is not None
-                state = self._cluster.jobmanager.wait(id_)
-        except RestError as error:
-            raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {error.message}") from error
-        if state != "FINISHED":
-            cause = self._cluster.jobmanager.failure(id_)
-            raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {cause}")
-        return _measured(self._cluster.jobmanager.job(id_)) | {
+        return run_query(self._cluster, task, configuration) | {
             "peak_rss_mb": round(self._peak_rss_mb(), 1),
             "result_rows": None,
             "checksum": None,
@@ -139,6 +124,29 @@ class FlinkRival:
                 lines = status.read_text().splitlines()
                 peak += sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM:"))
         return peak
+
+
+def run_query(cluster: Cluster, task: Task, configuration: Mapping[str, str]) -> dict[str, float]:
+    """Run a query on a cluster, its rows into a blackhole; return ``seconds`` and ``startup_seconds``.
+
+    Raises: ``JobError`` FX-BEN-0002 with the root cause when Flink refuses the query or its job fails.
+    """
+    query = query_of(task.query)
+    columns = ", ".join(f"c{index} {each.type.sql()}" for index, each in enumerate(result_schema(query)))
+    script = flink_tables(query, task.source, {table: Path(path) for table, path in task.paths.items()})
+    script += f"CREATE TABLE nexmark_result ({columns}) WITH ('connector' = 'blackhole');\n"
+    try:
+        with cluster.gateway.session(configuration) as session:
+            for statement in statements_of(script):
+                session.run(statement.text)
+            id_ = session.run(f"INSERT INTO nexmark_result\n{query.flink}").job
+            assert id_ is not None
+            state = cluster.jobmanager.wait(id_)
+    except RestError as error:
+        raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {error.message}") from error
+    if state != "FINISHED":
+        raise JobError("FX-BEN-0002", f"flink failed on {query.name}: {cluster.jobmanager.failure(id_)}")
+    return _measured(cluster.jobmanager.job(id_))
 
 
 def smallest_heap(task: Task, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:

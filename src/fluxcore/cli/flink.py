@@ -189,7 +189,10 @@ def rescale(
     target: Target = "flink",
     debug: Debug = False,
 ) -> None:
-    """Change the parallelism of a running job; its state moves with it."""
+    """Change the parallelism of a running job; its state moves with it, through a checkpoint.
+
+    The cluster needs Flink's adaptive scheduler: fluxcore flink up --set jobmanager.scheduler=adaptive
+    """
     with told(debug=debug):
         _need_extra()
         from fluxcore.cli import flink_jobs as command

@@ -71,9 +71,8 @@ def savepoint(target: str, id_: str, folder: str | None, *, stop: bool, drain: b
 
 
 def rescale(target: str, id_: str, parallelism: int) -> None:
-    """Ask a cluster to run a job with another parallelism."""
-    _manager(target).rescale(id_, parallelism)
-    tell(f"job {id_} will run with parallelism {parallelism}")
+    """Give a running job another parallelism, and wait until it has it."""
+    tell(f"job {id_} runs with parallelism {_manager(target).rescale(id_, parallelism)}")
 
 
 def logs(target: str, *, whole: bool) -> None:

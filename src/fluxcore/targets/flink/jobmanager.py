@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fluxcore.errors import JobError, ScriptError
-from fluxcore.limits import FLINK_POLL_MAX_S, FLINK_POLL_MIN_S
+from fluxcore.limits import FLINK_POLL_MAX_S, FLINK_POLL_MIN_S, FLINK_RESCALE_S
 from fluxcore.targets.flink.rest import Rest, RestError
 from fluxcore.targets.flink.traces import root_cause
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 ENDED = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
 """States that a job does not leave."""
+
+_NEVER_MS = 2**63 - 1
+"""The interval of checkpoints of a job that takes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class JobManager:
     def failure(self, id_: str) -> str:
         """Return why a job failed: its root cause."""
         entries = self.rest.get(f"/jobs/{id_}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        return root_cause(entries[0]["stacktrace"]) if entries else "no reason given"
+        return root_cause(entries[0]["stacktrace"]) if entries else "no reason given; `fluxcore flink logs` may tell more"
 
     def wait(
         self, id_: str, timeout_s: float | None = None, seen: Callable[[dict[str, Any]], None] | None = None
@@ -111,23 +114,56 @@ class JobManager:
             raise JobError("FX-FLK-0121", f"no savepoint was taken: {cause}", hint="can the cluster write there?")
         return str(done["location"])
 
-    def rescale(self, id_: str, parallelism: int) -> None:
-        """Change the parallelism of all operators of a running job. Returns when the cluster has taken the wish.
+    def rescale(self, id_: str, parallelism: int) -> int:
+        """Change the parallelism of a running job, and return the one that it has when it runs again.
 
-        Raises: ``JobError`` FX-FLK-0122 when the job has ended, or its scheduler can't do that.
+        1. The job takes checkpoints: without one it would begin anew.
+        2. The wish is told, for each operator as far as it can have more than one task.
+        3. A checkpoint is taken at once, which the scheduler waits for.
+        4. The job starts again from there.
+
+        Raises: ``JobError`` FX-FLK-0122 when the job has ended, takes no checkpoints, its scheduler can't do that, or it has not
+        come to run so for a minute, such as for want of slots; the cluster keeps the wish then.
         """
-        state = self.state(id_)
-        if state in ENDED:
-            raise JobError("FX-FLK-0122", f"job {id_} can't be rescaled: it is {state.lower()}")
-        path = f"/jobs/{id_}/resource-requirements"
+        job = self.job(id_)
+        if job["state"] in ENDED:
+            raise JobError("FX-FLK-0122", f"job {id_} can't be rescaled: it is {job['state'].lower()}")
+        if not self._takes_checkpoints(id_):
+            hint = "start it with --set execution.checkpointing.interval=10s"
+            raise JobError("FX-FLK-0122", f"job {id_} takes no checkpoints: rescaled it would begin anew", hint=hint)
+        wanted = {each["id"]: min(parallelism, each["maxParallelism"]) for each in job["vertices"]}
+        bounds = {vertex: {"parallelism": {"lowerBound": 1, "upperBound": most}} for vertex, most in wanted.items()}
         try:
-            wanted: Mapping[str, Any] = self.rest.get(path)
-            bounds = {"parallelism": {"lowerBound": 1, "upperBound": parallelism}}
-            self.rest.call("PUT", path, dict.fromkeys(wanted, bounds))
+            self.rest.call("PUT", f"/jobs/{id_}/resource-requirements", bounds)
         except RestError as error:
             message = f"the cluster can't rescale job {id_}: {error.message}"
             hint = "it needs jobmanager.scheduler: adaptive in the cluster's configuration"
             raise JobError("FX-FLK-0122", message, hint=hint) from error
+        self.rest.call("POST", f"/jobs/{id_}/checkpoints", {})
+        return self._rescaled(id_, wanted)
+
+    def _takes_checkpoints(self, id_: str) -> bool:
+        interval: int = self.rest.get(f"/jobs/{id_}/checkpoints/config")["interval"]
+        return interval < _NEVER_MS
+
+    def _rescaled(self, id_: str, wanted: Mapping[str, int]) -> int:
+        """Wait until each operator runs with as many tasks as are wanted; return the most of them."""
+        pause, end = FLINK_POLL_MIN_S, time.monotonic() + FLINK_RESCALE_S
+        while True:
+            job = self.job(id_)
+            runs = {each["id"]: each["parallelism"] for each in job["vertices"] if each["status"] == "RUNNING"}
+            if runs == wanted:
+                return max(runs.values())
+            if job["state"] in ENDED:
+                raise JobError(
+                    "FX-FLK-0122", f"job {id_} has ended before it was rescaled: it is {job['state'].lower()}"
+                )
+            if time.monotonic() > end:
+                message = f"job {id_} has parallelism {max(runs.values(), default=0)} after {FLINK_RESCALE_S:.0f} s"
+                hint = f"{self.overview()['slots-available']} slots of the cluster are free; the wish stands"
+                raise JobError("FX-FLK-0122", message, hint=hint)
+            time.sleep(pause)
+            pause = min(2 * pause, FLINK_POLL_MAX_S)
 
     def logs(self) -> dict[str, str]:
         """Return the logs of the JobManager and of each TaskManager, by name."""

@@ -62,12 +62,6 @@ def root_cause(trace: str) -> str:
     return found[-1][0] if found else (trace.strip().splitlines() or ["no reason given"])[0]
 
 
-def place_in_statement(message: str) -> tuple[int, int] | None:
-    """Return the one-based line and column that a message of Flink's parser or validator names, or None."""
-    match = re.search(r"(?:From|at) line (\d+), column (\d+)", message)
-    return (int(match[1]), int(match[2])) if match else None
-
-
 def _short(lines: list[str]) -> str:
     kept: list[str] = []
     if any(line.startswith(_PYTHON) for line in lines):

@@ -38,6 +38,14 @@ PORTS = (REST_PORT, GATEWAY_PORT, _RPC_PORT)
 _BACKEND = "state.backend.type"
 _ROCKSDB = "rocksdb"
 _MANAGED_SHARE = 0.4
+_SCHEDULER = "jobmanager.scheduler"
+_ADAPTIVE = "adaptive"
+_RESCALES_SOON = {
+    "jobmanager.adaptive-scheduler.submission.resource-stabilization-timeout": "1 s",
+    "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling": "1 s",
+    "jobmanager.adaptive-scheduler.executing.resource-stabilization-timeout": "1 s",
+}
+"""On one machine all slots are there from the start: nothing is gained by waiting for more of them."""
 
 PYTHON, PYTHON_CLIENT = "python.executable", "python.client.executable"
 
@@ -85,6 +93,8 @@ def configure(options: ClusterOptions, work: Path, machine: Machine) -> dict[str
     }
     if given.get(_BACKEND) == _ROCKSDB:
         values["execution.checkpointing.incremental"] = "true"
+    if given.get(_SCHEDULER, "").lower() == _ADAPTIVE:
+        values |= _RESCALES_SOON
     return values | {key: value for key, value in given.items() if key != TASK_PROCESS_SIZE}
 
 

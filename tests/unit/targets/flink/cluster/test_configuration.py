@@ -104,6 +104,14 @@ def test_rocksdb_gets_managed_memory() -> None:
     assert rocksdb["execution.checkpointing.incremental"] == "true"
 
 
+def test_jobs_of_an_adaptive_scheduler_are_rescaled_at_once() -> None:
+    cooldown = "jobmanager.adaptive-scheduler.executing.cooldown-after-rescaling"
+    assert cooldown not in configured()
+    assert configured(jobmanager_scheduler="adaptive")[cooldown] == "1 s"
+    given = configure(ClusterOptions(settings={"jobmanager.scheduler": "adaptive", cooldown: "9 s"}), WORK, LAPTOP)
+    assert given[cooldown] == "9 s"
+
+
 def test_a_given_process_size_is_divided() -> None:
     values = configured(taskmanager_memory_process_size="3 gb")
     assert abs(process_size(values) - 3 * GB) < 0.01 * GB
