@@ -68,7 +68,9 @@ class JobManager:
     def failure(self, id_: str) -> str:
         """Return why a job failed: its root cause."""
         entries = self.rest.get(f"/jobs/{id_}/exceptions").get("exceptionHistory", {}).get("entries", [])
-        return root_cause(entries[0]["stacktrace"]) if entries else "no reason given; `fluxcore flink logs` may tell more"
+        return (
+            root_cause(entries[0]["stacktrace"]) if entries else "no reason given; `fluxcore flink logs` may tell more"
+        )
 
     def wait(
         self, id_: str, timeout_s: float | None = None, seen: Callable[[dict[str, Any]], None] | None = None
