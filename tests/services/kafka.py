@@ -86,6 +86,7 @@ def _libraries() -> Path:
         if not libraries.is_dir():
             _fetch(folder / f"{VERSION}.part")
             (folder / f"{VERSION}.part" / "libs").replace(libraries)
+            shutil.rmtree(folder / f"{VERSION}.part")
     return libraries
 
 

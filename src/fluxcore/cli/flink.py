@@ -189,7 +189,7 @@ def rescale(
     target: Target = "flink",
     debug: Debug = False,
 ) -> None:
-    """Change the parallelism of a running job; its state moves with it, through a checkpoint.
+    """Change the parallelism of a running job, which goes on from a checkpoint that is taken for it.
 
     The cluster needs Flink's adaptive scheduler: fluxcore flink up --set jobmanager.scheduler=adaptive
     """
