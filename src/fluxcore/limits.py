@@ -235,6 +235,15 @@ BUS_REFUSED_PAUSE_S: Final = 0.25
 BUS_HANDS_MAX: Final = 1023
 """Workers of a group in a topic of whose events it is noted that they are in hand."""
 
+BUS_REQUEST_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Bytes of a request to another process, or of its answer."""
+
+BUS_REQUESTS_MAX: Final = 1024
+"""Requests of one process that another one answers at a time."""
+
+BUS_REQUEST_CONNECT_S: Final = 1.0
+"""How long a process that is asked may take to say that it is there."""
+
 BUS_SHARED_HOLD_S: Final = 0.25
 """How long a process has a log open that several write to, such as that of dead letters, while others may wait."""
 

@@ -251,10 +251,11 @@ class Bus:
     ) -> Any:
         """Ask, and return what the first handler that answers returned; ``wanted`` is the type to return it as.
 
-        Requests and answers are not kept, and are not tried again.
+        The handlers of this process are asked; where none takes the subject, those of another process of the folder, the processes
+        in turns. Requests and answers are not kept, and are not tried again.
 
         Raises: ``NoResponders`` FX-BUS-0302 when no handler takes the subject, ``RequestTimeout`` FX-BUS-0304 when none answered in
-        time, ``BusError`` FX-BUS-0303 when the handler raised.
+        time, ``BusError`` FX-BUS-0303 when the handler raised or its process ended, 0308 for more than 64 MB to another process.
         """
         if self._loop is None:
             self._start_here()
@@ -262,19 +263,35 @@ class Bus:
             event: Event = _batch(subject, data, key, headers, None)
         else:
             event = Event(subject, data, key, headers, None, time_ns() // 1_000_000)
-        topic = self._topics.wanted(subject)
-        groups = [] if topic is None else [group for group in topic.groups if group.wants(event)]
-        if topic is None or not groups:
-            raise NoResponders("FX-BUS-0302", f"no handler takes '{subject}'")
-        event.topic = topic.name
-        event.reply_to = asyncio.get_running_loop().create_future()
-        for group in groups:
-            group.inject(event.copy())
+        timeout_ms = milliseconds(timeout, "timeout")
+        answer = self._ask_here(event)
         try:
-            async with asyncio.timeout(milliseconds(timeout, "timeout") / 1000):
-                return convert(await event.reply_to, wanted)
+            async with asyncio.timeout(timeout_ms / 1000):
+                if answer is None:
+                    return await self._transport.ask(event, timeout_ms, wanted)
+                return convert(await answer, wanted)
         except TimeoutError:
             raise RequestTimeout("FX-BUS-0304", f"nobody answered '{subject}' within {timeout}") from None
+
+    def _ask_here(self, event: Event) -> asyncio.Future[Any] | None:
+        """Hand a request to the handlers of this process, and return what takes the answer; None where none takes the subject."""
+        topic = self._topics.wanted(event.subject)
+        groups = [] if topic is None else [group for group in topic.groups if group.wants(event)]
+        if topic is None or not groups:
+            return None
+        event.topic = topic.name
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        event.reply_to = answer
+        for group in groups:
+            group.inject(event.copy())
+        return answer
+
+    async def _answer(self, event: Event) -> Any:
+        """Return what the handlers here answer to a request of another process. Raises ``NoResponders`` FX-BUS-0302."""
+        answer = self._ask_here(event)
+        if answer is None:
+            raise NoResponders("FX-BUS-0302", f"no handler takes '{event.subject}'")
+        return await answer
 
     # -- reading again ----------------------------------------------------------------------------------------------
 
@@ -470,7 +487,7 @@ class Bus:
             raise BusError("FX-BUS-0301", "the bus runs nowhere yet", hint=hint) from None
         self._loop_thread = get_ident()
         quiet_interpreter()
-        self._transport.start(self._loop, self._found)
+        self._transport.start(self._loop, self._found, self._answer)
         self._topics.start()
         self._watch = Watch(self._loop, self._loop_thread, self._codes)
         self._late.start(self._loop)

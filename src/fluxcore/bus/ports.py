@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from fluxcore.bus.event import Event
@@ -77,10 +77,15 @@ class Topic(Protocol):
 class Transport(Protocol):
     """Where the topics of a bus live.
 
-    ``found`` is called with the name of a topic that another process has made.
+    ``found`` is called with the name of a topic that another process has made, ``answer`` with a request of one.
     """
 
-    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        found: Callable[[str], None],
+        answer: Callable[[Event], Awaitable[Any]],
+    ) -> None:
         """Begin; every other call but ``declared`` comes after it."""
 
     def declared(self, name: str) -> TopicOptions | None:
@@ -112,6 +117,12 @@ class Transport(Protocol):
 
     def revive(self, topic: str, offset: int) -> None:
         """Remember that a dead letter was given back."""
+
+    def offer(self, subjects: Sequence[str]) -> None:
+        """Let other processes ask the handlers of some subjects here."""
+
+    async def ask(self, event: Event, timeout_ms: int, wanted: Any) -> Any:
+        """Return what a handler in another process answers, as a type. Raises ``NoResponders`` FX-BUS-0302 where none takes the subject."""
 
     async def settle(self) -> None:
         """Return when all that was declared and published before is done or refused, and what lasts of groups is saved."""

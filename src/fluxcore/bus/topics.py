@@ -78,6 +78,7 @@ class Topics:
                 raise BusError("FX-BUS-0107", message, hint="give it a group of its own")
         if self._runs:
             self._join(registration)
+            self._transport.offer(_texts(registration))
         self._registered.append(registration)
         if self._runs:
             for topic in list(self.by_name.values()):
@@ -87,6 +88,7 @@ class Topics:
         """Make the topics that are declared or there, and start the handlers; to be called on the event loop."""
         for registration in self._registered:
             self._join(registration)
+            self._transport.offer(_texts(registration))
         self._runs = True
         for options in self._declared:
             self._make(options, declared=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fluxcore.bus.batch_event import BatchEvent, end_of, rows_of
 from fluxcore.bus.current import CURRENT
 from fluxcore.bus.dead_letters import TOPIC as DEAD
+from fluxcore.bus.errors import NoResponders
 from fluxcore.bus.event import check_rest
 from fluxcore.bus.log.errors import conflict
 from fluxcore.bus.publishing import Placed
@@ -18,7 +19,7 @@ from fluxcore.core.log import Log
 from fluxcore.limits import BUS_DEDUP_IDS_MAX, BUS_FETCH_EVENTS, BUS_HANDLER_HOLD_S, BUS_YIELD_EVENTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from fluxcore.bus.event import Event
@@ -222,7 +223,12 @@ class MemoryTransport:
     def __init__(self) -> None:
         self._revived: set[tuple[str, int]] = set()
 
-    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        found: Callable[[str], None],
+        answer: Callable[[Event], Awaitable[Any]],
+    ) -> None:
         """Do nothing: all is there."""
 
     def declared(self, name: str) -> TopicOptions | None:  # noqa: ARG002
@@ -261,6 +267,13 @@ class MemoryTransport:
     def revive(self, topic: str, offset: int) -> None:
         """Remember that a dead letter was given back."""
         self._revived.add((topic, offset))
+
+    def offer(self, subjects: Sequence[str]) -> None:
+        """Do nothing: no other process can ask."""
+
+    async def ask(self, event: Event, timeout_ms: int, wanted: Any) -> Any:  # noqa: ARG002
+        """Raise ``NoResponders`` FX-BUS-0302: there is no other process."""
+        raise NoResponders("FX-BUS-0302", f"no handler takes '{event.subject}'")
 
     async def settle(self) -> None:
         """Do nothing: all is done at once."""

@@ -10,21 +10,23 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fluxcore.bus.errors import BusError
+from fluxcore.bus.errors import BusError, NoResponders
 from fluxcore.bus.options import TopicOptions
 from fluxcore.bus.subjects import Pattern
 from fluxcore.bus.transports.file.cursors import Cursors
 from fluxcore.bus.transports.file.desk import Desk
 from fluxcore.bus.transports.file.given_back import GivenBack
 from fluxcore.bus.transports.file.layout import Declaration, Folder, damaged, schema_text
+from fluxcore.bus.transports.file.requests import Requests
 from fluxcore.bus.transports.file.topic import FileTopic
 from fluxcore.core.log import Log as Records
 from fluxcore.limits import BUS_CLOSE_S, BUS_DISCOVER_S, BUS_FOLLOW_S
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from concurrent.futures import Future
 
+    from fluxcore.bus.event import Event
     from fluxcore.bus.log import LogOptions
     from fluxcore.bus.log.files import Files
 
@@ -49,11 +51,17 @@ class FileTransport:
         self._reviving: list[Future[Any]] = []
         self._timers: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
-    def start(self, loop: asyncio.AbstractEventLoop, found: Callable[[str], None]) -> None:
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        found: Callable[[str], None],
+        answer: Callable[[Event], Awaitable[Any]],
+    ) -> None:
         """Begin; nothing is made in the folder yet."""
         self._desk = Desk(self._folder, loop, self._own_files)
         self._cursors = Cursors(self._desk)
         self._given_back = GivenBack(self._desk)
+        self._requests = Requests(self._desk, answer) if self._own_files is None else None
         self._found = found
         self._cursors.begin()
         self._follow()
@@ -162,6 +170,19 @@ class FileTransport:
         if saving is not None:
             self._reviving.append(saving)
 
+    # -- requests ---------------------------------------------------------------------------------------------------
+
+    def offer(self, subjects: Sequence[str]) -> None:
+        """Let other processes ask the handlers of some subjects here."""
+        if self._requests is not None:
+            self._requests.offer(subjects)
+
+    async def ask(self, event: Event, timeout_ms: int, wanted: Any) -> Any:
+        """Return what a handler in another process answers. Raises ``NoResponders`` FX-BUS-0302, ``BusError`` FX-BUS-0303."""
+        if self._requests is None:
+            raise NoResponders("FX-BUS-0302", f"no handler takes '{event.subject}'")
+        return await self._requests.ask(event, timeout_ms, wanted)
+
     def save(self) -> None:
         """Save what lasts of groups, now. Raises ``BusError`` FX-BUS-0404. Cost: two syncs a group."""
         self._cursors.save(self._cursors.snapshot())
@@ -173,6 +194,8 @@ class FileTransport:
         states = self._cursors.snapshot() if self._cursors.has_new() else []
         if states:
             self._tasks.append(self._desk.run(self._cursors.save, states))
+        if self._requests is not None:
+            await self._requests.settle()
         while self._tasks:
             tasks, self._tasks = self._tasks, []
             await asyncio.gather(*(asyncio.wrap_future(each) for each in tasks))
@@ -186,6 +209,8 @@ class FileTransport:
         for each in self._timers.values():
             each.cancel()
         self._cursors.stop()
+        if self._requests is not None:
+            await self._requests.close()
         topics = list(self._by_name.values())
         end = time.monotonic() + BUS_CLOSE_S
         while not all(topic.is_quiet() for topic in topics) and time.monotonic() < end:
