@@ -25,6 +25,9 @@ test: setup  ## Run all tests
 test-long: setup  ## Run all tests with many more random cases
 	@FLUXCORE_TEST_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
+proofs: setup  ## Run the tests of what the bus's log promises at length: every byte, every bit, a thousand kills (an hour and more)
+	@FLUXCORE_TEST_PROFILE=long $(BIN)/python -m pytest -n 2 --dist worksteal tests/unit/bus $(ARGS)
+
 oracle: setup  ## Compare every golden query and built-in function with a real Flink (needs a JDK 17 or newer)
 	@FLUXCORE_ORACLE=all CI=true $(BIN)/python -m pytest -n 2 --dist worksteal tests/services/test_golden_on_flink.py tests/services/test_nexmark_on_flink.py tests/services/test_functions_on_flink.py $(ARGS)
 
