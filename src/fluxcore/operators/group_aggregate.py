@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from fluxcore.operators.aggregates.build import Aggregates
 from fluxcore.operators.expiry import TOUCHED, AgingOperator, Expiry, known_rows
 from fluxcore.operators.rows import number_state
 from fluxcore.operators.sort_words import equality_words
+from fluxcore.operators.turns import turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -91,9 +93,38 @@ class GroupAggregateOperator(AgingOperator):
         if self._options.at_end:
             self._take(batch, slots)
             return ()
-        taken = batch
         if self._expiry is not None:
             slots = self._without_expired(self._expiry, keys, slots)
+        changed = self._changed(batch, slots)
+        if changed is None:
+            return ()
+        changes, _ = changed
+        steps = batch.steps_for(np.full(changes.rows, batch.rows - 1)) if batch.steps is not None else None
+        return [changes.with_steps(steps)]
+
+    @property
+    def tells_each(self) -> bool:
+        """Return whether rows of different groups can be taken together: where no clock forgets groups between them."""
+        return bool(self._options.keys) and self._expiry is None
+
+    def process_each(self, batch: Batch, port: int = 0) -> Sequence[Batch]:  # noqa: ARG002
+        """Take rows and return the changes that each makes: the first rows of all groups at once, then the second ones, …"""
+        keys = [batch.column(index) for index in self._options.keys]
+        groups = self._table.upsert(keys)
+        changes, rows = [], []
+        for turn in turns_of(groups):
+            some = batch.take(turn)
+            slots = self._table.upsert([some.column(index) for index in self._options.keys])
+            changed = self._changed(some, slots)
+            if changed is not None:
+                order = np.argsort(slots)
+                changes.append(changed[0])
+                rows.append(turn[order[np.searchsorted(slots[order], changed[1])]])
+        return _in_order(batch, changes, np.concatenate(rows), groups) if rows else ()
+
+    def _changed(self, batch: Batch, slots: NDArray[np.int64]) -> tuple[Batch, NDArray[np.int64]] | None:
+        """Take rows; return the changes of their groups, and the group's slot of each change; None where there are none."""
+        table, taken = self._table, batch
         touched = np.unique(slots)
         existed = table.columns["rows"][touched] > 0
         old = self._rows(touched[existed])
@@ -107,10 +138,7 @@ class GroupAggregateOperator(AgingOperator):
         new = self._rows(touched[alive])
         changes = self._changes(old, new, touched[existed], touched[alive])
         self._forget(touched[~alive])
-        if changes is None:
-            return ()
-        steps = batch.steps_for(np.full(changes.rows, batch.rows - 1)) if batch.steps is not None else None
-        return [changes.with_steps(steps)]
+        return changes
 
     def aging(self) -> Sequence[tuple[Expiry, Callable[[NDArray[np.int64]], None]]]:
         """Return the groups, if they have a lifetime."""
@@ -191,8 +219,8 @@ class GroupAggregateOperator(AgingOperator):
 
     def _changes(
         self, old: pa.RecordBatch, new: pa.RecordBatch, old_slots: NDArray[np.int64], new_slots: NDArray[np.int64]
-    ) -> Batch | None:
-        """Return old rows with -1 and new rows with +1, group by group in their order; groups whose row stayed the same are left out."""
+    ) -> tuple[Batch, NDArray[np.int64]] | None:
+        """Return old rows with -1 and new rows with +1, group by group in their order, and their slots; groups whose row stayed the same are left out."""
         both, old_at, new_at = np.intersect1d(old_slots, new_slots, return_indices=True)
         if len(both) and self._expiry is None:
             same = np.ones(len(both), np.bool_)
@@ -208,8 +236,23 @@ class GroupAggregateOperator(AgingOperator):
             return None
         joined = pa.Table.from_batches([old, new]).combine_chunks().to_batches()[0]
         weights = np.concatenate([np.full(len(old_slots), -1, np.int8), np.ones(len(new_slots), np.int8)])
-        order = np.lexsort((weights, self._order_of(np.concatenate([old_slots, new_slots]))))
-        return Batch(joined.take(pa.array(order)), weights[order])
+        slots = np.concatenate([old_slots, new_slots])
+        order = np.lexsort((weights, self._order_of(slots)))
+        return Batch(joined.take(pa.array(order)), weights[order]), slots[order]
+
+
+def _in_order(
+    batch: Batch, changes: Sequence[Batch], rows: NDArray[np.int64], groups: NDArray[np.int64]
+) -> Sequence[Batch]:
+    """Return changes in the order of the rows that made them, cut where a group comes back right behind its deletion."""
+    data = pa.Table.from_batches([each.data for each in changes]).combine_chunks().to_batches()[0]
+    weights = np.concatenate([each.weights for each in changes if each.weights is not None])
+    order = np.argsort(rows, kind="stable")
+    rows, weights = rows[order], weights[order]
+    whole = Batch(data.take(pa.array(order)), weights, batch.steps_for(rows))
+    again = (weights[:-1] < 0) & (weights[1:] > 0) & (rows[:-1] != rows[1:]) & (groups[rows[:-1]] == groups[rows[1:]])
+    ends = [*(np.flatnonzero(again) + 1).tolist(), whole.rows]
+    return [whole.slice(start, end - start) for start, end in pairwise([0, *ends])]
 
 
 def _equal(left: pa.Array, right: pa.Array) -> NDArray[np.bool_]:

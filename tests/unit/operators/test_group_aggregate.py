@@ -191,6 +191,39 @@ def test_the_changes_add_up_to_the_groups_of_what_is_there(data, name):
 
 
 @pytest.mark.parametrize("name", CASES)
+@given(data=st.data())
+def test_rows_that_are_told_each_give_what_they_give_alone(data, name):
+    retracting = data.draw(st.booleans())
+    together, alone = (opened([CASES[name][0]], append_only=not retracting, at_end=False) for _ in range(2))
+    assert together.tells_each
+    for rows, weights in data.draw(changes(retracting)):
+        if not rows:
+            continue
+        signs = np.array(weights, np.int8)
+        batch = batch_of(rows, signs if retracting else None)
+        found = list(together.process_each(batch))
+        wanted = [each for row in range(len(rows)) for each in alone.process(batch.slice(row, 1))]
+        assert [each for out in found for each in told(name, out)] == [
+            each for out in wanted for each in told(name, out)
+        ]
+    assert together.state_rows == alone.state_rows
+    assert sorted(map(repr, rows_kept(together))) == sorted(map(repr, rows_kept(alone)))
+
+
+def told(name, out):
+    """Return the changes of a batch, comparable: key, value, sign."""
+    signs = [1] * out.rows if out.weights is None else out.weights.tolist()
+    columns = (column.to_pylist() for column in out.data.columns)
+    return [(key, repr(shown(name, value)), sign) for key, value, sign in zip(*columns, signs, strict=True)]
+
+
+def rows_kept(operator):
+    """Return the groups of an operator by their keys and numbers of rows."""
+    frozen = operator.freeze()["groups"]
+    return list(zip(frozen.column("key0").to_pylist(), frozen.column("rows").to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("name", CASES)
 @given(rows=st.lists(ROWS, max_size=20), cuts=st.integers(1, 7))
 def test_at_the_end_only_the_final_rows_come(name, rows, cuts):
     operator = opened([CASES[name][0]], append_only=True, at_end=True)

@@ -94,6 +94,19 @@ class Operator(ABC):
         """
         return ()
 
+    def process_each(self, batch: Batch, port: int) -> Iterable[Batch]:
+        """Take rows and return the changes that each of them makes by itself, as if it were a batch, in the order of the rows.
+
+        A batch of the result never holds a row's deletion right before the insertion of its key that a later row makes.
+        Called only where ``tells_each`` is true.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes row by row as batches")
+
+    @property
+    def tells_each(self) -> bool:
+        """Return whether :meth:`process_each` may stand for one call a row."""
+        return False
+
     def output_watermark(self, watermark: int) -> int:
         """Return the watermark of the rows that come out, once the operator has advanced to ``watermark``."""
         return watermark

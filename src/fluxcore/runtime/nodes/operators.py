@@ -67,7 +67,7 @@ class OperatorNode(Receiver):
 
     def push(self, source: int, batch: Batch | Partial) -> None:
         """Process rows, then advance to the watermark after them."""
-        if self.one_by_one and isinstance(batch, Batch) and batch.rows > 1:
+        if self.one_by_one and isinstance(batch, Batch) and batch.rows > 1 and not self.operator.tells_each:
             self._gathered = []
             for row in range(batch.rows):
                 self.push(source, batch.slice(row, 1))
@@ -82,7 +82,8 @@ class OperatorNode(Receiver):
         if isinstance(batch, Partial):
             self._run(operator.process_partial, batch.with_steps(steps))
         else:
-            self._run(operator.process, batch.with_steps(steps), self._ports[source])
+            process = operator.process_each if self.one_by_one and batch.rows > 1 else operator.process
+            self._run(process, batch.with_steps(steps), self._ports[source])
         if batch.steps is not None:
             self._advance(self._gate.raise_to(source, batch.steps.last))
         self._measure()
